@@ -1,0 +1,189 @@
+//! The probe plan: what a recording of one interpreter build attaches, and why.
+
+use std::fmt;
+
+use super::Layout;
+
+/// A CPython release, as `Py_Version` and `sys.version_info` give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// Always 3.
+    pub major: u8,
+    /// Fixes opcode numbers and struct layouts.
+    pub minor: u8,
+    /// Patch release; `None` where the binary does not tell.
+    pub micro: Option<u8>,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)?;
+        match self.micro {
+            Some(micro) => write!(f, ".{micro}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The two ways to see a function start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PlanKind {
+    /// `python:function__entry` and `function__return`, compiled into the interpreter
+    /// (`--with-dtrace`).
+    Usdt,
+    /// Uprobes on the interpreter's own opcode handlers and frame evaluator.
+    Dispatch,
+}
+
+impl fmt::Display for PlanKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PlanKind::Usdt => "usdt",
+            PlanKind::Dispatch => "dispatch",
+        })
+    }
+}
+
+/// A general-purpose register of x86-64, numbered as in instruction encodings
+/// (rax = 0, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 ... r15 = 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Register(pub u8);
+
+impl fmt::Display for Register {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 16] = [
+            "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11",
+            "r12", "r13", "r14", "r15",
+        ];
+        f.write_str(NAMES.get(usize::from(self.0)).copied().unwrap_or("?"))
+    }
+}
+
+/// What it means that execution reached a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// `RESUME` and its variants (3.11+): an activation starts or resumes. Which of the two
+    /// is in the opcode's argument: the byte at `next_instr + oparg_delta`, where
+    /// `next_instr` is the register that holds the instruction pointer at the site.
+    Resume {
+        /// Register that points into the code object's instructions.
+        next_instr: Register,
+        /// Distance in bytes from that register's value to the opcode's argument.
+        oparg_delta: i8,
+    },
+    /// The frame evaluator was entered (up to 3.10), past its recursion check: an activation
+    /// starts or resumes, told apart by the frame's `f_lasti`.
+    Eval {
+        /// Register that holds the evaluator's `throwflag` argument at the site, if any does.
+        throwflag: Option<Register>,
+    },
+    /// A generator is entered with an exception (`throw`, `close`), which executes no `RESUME`.
+    Throw,
+    /// A `RETURN_*` opcode leaves the frame.
+    Return,
+    /// `YIELD_VALUE` suspends the frame.
+    Yield,
+    /// An exception leaves the frame.
+    Unwind,
+    /// The frame is popped (`_PyEval_FrameClearAndPop`, 3.12+): by an exception when the thread
+    /// state (first argument, rdi) has a current exception, else by a return.
+    Pop,
+    /// The frame evaluator's one exit (up to 3.10): exception, yield or return, told apart by
+    /// the value returned and the frame's state.
+    EvalExit {
+        /// Register that holds the value returned; null for an exception. `None` where no
+        /// register holds it: then the thread state's pending exception decides.
+        retval: Option<Register>,
+    },
+    /// `function__entry`: start or resumption, as for [`Meaning::Eval`] or [`Meaning::Resume`].
+    UsdtEntry,
+    /// `function__return`: return, yield or exception.
+    UsdtReturn,
+    /// A code object is freed (`PyCode_Type.tp_dealloc`; the object in rdi): its address may
+    /// be another code object's soon.
+    CodeFreed,
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Meaning::Resume { .. } => "start or resume",
+            Meaning::Eval { .. } => "start or resume",
+            Meaning::Throw => "throw into generator",
+            Meaning::Return => "return",
+            Meaning::Yield => "yield",
+            Meaning::Unwind => "unwind",
+            Meaning::Pop => "unwind or return",
+            Meaning::EvalExit { .. } => "return, yield or unwind",
+            Meaning::UsdtEntry => "start or resume",
+            Meaning::UsdtReturn => "return, yield or unwind",
+            Meaning::CodeFreed => "code object freed",
+        })
+    }
+}
+
+/// Where the frame concerned is found when a probe fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FrameSource {
+    /// A register points to it.
+    Register(Register),
+    /// It is the thread state's current frame.
+    ThreadState,
+    /// Not needed.
+    None,
+}
+
+impl fmt::Display for FrameSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameSource::Register(register) => write!(f, "{register}"),
+            FrameSource::ThreadState => f.write_str("thread state"),
+            FrameSource::None => f.write_str("-"),
+        }
+    }
+}
+
+/// How a thread finds its own `PyThreadState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ThreadStateSource {
+    /// A global pointer at this virtual address of the ELF file
+    /// (`_PyRuntime.gilstate.tstate_current`, up to 3.11).
+    Global(u64),
+    /// Thread-local storage of the executable: the pointer at `fs_base + offset` (3.12+,
+    /// static executables).
+    ThreadLocal(i32),
+}
+
+/// One place to probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What it means when execution gets there.
+    pub meaning: Meaning,
+    /// Virtual address in the ELF file.
+    pub address: u64,
+    /// Offset in the file, which is what the kernel wants.
+    pub offset: u64,
+    /// The instruction there, disassembled, for people (`je short 000000000052F601h`).
+    pub instruction: String,
+    /// Whether the kernel emulates that instruction (0.4 us) or must single-step it (9 us).
+    pub emulated: bool,
+    /// Where the frame is.
+    pub frame: FrameSource,
+    /// Which part of the interpreter this is: `RESUME`, `RETURN_VALUE`, `exit_unwind`, ...
+    pub site: &'static str,
+}
+
+/// How to observe one interpreter build.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Which way it takes.
+    pub kind: PlanKind,
+    /// The interpreter's version.
+    pub version: Version,
+    /// What to attach.
+    pub probes: Vec<Probe>,
+    /// Where fields lie in this version's objects.
+    pub layout: Layout,
+    /// How a thread finds its thread state, where that is known.
+    pub thread_state: Option<ThreadStateSource>,
+}

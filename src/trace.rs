@@ -1,0 +1,150 @@
+//! What a recording consists of: threads, code objects, activations.
+//!
+//! Pure: no BPF, no file system, no clock.
+
+use std::sync::Arc;
+
+/// Nanoseconds of the kernel's monotonic clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub u64);
+
+/// A thread of a process, in the numbering of the initial pid namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId {
+    /// Process id (the kernel's tgid).
+    pub pid: u32,
+    /// Thread id.
+    pub tid: u32,
+}
+
+/// A code object of a process: what a function's activations have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Code {
+    /// `co_qualname` where the version has it, else `co_name`.
+    pub name: String,
+    /// `co_filename`, resolved to a real path where it names a file.
+    pub file: String,
+    /// `co_firstlineno`; 1-based.
+    pub line: u32,
+    /// What kind of code this is.
+    pub kind: Kind,
+    /// Whether it belongs to the scope.
+    pub category: Category,
+}
+
+/// What kind of code an activation runs, as far as its code object tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A plain function.
+    Function,
+    /// A function defined in a class body.
+    Method,
+    /// `__init__`.
+    ClassInstantiation,
+    /// `__enter__`, `__getitem__`, ...
+    SpecialMethod,
+    /// `<lambda>`.
+    Lambda,
+    /// `<listcomp>`, `<setcomp>`, `<dictcomp>`.
+    Comprehension,
+    /// A generator, asynchronous or not, or a generator expression.
+    Generator,
+    /// An `async def` without `yield`.
+    Coroutine,
+    /// The body of a `class` statement.
+    ClassBody,
+    /// `<module>`.
+    Module,
+    /// The import system's own code.
+    Import,
+}
+
+impl Kind {
+    /// The word the trace file uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Function => "function",
+            Kind::Method => "method",
+            Kind::ClassInstantiation => "class_instantiation",
+            Kind::SpecialMethod => "special_method",
+            Kind::Lambda => "lambda",
+            Kind::Comprehension => "comprehension",
+            Kind::Generator => "generator",
+            Kind::Coroutine => "coroutine",
+            Kind::ClassBody => "class_body",
+            Kind::Module => "module",
+            Kind::Import => "import",
+        }
+    }
+}
+
+/// Where an activation stands with respect to the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// Code of the scope.
+    Internal,
+    /// Code outside the scope, called directly by code of the scope.
+    External,
+    /// The import system, or a module's body run by it.
+    Import,
+}
+
+impl Category {
+    /// The word the trace file uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::Internal => "internal",
+            Category::External => "external",
+            Category::Import => "import",
+        }
+    }
+}
+
+/// How an activation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// It returned.
+    Return,
+    /// It yielded, or awaited something that was not ready.
+    Yield,
+    /// An exception left it.
+    Exception,
+    /// No probe saw it end: its caller was found to go on without it.
+    Unseen,
+    /// It was still open when the recording, its thread or its process ended.
+    Unfinished,
+}
+
+/// A finished activation, as handed to a [`Sink`].
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Which thread ran it.
+    pub thread: ThreadId,
+    /// 1-based, in order of start, per thread.
+    pub number: u64,
+    /// Number of recorded ancestors.
+    pub depth: u32,
+    /// What it ran.
+    pub code: Arc<Code>,
+    /// `code.category`, but for module bodies run by an import.
+    pub category: Category,
+    /// When it started or resumed.
+    pub start: Time,
+    /// How long it ran, in nanoseconds.
+    pub duration: u64,
+    /// Whether it was resumed rather than started.
+    pub resumed: bool,
+    /// Whether it ran already when the recording began; `start` is then the beginning of the
+    /// recording.
+    pub already_running: bool,
+    /// How it ended.
+    pub exit: Exit,
+    /// Type of the exception that left it, where it could be read.
+    pub exception: Option<Arc<str>>,
+}
+
+/// Takes calls in the order in which they end.
+pub trait Sink {
+    /// A call has ended.
+    fn call(&mut self, call: &Call) -> std::io::Result<()>;
+}
