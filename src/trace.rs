@@ -4,6 +4,10 @@
 
 use std::sync::Arc;
 
+mod builder;
+
+pub use builder::{Builder, Classify, Filter};
+
 /// Nanoseconds of the kernel's monotonic clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);
@@ -147,4 +151,34 @@ pub struct Call {
 pub trait Sink {
     /// A call has ended.
     fn call(&mut self, call: &Call) -> std::io::Result<()>;
+}
+
+/// Events of a thread that could not be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The thread.
+    pub thread: ThreadId,
+    /// Number of the last call that started before the gap.
+    pub after_call: u64,
+    /// When the thread's events could be recorded again.
+    pub time: Time,
+    /// How many starts and ends are missing.
+    pub lost: u64,
+}
+
+/// What a recording counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Recorded activations.
+    pub calls: u64,
+    /// Of these, the scope's.
+    pub internal: u64,
+    /// Of these, code outside the scope.
+    pub external: u64,
+    /// Of these, import activity.
+    pub imports: u64,
+    /// Threads that ran any of them.
+    pub threads: u64,
+    /// Events that could not be recorded.
+    pub lost: u64,
 }

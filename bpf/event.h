@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract between the kernel programs and Rust: what user space sets
+ * before load, and the records that travel through the ring buffer. Rust takes
+ * these types from the skeletons' BTF; there is no second definition.
+ *
+ * Ring-buffer memory is not zeroed, so records have no implicit padding.
+ */
+#ifndef PYTRACE_EVENT_H
+#define PYTRACE_EVENT_H
+
+#include <linux/types.h>
+
+/* Bytes read from the start of a frame; no version needs more. */
+#define FRAME_HEAD_MAX 128
+/* Bytes read from the start of a code object: up to co_qualname in any version. */
+#define CODE_HEAD_MAX 144
+/* Bytes kept of a code object's file name and name, in short and long records. */
+#define STRING_SHORT 192
+#define STRING_LONG 4096
+/* Frames reported of a stack that was there before the recording. */
+#define RUNNING_MAX 1024
+
+/* Which field says how a suspended frame of 3.6 to 3.10 is told from a finished one. */
+enum frame_state {
+	FRAME_STATE_NONE, /* 3.11+: the opcode handlers tell */
+	FRAME_STATE_STACKTOP, /* f_stacktop: a pointer, null when finished */
+	FRAME_STATE_CHAR, /* f_state: FRAME_SUSPENDED is -1 (3.10) */
+};
+
+/* How a thread finds its PyThreadState. */
+enum tstate_source {
+	TSTATE_NONE,
+	TSTATE_GLOBAL, /* a global pointer; its address is the process's tstate_global */
+	TSTATE_FS_BASE, /* thread-local: the pointer at fs_base + plan.tstate_offset */
+};
+
+/* Where one interpreter build keeps things: byte offsets into its structs. */
+struct plan {
+	__u64 code_tag_mask; /* bits of a code pointer that are not address */
+	__s32 tstate_offset;
+	__u32 tstate_source;
+	__u32 frame_state;
+	__u16 frame_head; /* bytes of a frame that cover all frame_* */
+	__u16 frame_code;
+	__u16 frame_previous;
+	__u16 frame_lasti;
+	__u16 frame_state_offset;
+	__u16 frame_owner; /* 0: every frame is an activation */
+	__u16 code_head; /* bytes of a code object that cover all code_* */
+	__u16 code_flags;
+	__u16 code_firstlineno;
+	__u16 code_filename;
+	__u16 code_name; /* co_qualname where the version has it */
+	__u16 code_instructions; /* 0: not part of the code object */
+	__u16 str_ascii;
+	__u16 str_compact;
+	__u16 tstate_frame;
+	__u16 cframe_frame;
+	__u16 tstate_exception;
+	__u16 type_name; /* PyTypeObject.tp_name */
+	__u8 tstate_has_cframe;
+	__u8 resume_location_mask;
+	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */
+	__u8 external_calls; /* record calls from the scope to code outside */
+	__u8 usdt_creates; /* entry also fires where a generator is only created (3.15) */
+	__u8 pad[3];
+};
+
+/* What it means that a probe fired; bits 0-7 of a probe's cookie. */
+enum probe_kind {
+	PROBE_RESUME = 1, /* RESUME: start or resumption by its argument */
+	PROBE_EVAL, /* evaluator entry, up to 3.10: by f_lasti */
+	PROBE_THROW,
+	PROBE_USDT_ENTRY,
+	PROBE_RETURN,
+	PROBE_YIELD,
+	PROBE_UNWIND,
+	PROBE_POP, /* rdi = thread state: by its current exception */
+	PROBE_EVAL_EXIT, /* by the value returned and the frame's state */
+	PROBE_USDT_RETURN,
+	PROBE_CODE_FREED, /* rdi = code object */
+};
+
+/* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
+#define COOKIE_KIND(cookie) ((cookie) & 0xff)
+#define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
+#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
+#define COOKIE_DELTA(cookie) ((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
+#define COOKIE_TSTATE 0xfe
+#define COOKIE_NO_REGISTER 0xff
+
+/* What user space said of a code object. */
+enum verdict {
+	VERDICT_UNKNOWN, /* not asked yet: everything is sent */
+	VERDICT_INTERNAL,
+	VERDICT_EXTERNAL, /* sent when the caller is internal and external calls are recorded */
+	VERDICT_IMPORT, /* the import system: sent when the caller is internal */
+};
+
+/* Identity of a code object: an address is only unique within a process. */
+struct code_key {
+	__u64 code;
+	__u32 tgid;
+	__u32 pad;
+};
+
+/* User space's answer to an EVENT_CODE; valid while the code object with that id lives. */
+struct answer {
+	__u64 id;
+	__u32 verdict;
+	__u32 pad;
+};
+
+/* What one process adds to the plan. */
+struct process {
+	__u64 tstate_global; /* address of the pointer, TSTATE_GLOBAL only */
+};
+
+enum event_kind {
+	EVENT_CODE = 1, /* struct event_code, short or long */
+	EVENT_ENTER, /* struct event_enter */
+	EVENT_EXIT, /* struct event_exit */
+	EVENT_RUNNING, /* struct event_running, innermost frame first */
+	EVENT_EXEC, /* struct event_process: the new program is stopped before its first
+		       instruction */
+	EVENT_LOADED, /* struct event_process: stopped at its entry point, libraries mapped */
+	EVENT_THREAD_END, /* struct event_process */
+	EVENT_PROCESS_END, /* struct event_process */
+};
+
+/* event_head.detail of EVENT_ENTER */
+enum enter {
+	ENTER_START,
+	ENTER_RESUME,
+	ENTER_THROW,
+};
+
+/* event_head.detail of EVENT_EXIT */
+enum exit {
+	EXIT_RETURN,
+	EXIT_YIELD,
+	EXIT_UNWIND,
+};
+
+/* The head of every record. */
+struct event_head {
+	__u8 kind; /* enum event_kind */
+	__u8 detail;
+	__u16 pad;
+	__u32 lost; /* events of this thread lost since its last record */
+	__u32 tgid;
+	__u32 tid;
+	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
+};
+
+/* A str object as it lies in memory: `bytes` bytes captured of `length` code points of
+ * `width` bytes each. */
+struct string {
+	__u32 length;
+	__u16 bytes;
+	__u8 width; /* 1, 2 or 4; 0: not readable */
+	__u8 ascii;
+};
+
+/* EVENT_CODE: a code object seen for the first time. Its file name is at text[0], its name
+ * at text[STRING_SHORT] or, in the long form, at text[STRING_LONG]. */
+struct event_code {
+	struct event_head head;
+	__u64 code;
+	__u64 id;
+	__u32 flags;
+	__u32 first_line;
+	struct string filename;
+	struct string name;
+};
+
+struct event_code_short {
+	struct event_code code;
+	__u8 text[2 * STRING_SHORT];
+};
+
+struct event_code_long {
+	struct event_code code;
+	__u8 text[2 * STRING_LONG];
+};
+
+/* EVENT_ENTER: an activation starts or resumes. */
+struct event_enter {
+	struct event_head head;
+	__u64 frame;
+	__u64 previous; /* the frame below; an activation's, or 0 */
+	__u64 code;
+};
+
+/* EVENT_EXIT: an activation ends or suspends. exception: type name of what unwinds it,
+ * EXIT_UNWIND only (struct event_unwind). */
+struct event_exit {
+	struct event_head head;
+	__u64 frame;
+};
+
+struct event_unwind {
+	struct event_exit exit;
+	__u8 exception[64];
+};
+
+/* EVENT_RUNNING: a frame that was active before the thread's first event, or that became
+ * active while events were lost. */
+struct event_running {
+	struct event_head head;
+	__u64 frame;
+	__u64 code;
+	__u32 depth; /* from the innermost frame, 0 */
+	__u32 cut; /* 1: there are more frames below than RUNNING_MAX */
+};
+
+/* EVENT_EXEC, EVENT_LOADED, EVENT_THREAD_END, EVENT_PROCESS_END */
+struct event_process {
+	struct event_head head;
+};
+
+_Static_assert(sizeof(struct plan) == 64, "plan has no holes");
+_Static_assert(sizeof(struct event_head) == 24, "head has no holes");
+_Static_assert(sizeof(struct event_code) == 64, "code has no holes");
+_Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
+_Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
+_Static_assert(sizeof(struct event_running) == 48, "running has no holes");
+
+#endif

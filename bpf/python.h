@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading CPython's objects out of the target's memory. Knows no version: every
+ * offset comes from `plan`, which is read-only data, so the verifier sees
+ * constants and drops the branches that this interpreter does not need.
+ *
+ * A user-memory read costs the same whatever its size (72 ns on the machine
+ * this was measured on), hence one read of a frame's head, not one per field.
+ */
+#ifndef PYTRACE_PYTHON_H
+#define PYTRACE_PYTHON_H
+
+#include "event.h"
+
+const volatile struct plan plan;
+
+/* PyUnicodeObject, the same in all versions: Py_ssize_t length at 16, state at 32 with the
+ * character width in bits 2-4, compact in bit 5, ascii in bit 6. */
+#define STR_LENGTH 16
+#define STR_STATE 32
+#define STR_HEAD 40
+#define OB_TYPE 8
+
+struct frame_head {
+	__u8 bytes[FRAME_HEAD_MAX];
+};
+
+#define FIELD(type, head, offset) (*(type *)((head)->bytes + (offset)))
+
+static __always_inline bool read_frame(struct frame_head *head, __u64 frame)
+{
+	return !bpf_probe_read_user(head->bytes, plan.frame_head, (void *)frame);
+}
+
+static __always_inline __u64 frame_code(const struct frame_head *head)
+{
+	return FIELD(__u64, head, plan.frame_code) & ~plan.code_tag_mask;
+}
+
+static __always_inline __u64 frame_previous(const struct frame_head *head)
+{
+	return FIELD(__u64, head, plan.frame_previous);
+}
+
+/* From 3.12 on, each call from C into Python puts a frame of no function on the C stack
+ * (FRAME_OWNED_BY_CSTACK, 3.14: or FRAME_OWNED_BY_INTERPRETER; the highest values of
+ * enum _frameowner). */
+#define FRAME_OWNED_BY_C 3
+
+static __always_inline bool is_entry_frame(const struct frame_head *head)
+{
+	return plan.frame_owner && FIELD(__u8, head, plan.frame_owner) >= FRAME_OWNED_BY_C;
+}
+
+static __always_inline __u64 read_pointer(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+/* The current thread's PyThreadState, or 0. */
+static __always_inline __u64 thread_state(void *processes, __u32 tgid)
+{
+	if (plan.tstate_source == TSTATE_GLOBAL) {
+		struct process *process = bpf_map_lookup_elem(processes, &tgid);
+
+		return process ? read_pointer(process->tstate_global) : 0;
+	}
+	if (plan.tstate_source == TSTATE_FS_BASE) {
+		struct task_struct *task = (void *)bpf_get_current_task();
+
+		return read_pointer(BPF_CORE_READ(task, thread.fsbase) + plan.tstate_offset);
+	}
+	return 0;
+}
+
+/* The frame that a thread state says is running. */
+static __always_inline __u64 current_frame(__u64 tstate)
+{
+	__u64 frame = tstate ? read_pointer(tstate + plan.tstate_frame) : 0;
+
+	if (plan.tstate_has_cframe && frame)
+		frame = read_pointer(frame + plan.cframe_frame);
+	return frame;
+}
+
+/* The exception that is being propagated: an instance, or a type up to 3.11; or 0. */
+static __always_inline __u64 current_exception(__u64 tstate)
+{
+	return tstate ? read_pointer(tstate + plan.tstate_exception) : 0;
+}
+
+/* Reads the name of the current exception's type, "" where it can't be read. */
+static __always_inline void read_exception_name(__u8 *name, __u32 size, __u64 exception)
+{
+	__u64 type = exception;
+
+	name[0] = 0;
+	if (!exception)
+		return;
+	if (!plan.exception_is_type)
+		type = read_pointer(exception + OB_TYPE);
+	if (bpf_probe_read_user_str(name, size, (void *)read_pointer(type + plan.type_name)) < 0)
+		name[0] = 0;
+}
+
+/* Reads what tells of a str object's size, and where its characters are; 0 if unreadable. */
+static __always_inline __u64 read_string_head(struct string *string, __u64 object)
+{
+	__u8 head[STR_HEAD];
+	__u64 length;
+	__u32 state;
+
+	*string = (struct string){};
+	if (!object || bpf_probe_read_user(head, sizeof(head), (void *)object))
+		return 0;
+	state = *(__u32 *)(head + STR_STATE);
+	length = *(__u64 *)(head + STR_LENGTH);
+	if (!(state >> 5 & 1)) /* not compact: no code object's string is */
+		return 0;
+	string->length = length > 0xffffffff ? 0xffffffff : length;
+	string->width = state >> 2 & 7;
+	string->ascii = state >> 6 & 1;
+	return object + (string->ascii ? plan.str_ascii : plan.str_compact);
+}
+
+#endif

@@ -1,0 +1,244 @@
+//! Bytes from the ring buffer to [`Event`]s. The only file that names record types.
+
+use plain::Plain;
+use thiserror::Error;
+
+use crate::bpf::frames::types;
+use crate::trace::{ThreadId, Time};
+
+/// Something that happened in a traced thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event<'a> {
+    /// The thread.
+    pub thread: ThreadId,
+    /// When.
+    pub time: Time,
+    /// Events of this thread that were lost since its previous one.
+    pub lost: u32,
+    /// What.
+    pub kind: EventKind<'a>,
+}
+
+/// What an [`Event`] says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind<'a> {
+    /// A code object is seen for the first time; later events name it by its address.
+    Code(CodeRecord),
+    /// An activation starts or resumes.
+    Enter {
+        /// Address of its frame.
+        frame: u64,
+        /// Address of its caller's frame; 0 where there is none or it is not known.
+        previous: u64,
+        /// Address of its code object.
+        code: u64,
+        /// Start, resumption or throw.
+        how: Enter,
+    },
+    /// An activation ends or suspends.
+    Exit {
+        /// Address of its frame.
+        frame: u64,
+        /// Return, yield or exception.
+        how: Leave,
+        /// Name of the type of the exception that leaves the frame; empty where there is none
+        /// or it could not be read.
+        exception: &'a [u8],
+    },
+    /// A frame that was active before this thread's first event, or that became active while
+    /// events were lost. They come innermost first, right before the event that made the
+    /// kernel program look.
+    Running {
+        /// Address of the frame.
+        frame: u64,
+        /// Address of its code object.
+        code: u64,
+        /// Distance from the innermost frame, 0 for itself.
+        depth: u32,
+        /// Whether there are frames below this last one that were not reported.
+        cut: bool,
+    },
+    /// The process runs a new program and is stopped before its first instruction.
+    Exec,
+    /// The new program is stopped at its entry point, its libraries mapped.
+    Loaded,
+    /// The thread has ended.
+    ThreadEnd,
+}
+
+/// How an activation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enter {
+    /// Its function was called.
+    Start,
+    /// A generator or coroutine goes on.
+    Resume,
+    /// A generator or coroutine goes on with an exception thrown into it.
+    Throw,
+}
+
+/// How an activation is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// By returning.
+    Return,
+    /// By yielding, or by awaiting something that is not ready.
+    Yield,
+    /// By an exception.
+    Unwind,
+}
+
+/// What the kernel program read of a code object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeRecord {
+    /// Its address.
+    pub address: u64,
+    /// Tells it from other code objects at the same address.
+    pub id: u64,
+    /// `co_flags`.
+    pub flags: u32,
+    /// `co_firstlineno`.
+    pub first_line: u32,
+    /// `co_filename`.
+    pub filename: String,
+    /// `co_qualname`, or `co_name` before 3.11.
+    pub name: String,
+}
+
+/// Bytes that are no record. The kernel program and this file disagree: a defect of pytrace.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The record is shorter than its kind needs.
+    #[error("record of kind {kind} has only {len} bytes")]
+    Short {
+        /// The kind's number.
+        kind: u8,
+        /// Bytes there are.
+        len: usize,
+    },
+    /// There is no such kind.
+    #[error("record of unknown kind {0}")]
+    Kind(u8),
+}
+
+// SAFETY: plain integers; every bit pattern is a value.
+unsafe impl Plain for types::event_head {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_code {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_enter {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_exit {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_running {}
+
+/// Reads one record. Never fails on what the kernel programs write.
+pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
+    let head: types::event_head = read(bytes)?;
+    let kind = match types::event_kind(u32::from(head.kind)) {
+        types::event_kind::EVENT_ENTER => {
+            let record: types::event_enter = read(bytes)?;
+            EventKind::Enter {
+                frame: record.frame,
+                previous: record.previous,
+                code: record.code,
+                how: match types::enter(u32::from(head.detail)) {
+                    types::enter::ENTER_RESUME => Enter::Resume,
+                    types::enter::ENTER_THROW => Enter::Throw,
+                    _ => Enter::Start,
+                },
+            }
+        }
+        types::event_kind::EVENT_EXIT => {
+            let record: types::event_exit = read(bytes)?;
+            let rest = bytes.get(size_of::<types::event_exit>()..).unwrap_or_default();
+            EventKind::Exit {
+                frame: record.frame,
+                how: match types::exit(u32::from(head.detail)) {
+                    types::exit::EXIT_YIELD => Leave::Yield,
+                    types::exit::EXIT_UNWIND => Leave::Unwind,
+                    _ => Leave::Return,
+                },
+                exception: rest.split(|&byte| byte == 0).next().unwrap_or_default(),
+            }
+        }
+        types::event_kind::EVENT_CODE => EventKind::Code(decode_code(bytes)?),
+        types::event_kind::EVENT_RUNNING => {
+            let record: types::event_running = read(bytes)?;
+            EventKind::Running {
+                frame: record.frame,
+                code: record.code,
+                depth: record.depth,
+                cut: record.cut != 0,
+            }
+        }
+        types::event_kind::EVENT_EXEC => EventKind::Exec,
+        types::event_kind::EVENT_LOADED => EventKind::Loaded,
+        types::event_kind::EVENT_THREAD_END => EventKind::ThreadEnd,
+        _ => return Err(DecodeError::Kind(head.kind)),
+    };
+    Ok(Event {
+        thread: ThreadId { pid: head.tgid, tid: head.tid },
+        time: Time(head.time),
+        lost: head.lost,
+        kind,
+    })
+}
+
+/// Copies a record's fixed part out; the ring buffer aligns records, a file need not.
+fn read<T: Plain + Copy>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let short =
+        || DecodeError::Short { kind: bytes.first().copied().unwrap_or(0), len: bytes.len() };
+    if bytes.len() < size_of::<T>() {
+        return Err(short());
+    }
+    // SAFETY: there are enough bytes, and `Plain` says that any of them make a `T`.
+    Ok(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
+}
+
+fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
+    let record: types::event_code = read(bytes)?;
+    let text = bytes.get(size_of::<types::event_code>()..).unwrap_or_default();
+    // The long form's text is longer than the short record's whole; padding is not counted.
+    let half = if bytes.len() >= size_of::<types::event_code_long>() {
+        (size_of::<types::event_code_long>() - size_of::<types::event_code>()) / 2
+    } else {
+        (size_of::<types::event_code_short>() - size_of::<types::event_code>()) / 2
+    };
+    let (filename, name) = text.split_at_checked(half).ok_or(DecodeError::Short {
+        kind: record.head.kind,
+        len: bytes.len(),
+    })?;
+    Ok(CodeRecord {
+        address: record.code,
+        id: record.id,
+        flags: record.flags,
+        first_line: record.first_line,
+        filename: decode_string(&record.filename, filename),
+        name: decode_string(&record.name, name),
+    })
+}
+
+/// A str object's characters: Latin-1, UCS-2 or UCS-4, cut with `…` where not all were
+/// captured, lone surrogates replaced.
+fn decode_string(string: &types::string, text: &[u8]) -> String {
+    let bytes = text.get(..usize::from(string.bytes)).unwrap_or(text);
+    let width = usize::from(string.width);
+    let replace = |code: u32| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let mut decoded: String = match width {
+        1 => bytes.iter().map(|&byte| char::from(byte)).collect(),
+        2 => bytes
+            .chunks_exact(2)
+            .map(|c| replace(u32::from(u16::from_le_bytes([c[0], c[1]]))))
+            .collect(),
+        4 => bytes
+            .chunks_exact(4)
+            .map(|c| replace(u32::from_le_bytes([c[0], c[1], c[2], c[3]])))
+            .collect(),
+        _ => return "<unreadable>".to_owned(),
+    };
+    if bytes.len() < string.length as usize * width {
+        decoded.push('…');
+    }
+    decoded
+}

@@ -1,0 +1,374 @@
+//! Events to calls: per-thread stacks that repair themselves.
+//!
+//! The kernel program leaves out most of what lies outside the scope, but nothing here
+//! relies on that: the scope's rules are applied to whatever arrives. Nor is every start
+//! followed by an end that a probe saw. Each event names its frame, and each start its
+//! caller's, so what was missed shows at the next event:
+//!
+//! - an end whose frame is not on the stack is no activation's (3.11+: a call refused at the
+//!   recursion limit; 3.12+: the shim of a specialised class call) and is dropped;
+//! - frames above the one that ends, or above the caller of the one that starts, have ended
+//!   unseen;
+//! - a start of the frame on top again is the same start (3.12+: `RESUME` runs again after
+//!   instrumentation was switched on);
+//! - after lost events, and at a thread's first, the kernel program reports the frames that
+//!   are active, and the stack is made to agree.
+
+use std::io;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::{Call, Category, Code, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
+use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
+
+/// Decides what a code object is: its real file, kind and category.
+pub trait Classify {
+    /// Called once per code object of each process.
+    fn classify(&mut self, pid: u32, record: &CodeRecord) -> Code;
+}
+
+/// What to leave out, beyond the scope.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// Record calls from the scope to code outside.
+    pub external_calls: bool,
+    /// Record import activity.
+    pub imports: bool,
+}
+
+/// Builds calls from the events of any number of threads.
+#[derive(Debug)]
+pub struct Builder<C> {
+    classify: C,
+    filter: Filter,
+    /// By process and address; a later record for the same address replaces the earlier.
+    codes: FxHashMap<(u32, u64), KnownCode>,
+    threads: FxHashMap<ThreadId, Thread>,
+    totals: Totals,
+    gaps: Vec<Gap>,
+}
+
+#[derive(Debug, Clone)]
+struct KnownCode {
+    code: Arc<Code>,
+    /// False for the shim frames of specialised class calls.
+    activation: bool,
+}
+
+#[derive(Debug, Default)]
+struct Thread {
+    stack: Vec<Frame>,
+    /// Frames reported as active, innermost first, for the event that follows them.
+    running: Vec<(u64, u64)>,
+    /// Number of the last recorded call.
+    calls: u64,
+}
+
+/// An activation that has not ended.
+#[derive(Debug)]
+struct Frame {
+    address: u64,
+    code: u64,
+    /// Its call, if it is recorded.
+    call: Option<Call>,
+    /// Whether it is of the scope: what it calls is then external.
+    internal: bool,
+    /// Whether it, or the nearest activation above it that counts, is import activity.
+    importing: bool,
+    /// Number of recorded activations below it, itself included.
+    depth: u32,
+}
+
+impl<C: Classify> Builder<C> {
+    /// A builder that has seen nothing yet.
+    pub fn new(classify: C, filter: Filter) -> Self {
+        Builder {
+            classify,
+            filter,
+            codes: FxHashMap::default(),
+            threads: FxHashMap::default(),
+            totals: Totals::default(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Takes the next event. Calls that end with it go to `sink`.
+    ///
+    /// Returns the category of the code object that an [`EventKind::Code`] describes.
+    pub fn push(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<Option<Category>> {
+        match &event.kind {
+            EventKind::Enter { frame, previous, code, how } => {
+                self.agree(event, sink)?;
+                self.enter(event, *frame, *previous, *code, *how, sink)?;
+            }
+            EventKind::Exit { frame, how, exception } => {
+                self.agree(event, sink)?;
+                let exit = match how {
+                    Leave::Return => Exit::Return,
+                    Leave::Yield => Exit::Yield,
+                    Leave::Unwind => Exit::Exception,
+                };
+                self.leave(event, *frame, exit, exception, sink)?;
+            }
+            EventKind::Running { frame, code, depth, cut: _ } => {
+                let thread = self.threads.entry(event.thread).or_default();
+                if *depth == 0 {
+                    thread.running.clear();
+                }
+                thread.running.push((*frame, *code));
+            }
+            EventKind::Code(record) => {
+                let code = self.classify.classify(event.thread.pid, record);
+                let category = code.category;
+                // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object
+                // whose file name is no file's.
+                let activation = !(code.name == "__init__" && code.file == "__init__");
+                let known = KnownCode { code: Arc::new(code), activation };
+                self.codes.insert((event.thread.pid, record.address), known);
+                return Ok(Some(category));
+            }
+            EventKind::Exec => self.end_process(event.thread.pid, event.time, sink)?,
+            EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
+            EventKind::Loaded => {}
+        }
+        Ok(None)
+    }
+
+    /// Ends every thread of a process: its open calls are unfinished.
+    pub fn end_process(&mut self, pid: u32, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
+        let mut threads: Vec<ThreadId> =
+            self.threads.keys().copied().filter(|thread| thread.pid == pid).collect();
+        threads.sort_unstable();
+        for thread in threads {
+            self.end_thread(thread, time, sink)?;
+        }
+        self.codes.retain(|(of, _), _| *of != pid);
+        Ok(())
+    }
+
+    /// Ends everything.
+    pub fn finish(&mut self, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
+        let mut threads: Vec<ThreadId> = self.threads.keys().copied().collect();
+        threads.sort_unstable();
+        for thread in threads {
+            self.end_thread(thread, time, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Reports frames of a thread that had no event at all, as found by looking at it from
+    /// outside: innermost first.
+    pub fn stand_still(
+        &mut self,
+        thread: ThreadId,
+        frames: &[(u64, u64)],
+        time: Time,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        let state = self.threads.entry(thread).or_default();
+        if state.calls == 0 && state.stack.is_empty() {
+            state.running = frames.to_vec();
+            self.reconcile(thread, time, sink)?;
+        }
+        Ok(())
+    }
+
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        Totals { threads: self.threads.len() as u64, ..self.totals }
+    }
+
+    /// Where events were lost.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// Before an event: makes the thread's stack what the kernel program says it is.
+    fn agree(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+        let thread = self.threads.entry(event.thread).or_default();
+        if event.lost > 0 {
+            self.totals.lost += u64::from(event.lost);
+            self.gaps.push(Gap {
+                thread: event.thread,
+                after_call: thread.calls,
+                time: event.time,
+                lost: u64::from(event.lost),
+            });
+        } else if thread.running.is_empty() {
+            return Ok(());
+        }
+        self.reconcile(event.thread, event.time, sink)
+    }
+
+    fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
+        let Some(thread) = self.threads.get_mut(&id) else { return Ok(()) };
+        let running = std::mem::take(&mut thread.running);
+        let mut chain = running.iter().rev().copied().peekable();
+        let mut keep = 0;
+        for frame in &thread.stack {
+            // What lies between the frames of the stack was left out by the kernel program.
+            let mut ahead = chain.clone();
+            if !ahead.any(|(address, code)| address == frame.address && code == frame.code) {
+                break;
+            }
+            chain = ahead;
+            keep += 1;
+        }
+        self.cut(id, keep, time, Exit::Unseen, sink)?;
+        for (address, code) in chain {
+            self.open(id, time, address, None, code, Enter::Start, true);
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        event: &Event<'_>,
+        frame: u64,
+        previous: u64,
+        code: u64,
+        how: Enter,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        if let Some(top) = thread.stack.last() {
+            if top.address == frame && top.code == code {
+                return Ok(());
+            }
+            if top.address != previous && previous != 0 {
+                let caller = thread.stack.iter().rposition(|below| below.address == previous);
+                if let Some(caller) = caller {
+                    self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
+                }
+            }
+        }
+        self.open(event.thread, event.time, frame, Some(previous), code, how, false);
+        Ok(())
+    }
+
+    /// Pushes an activation. `caller` is its caller's frame; `None`: the frame on top.
+    #[allow(clippy::too_many_arguments)]
+    fn open(
+        &mut self,
+        id: ThreadId,
+        time: Time,
+        address: u64,
+        caller: Option<u64>,
+        code: u64,
+        how: Enter,
+        already_running: bool,
+    ) {
+        let Some(known) = self.codes.get(&(id.pid, code)) else {
+            debug_assert!(false, "the kernel program describes a code object before its use");
+            return;
+        };
+        if !known.activation {
+            return;
+        }
+        let thread = self.threads.entry(id).or_default();
+        let top = thread.stack.last();
+        let depth = top.map_or(0, |top| top.depth);
+        let under_import = top.is_some_and(|top| top.importing);
+        let internal = known.code.category == Category::Internal;
+        let called_by_scope = top
+            .is_some_and(|top| top.internal && caller.is_none_or(|caller| top.address == caller));
+        let category = match known.code.category {
+            Category::Internal if under_import && known.code.kind == Kind::Module => {
+                Category::Import
+            }
+            category => category,
+        };
+        // The import system's frames count even where external calls are left out: they tell
+        // which modules' bodies are import activity.
+        let external_calls = self.filter.external_calls;
+        let counts =
+            internal || called_by_scope && (external_calls || category == Category::Import);
+        let recorded = counts
+            && (internal || external_calls)
+            && (category != Category::Import || self.filter.imports);
+        let call = recorded.then(|| {
+            thread.calls += 1;
+            Call {
+                thread: id,
+                number: thread.calls,
+                depth,
+                code: Arc::clone(&known.code),
+                category,
+                start: time,
+                duration: 0,
+                resumed: how != Enter::Start,
+                already_running,
+                exit: Exit::Unfinished,
+                exception: None,
+            }
+        });
+        if recorded {
+            self.totals.calls += 1;
+            match category {
+                Category::Internal => self.totals.internal += 1,
+                Category::External => self.totals.external += 1,
+                Category::Import => self.totals.imports += 1,
+            }
+        }
+        thread.stack.push(Frame {
+            address,
+            code,
+            depth: depth + u32::from(recorded),
+            call,
+            internal,
+            importing: if counts { category == Category::Import } else { under_import },
+        });
+    }
+
+    fn leave(
+        &mut self,
+        event: &Event<'_>,
+        frame: u64,
+        exit: Exit,
+        exception: &[u8],
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
+            return Ok(());
+        };
+        if at + 1 < thread.stack.len() {
+            self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
+        }
+        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
+            call.duration = event.time.0.saturating_sub(call.start.0);
+            call.exit = exit;
+            if !exception.is_empty() {
+                call.exception = Some(Arc::from(String::from_utf8_lossy(exception)));
+            }
+            sink.call(&call)?;
+        }
+        Ok(())
+    }
+
+    fn end_thread(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
+        self.cut(id, 0, time, Exit::Unfinished, sink)
+    }
+
+    /// Ends the activations above the first `keep`.
+    fn cut(
+        &mut self,
+        id: ThreadId,
+        keep: usize,
+        time: Time,
+        exit: Exit,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        let Some(thread) = self.threads.get_mut(&id) else { return Ok(()) };
+        while thread.stack.len() > keep {
+            if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
+                call.duration = time.0.saturating_sub(call.start.0);
+                call.exit = exit;
+                sink.call(&call)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,421 @@
+//! Loads and attaches the kernel programs. All use of libbpf is here.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::ptr;
+
+use anyhow::{Context as _, Result, bail};
+use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
+use libbpf_rs::{
+    Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType,
+    RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
+};
+
+use crate::bpf::{frames, process};
+use crate::cpython::{FrameSource, Meaning, Plan, Register, ThreadStateSource};
+use crate::trace::Category;
+use frames::types;
+
+/// How many interpreter builds one recording can have.
+pub const MAX_BUILDS: usize = 32;
+
+/// Where libbpf keeps the loaded objects. Owned by the caller, because the skeletons borrow it.
+pub struct Storage {
+    process: MaybeUninit<OpenObject>,
+    builds: [MaybeUninit<OpenObject>; MAX_BUILDS],
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage {
+            process: MaybeUninit::uninit(),
+            builds: [const { MaybeUninit::uninit() }; MAX_BUILDS],
+        }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").finish_non_exhaustive()
+    }
+}
+
+/// What holds for a whole recording.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Size of the ring buffer in bytes: a power of two, a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Record calls from the scope to code outside.
+    pub external_calls: bool,
+    /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
+    /// filter: Linux 6.10, commit 46ba0e49b642).
+    pub uprobe_multi: bool,
+}
+
+/// The loaded kernel programs.
+pub struct Tracer<'o> {
+    settings: Settings,
+    process: process::ProcessSkel<'o>,
+    builds: Vec<frames::FramesSkel<'o>>,
+    free: std::slice::IterMut<'o, MaybeUninit<OpenObject>>,
+    _lifecycle: [Link; 2],
+}
+
+impl fmt::Debug for Tracer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// An interpreter build whose programs are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Build(usize);
+
+/// The probes of one process; dropping it removes them.
+#[derive(Debug)]
+pub struct Probes {
+    _links: Vec<Link>,
+}
+
+/// Sends what user space found out about code objects to one build's programs.
+#[derive(Debug)]
+pub struct Verdicts {
+    answers: MapHandle,
+    codes: MapHandle,
+}
+
+impl<'o> Tracer<'o> {
+    /// Loads the programs that watch processes, and attaches them.
+    pub fn load(storage: &'o mut Storage, settings: Settings) -> Result<Self> {
+        libbpf_rs::set_print(Some((PrintLevel::Warn, forward_message)));
+        let mut open = process::ProcessSkelBuilder::default()
+            .open(&mut storage.process)
+            .context("failed to open the kernel programs")?;
+        open.maps
+            .events
+            .set_max_entries(settings.ring_bytes)
+            .context("failed to size the ring buffer")?;
+        let process = open.load().context("failed to load the kernel programs")?;
+        let lifecycle = [
+            process.progs.process_exec.attach_raw_tracepoint("sched_process_exec"),
+            process.progs.thread_exit.attach_raw_tracepoint("sched_process_exit"),
+        ];
+        let [exec, exit] = lifecycle;
+        let _lifecycle = [
+            exec.context("failed to attach to sched_process_exec")?,
+            exit.context("failed to attach to sched_process_exit")?,
+        ];
+        Ok(Tracer { settings, process, builds: Vec::new(), free: storage.builds.iter_mut(), _lifecycle })
+    }
+
+    /// The ring buffer; `sink` is called with each record, in order.
+    pub fn ring<'cb>(&self, mut sink: impl FnMut(&[u8]) + 'cb) -> Result<RingBuffer<'cb>> {
+        let mut builder = RingBufferBuilder::new();
+        let events = &self.process.maps.events;
+        builder.add(events, move |bytes| {
+            sink(bytes);
+            0
+        })?;
+        builder.build().context("failed to map the ring buffer")
+    }
+
+    /// Watches a process's life: exec, end of threads.
+    pub fn watch(&self, pid: u32) -> Result<()> {
+        self.process
+            .maps
+            .targets
+            .update(&pid.to_ne_bytes(), &[1], MapFlags::ANY)
+            .context("failed to enter the process into the kernel's map")
+    }
+
+    /// Stops the process when it reaches the executable's entry point, once it is dynamically
+    /// linked. Dropping the link takes the probe away.
+    pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Link> {
+        self.process
+            .progs
+            .process_loaded
+            .attach_uprobe_with_opts(
+                pid_of(pid)?,
+                executable,
+                usize::try_from(offset)?,
+                UprobeOpts::default(),
+            )
+            .with_context(|| format!("failed to probe the entry point of process {pid}"))
+    }
+
+    /// Loads the programs for one interpreter build.
+    pub fn load_build(&mut self, plan: &Plan) -> Result<Build> {
+        let Some(storage) = self.free.next() else {
+            bail!("more than {MAX_BUILDS} different interpreters in one recording");
+        };
+        let mut open = frames::FramesSkelBuilder::default()
+            .open(storage)
+            .context("failed to open the kernel programs")?;
+        let rodata = open.maps.rodata_data.as_deref_mut().context("rodata is not mapped")?;
+        rodata.plan = kernel_plan(plan, self.settings.external_calls);
+        open.maps.events.reuse_fd(self.process.maps.events.as_fd())?;
+        if self.settings.uprobe_multi {
+            for program in
+                [&mut open.progs.frame_enter, &mut open.progs.frame_leave, &mut open.progs.code_freed]
+            {
+                program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+            }
+        }
+        self.builds.push(open.load().context("failed to load the kernel programs")?);
+        Ok(Build(self.builds.len() - 1))
+    }
+
+    /// Puts a build's probes into a process. `path` leads to the file that holds the
+    /// interpreter, `bias` is what its addresses are off from the file's.
+    ///
+    /// Nothing is recorded before [`Tracer::start`].
+    pub fn attach(
+        &self,
+        build: Build,
+        plan: &Plan,
+        pid: u32,
+        path: &Path,
+        bias: u64,
+    ) -> Result<Probes> {
+        let skel = self.builds.get(build.0).context("no such build")?;
+        if let Some(ThreadStateSource::Global(address)) = plan.thread_state {
+            let process = types::process { tstate_global: address.wrapping_add(bias) };
+            skel.maps.processes.update(
+                &pid.to_ne_bytes(),
+                &process.tstate_global.to_ne_bytes(),
+                MapFlags::ANY,
+            )?;
+        }
+        let pid = pid_of(pid)?;
+        let mut links = Vec::new();
+        let mut by_program = [(&skel.progs.code_freed, Vec::new()), (&skel.progs.frame_leave, Vec::new()), (&skel.progs.frame_enter, Vec::new())];
+        for probe in &plan.probes {
+            let cookie = cookie(probe.meaning, probe.frame);
+            let place = match probe.meaning {
+                Meaning::UsdtEntry | Meaning::UsdtReturn => {
+                    let (program, name) = if probe.meaning == Meaning::UsdtEntry {
+                        (&skel.progs.function_entry, "function__entry")
+                    } else {
+                        (&skel.progs.function_return, "function__return")
+                    };
+                    let opts = UsdtOpts { cookie, ..UsdtOpts::default() };
+                    links.push(
+                        program
+                            .attach_usdt_with_opts(pid, path, "python", name, opts)
+                            .with_context(|| format!("failed to attach to python:{name}"))?,
+                    );
+                    continue;
+                }
+                Meaning::CodeFreed => 0,
+                Meaning::Return
+                | Meaning::Yield
+                | Meaning::Unwind
+                | Meaning::Pop
+                | Meaning::EvalExit { .. } => 1,
+                Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => 2,
+            };
+            by_program[place].1.push((usize::try_from(probe.offset)?, cookie));
+        }
+        for (program, sites) in by_program {
+            if sites.is_empty() {
+                continue;
+            }
+            if self.settings.uprobe_multi {
+                let (offsets, cookies) = sites.into_iter().unzip();
+                let opts = UprobeMultiOpts { offsets, cookies, ..UprobeMultiOpts::default() };
+                links.push(
+                    program
+                        .attach_uprobe_multi_with_opts(pid, path, "", opts)
+                        .with_context(|| format!("failed to probe {}", path.display()))?,
+                );
+                continue;
+            }
+            for (offset, cookie) in sites {
+                let opts = UprobeOpts { cookie, ..UprobeOpts::default() };
+                links.push(
+                    program
+                        .attach_uprobe_with_opts(pid, path, offset, opts)
+                        .with_context(|| format!("failed to probe {}", path.display()))?,
+                );
+            }
+        }
+        Ok(Probes { _links: links })
+    }
+
+    /// Lets a build's probes record, now that all of a process's are on.
+    pub fn start(&mut self, build: Build) -> Result<()> {
+        let skel = self.builds.get_mut(build.0).context("no such build")?;
+        let bss = skel.maps.bss_data.as_deref_mut().context("bss is not mapped")?;
+        // SAFETY: a byte of memory shared with the kernel programs, which only read it.
+        unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), 1) };
+        Ok(())
+    }
+
+    /// Where a build wants to hear what its code objects are.
+    pub fn verdicts(&self, build: Build) -> Result<Verdicts> {
+        let maps = &self.builds.get(build.0).context("no such build")?.maps;
+        Ok(Verdicts {
+            answers: MapHandle::try_from(&maps.answers)?,
+            codes: MapHandle::try_from(&maps.codes)?,
+        })
+    }
+
+    /// Events lost so far that could not be recorded, in all threads: those that a record
+    /// has reported and those that none has.
+    pub fn lost(&self) -> u64 {
+        self.builds
+            .iter()
+            .filter_map(|skel| skel.maps.bss_data.as_deref())
+            // SAFETY: an aligned word of memory that the kernel programs write.
+            .map(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_total) })
+            .sum()
+    }
+
+    /// Losses that no later record of their thread has reported: by thread id.
+    pub fn unreported_losses(&self) -> Vec<(u32, u64)> {
+        let mut losses = Vec::new();
+        for skel in &self.builds {
+            for key in skel.maps.losses.keys() {
+                let value = skel.maps.losses.lookup(&key, MapFlags::ANY).ok().flatten();
+                let (Ok(tid), Some(Ok(lost))) =
+                    (key.try_into().map(u32::from_ne_bytes), value.map(|v| v.try_into().map(u32::from_ne_bytes)))
+                else {
+                    continue;
+                };
+                if lost > 0 {
+                    losses.push((tid, u64::from(lost)));
+                }
+            }
+        }
+        losses
+    }
+}
+
+impl Verdicts {
+    /// Tells the kernel what the code object is that it calls `id`.
+    pub fn answer(&self, pid: u32, address: u64, id: u64, category: Category) {
+        let verdict = match category {
+            Category::Internal => types::verdict::VERDICT_INTERNAL,
+            Category::External => types::verdict::VERDICT_EXTERNAL,
+            Category::Import => types::verdict::VERDICT_IMPORT,
+        };
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&id.to_ne_bytes());
+        value[8..12].copy_from_slice(&verdict.0.to_ne_bytes());
+        // Should the map be full, the kernel goes on to send everything of this code.
+        let _ = self.answers.update(&code_key(pid, address), &value, MapFlags::ANY);
+    }
+
+    /// Forgets all code objects of a process, which runs another program now.
+    pub fn forget(&self, pid: u32) {
+        for map in [&self.codes, &self.answers] {
+            let of_process: Vec<Vec<u8>> =
+                map.keys().filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes())).collect();
+            for key in of_process {
+                let _ = map.delete(&key);
+            }
+        }
+    }
+}
+
+fn forward_message(_level: PrintLevel, message: String) {
+    if std::env::var_os("PYTRACE_LIBBPF").is_some() {
+        eprint!("{message}");
+    }
+}
+
+fn pid_of(pid: u32) -> Result<i32> {
+    i32::try_from(pid).with_context(|| format!("{pid} is no process id"))
+}
+
+/// `struct code_key`.
+fn code_key(pid: u32, address: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&address.to_ne_bytes());
+    key[8..12].copy_from_slice(&pid.to_ne_bytes());
+    key
+}
+
+/// What travels with a probe: see `COOKIE_*` in `bpf/event.h`.
+fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
+    const TSTATE: u64 = 0xfe;
+    const NO_REGISTER: u64 = 0xff;
+    use types::probe_kind as probe;
+    let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
+    let (kind, extra, delta) = match meaning {
+        Meaning::Resume { next_instr, oparg_delta } => {
+            (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta)
+        }
+        Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
+        Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
+        Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
+        Meaning::Yield => (probe::PROBE_YIELD, NO_REGISTER, 0),
+        Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
+        Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
+        Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
+        Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
+        Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
+        Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
+    };
+    let frame = match frame {
+        FrameSource::Register(register) => u64::from(register.0),
+        FrameSource::ThreadState => TSTATE,
+        FrameSource::None => NO_REGISTER,
+    };
+    u64::from(kind.0) | frame << 8 | extra << 16 | u64::from(delta.cast_unsigned()) << 24
+}
+
+/// The plan as the kernel programs want it.
+fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
+    let layout = &plan.layout;
+    let minor = plan.version.minor;
+    let (tstate_source, tstate_offset) = match plan.thread_state {
+        None => (types::tstate_source::TSTATE_NONE, 0),
+        Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
+        Some(ThreadStateSource::ThreadLocal(offset)) => (types::tstate_source::TSTATE_FS_BASE, offset),
+    };
+    let frame_state = match minor {
+        ..=9 => types::frame_state::FRAME_STATE_STACKTOP,
+        10 => types::frame_state::FRAME_STATE_CHAR,
+        11.. => types::frame_state::FRAME_STATE_NONE,
+    };
+    let code_fields = [
+        layout.code_flags,
+        layout.code_firstlineno,
+        layout.code_filename,
+        layout.code_name,
+        layout.code_qualname.unwrap_or(0),
+    ];
+    types::plan {
+        code_tag_mask: layout.code_tag_mask,
+        tstate_offset,
+        tstate_source: tstate_source.0,
+        frame_state: frame_state.0,
+        frame_head: layout.frame_head,
+        frame_code: layout.frame_code,
+        frame_previous: layout.frame_previous,
+        frame_lasti: layout.frame_lasti,
+        frame_state_offset: layout.frame_state,
+        frame_owner: layout.frame_owner.unwrap_or(0),
+        code_head: code_fields.into_iter().max().unwrap_or(0) + 8,
+        code_flags: layout.code_flags,
+        code_firstlineno: layout.code_firstlineno,
+        code_filename: layout.code_filename,
+        code_name: layout.code_qualname.unwrap_or(layout.code_name),
+        code_instructions: layout.code_instructions.unwrap_or(0),
+        str_ascii: layout.str_ascii,
+        str_compact: layout.str_compact,
+        tstate_frame: layout.tstate_frame,
+        cframe_frame: layout.cframe_frame.unwrap_or(0),
+        tstate_exception: layout.tstate_exception,
+        type_name: 24,
+        tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
+        resume_location_mask: layout.resume_location_mask,
+        exception_is_type: u8::from(minor <= 11),
+        external_calls: u8::from(external_calls),
+        usdt_creates: u8::from(minor >= 15),
+        pad: [0; 3],
+    }
+}
