@@ -27,4 +27,5 @@ if [ ${#failed[@]} -gt 0 ]; then
     echo "root-tests: failed in: ${failed[*]}" >&2
     exit 1
 fi
+[ $ran -gt 0 ] || { echo "root-tests: no such test: ${*:-(none at all)}" >&2; exit 1; }
 echo "root-tests: $ran test programs passed"
