@@ -45,8 +45,9 @@ if [ "$purpose" = test ]; then
     need_command sudo sudo "the tests start pytrace through it"
     need_command useradd passwd "the tests need a second user"
     need_command debootstrap debootstrap "fetches other Pythons: scripts/interpreters.sh"
+    need_command gpgv gpgv "verifies what debootstrap fetches"
     need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring \
-        "verifies what debootstrap fetches"
+        "the keys for that"
 fi
 
 optional=
