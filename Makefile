@@ -1,0 +1,70 @@
+# Everything there is to do with a checkout. Builds as the user who calls, also under sudo;
+# what needs root asks for it itself.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+AS_USER := scripts/as-user.sh
+CARGO   := $(AS_USER) cargo
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# The system's own, not a pyenv shim or a virtual environment that happens to come first.
+PYTHON  := /usr/bin/python3
+PYTRACE := $(shell $(AS_USER) sh -c 'echo "$${CARGO_TARGET_DIR:-target}"')/release/pytrace
+
+BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
+
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help build demo test lint test-unit test-root test-truth bench clean \
+	setup-build setup-demo setup-test setup-bench
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+build: setup-build ## the release binary, target/release/pytrace
+	$(CARGO) build --release --locked
+
+demo: setup-demo build ## trace examples/training_loop.py and print its calls
+	$(call say,tracing examples/training_loop.py)
+	$(SUDO) $(PYTRACE) --python $(PYTHON) -o trace.json examples/training_loop.py
+	$(call say,its calls: $(PYTRACE) show trace.json)
+	$(PYTRACE) show trace.json
+	@printf '\n%s\n' \
+		'The whole trace is in trace.json. To look at it:' \
+		'  $(PYTRACE) serve trace.json      then open the address that it prints' \
+		'  https://ui.perfetto.dev           "Open trace file": it stays on this machine'
+
+test: lint test-unit test-root test-truth ## all checks: lint, test-unit, test-root, test-truth
+
+lint: setup-test ## formatting, clippy, documentation; warnings are errors
+	$(call say,lint)
+	$(CARGO) fmt --check
+	$(if $(BPF_SOURCES),clang-format --dry-run -Werror $(BPF_SOURCES))
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(AS_USER) env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
+
+test-unit: setup-test ## the tests that need no rights
+	$(call say,unprivileged tests)
+	$(CARGO) test --locked
+	$(PYTHON) -B -m unittest discover -s tests
+
+test-root: setup-test ## the tests that need root and eBPF; FILTER=name for some of them
+	$(call say,privileged tests)
+	scripts/root-tests.sh $(FILTER)
+
+# The interpreters under test: the system's, and those of other Debians.
+test-truth: build setup-test ## compare traces with sys.setprofile's, on CPython 3.9 to 3.15
+	$(call say,truth tests)
+	scripts/truth-tests.sh $(PYTRACE)
+
+bench: setup-bench build ## what tracing costs
+	$(call say,benchmarks)
+	$(CARGO) bench --locked
+
+clean: ## remove what builds and the demo leave (not the interpreters in the cache)
+	$(CARGO) clean
+	rm -f trace.json trace.json.gz
+
+setup-build setup-demo setup-test setup-bench:
+	@scripts/setup.sh $(@:setup-%=%)
