@@ -1,4 +1,6 @@
 //! pytrace records every Python function call of a process, from outside it.
 
+pub mod cli;
 pub mod cpython;
+pub mod error;
 pub mod trace;
