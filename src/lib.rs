@@ -3,4 +3,6 @@
 pub mod cli;
 pub mod cpython;
 pub mod error;
+pub mod record;
+pub mod scope;
 pub mod trace;
