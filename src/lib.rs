@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod cpython;
 pub mod error;
+pub mod preflight;
 pub mod record;
 pub mod scope;
 pub mod trace;
