@@ -16,6 +16,7 @@ use nix::unistd::{Gid, Pid, Uid};
 use pytrace::record::command::Command;
 use pytrace::record::launch::{Exit, Suspended};
 use pytrace::record::rights::{may_execute, open_as_user, read_as_user};
+use pytrace::record::signals::{Policy, Reaction, Received, Signals, forward};
 use pytrace::record::user::User;
 
 const NOBODY: u32 = 65534;
@@ -193,6 +194,39 @@ fn a_signal_while_suspended_takes_effect_after_the_release() {
     handled.thread_unblock().expect("a mask");
     let exit = child.wait().expect("its end");
     assert_eq!((exit, exit.code()), (Exit::Signal(15), 143));
+}
+
+#[test]
+fn signals_wake_a_poll_and_tell_their_sender() {
+    // The thread's own signals: those of the process go to any thread, of which tests have many.
+    let signals = Signals::install().expect("a descriptor");
+    assert_eq!(signals.receive().expect("a state"), None);
+    nix::sys::signal::raise(Signal::SIGTERM).expect("a signal");
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, PollTimeout::from(5000_u16)), Ok(1));
+    let expected = Received {
+        signal: Signal::SIGTERM,
+        from_terminal: false,
+    };
+    assert_eq!(signals.receive().expect("a state"), Some(expected));
+    assert_eq!(signals.receive().expect("a state"), None);
+
+    let child = Suspended::spawn(&shell("exec sleep 10", &[]), &nobody(), signals.original());
+    let child = child
+        .expect("a suspended process")
+        .release()
+        .expect("a child");
+    assert_eq!(
+        Policy::launched().react(expected),
+        Reaction::Forward(Signal::SIGTERM)
+    );
+    forward(Signal::SIGTERM, child.pid()).expect("a signal");
+    assert_eq!(
+        child.wait().expect("its end"),
+        Exit::Signal(15),
+        "blocked in us, not in it"
+    );
+    forward(Signal::SIGTERM, child.pid()).expect("too late is no error");
 }
 
 #[test]

@@ -276,14 +276,14 @@ where
                 ..
             }) => Ok(Command::Doctor(options)),
             Ok(_) => unreachable!("the first word is a subcommand"),
-            Err(error) => from_clap(error),
+            Err(error) => from_clap(error, &[]),
         };
     }
 
     let split = split::split(&clap, &args).map_err(usage)?;
     match parse_with_clap(&split.options) {
         Ok(arguments) => record(arguments.record, split).map(|r| Command::Record(Box::new(r))),
-        Err(error) => from_clap(error),
+        Err(error) => from_clap(error, &split.taken),
     }
 }
 
@@ -367,7 +367,8 @@ fn usage(message: impl Into<String>) -> anyhow::Error {
 }
 
 /// Turns clap's several paragraphs into our one line and hint; help and version are no errors.
-fn from_clap(error: clap::Error) -> anyhow::Result<Command> {
+/// What is wrong may be that an option was `taken` from the script, which has one of the same name.
+fn from_clap(error: clap::Error, taken: &[String]) -> anyhow::Result<Command> {
     let text = error.render().to_string();
     if matches!(
         error.kind(),
@@ -381,8 +382,13 @@ fn from_clap(error: clap::Error) -> anyhow::Result<Command> {
     let tip = rest
         .lines()
         .find_map(|line| line.trim().strip_prefix("tip: "));
+    let error = || anyhow!(UsageError(message.clone()));
     Err(match tip {
-        Some(tip) => anyhow!(UsageError(message)).hint(tip),
+        _ if !taken.is_empty() => error().hint(format!(
+            "`{}` behind the script was taken as pytrace's own; `--` in front of it passes it on",
+            taken.join(" ")
+        )),
+        Some(tip) => error().hint(tip),
         None => usage(message),
     })
 }

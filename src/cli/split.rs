@@ -152,7 +152,7 @@ fn behind(words: &[OsString]) -> Result<Behind, String> {
                 behind.args.extend(words.by_ref().cloned());
             }
             b"-o" | b"--output" | b"--scope" => {
-                let value = words.next().filter(|value| *value != "--").ok_or_else(|| {
+                let value = words.next().filter(|value| !is_option(value)).ok_or_else(|| {
                     let word = word.to_string_lossy();
                     format!("{word} behind the script is pytrace's own and needs a value; `-- {word}` passes it on")
                 })?;
@@ -170,6 +170,11 @@ fn behind(words: &[OsString]) -> Result<Behind, String> {
         }
     }
     Ok(behind)
+}
+
+/// Whether a word can't be an option's value: clap doesn't take it as one either.
+fn is_option(word: &OsStr) -> bool {
+    word.len() > 1 && word.as_bytes().starts_with(b"-")
 }
 
 impl Behind {
