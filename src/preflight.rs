@@ -1,0 +1,364 @@
+//! What this machine allows: looked at before a recording, and printed by `pytrace doctor`.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::anyhow;
+
+use crate::error::WithHint;
+
+/// The rights that matter to a recording, by their numbers in `capabilities(7)`.
+const CAPABILITIES: [(u32, &str); 3] =
+    [(19, "CAP_SYS_PTRACE"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
+/// Stands for all of the above but `CAP_SYS_PTRACE`.
+const CAP_SYS_ADMIN: u32 = 21;
+
+/// A kernel release's first two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KernelVersion(pub u32, pub u32);
+
+/// The first with a ring buffer (and `faccessat2`).
+const OLDEST: KernelVersion = KernelVersion(5, 8);
+
+/// What a machine allows. Which of the kernel's abilities exist is looked up in its type
+/// information where that can be read, so that a distribution's backports count; else it follows
+/// from the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// `uname -r`.
+    pub release: String,
+    /// Its numbers, where it begins with two.
+    pub version: Option<KernelVersion>,
+    /// What pytrace was built for, and so what it can trace: `x86_64`, ...
+    pub arch: &'static str,
+    /// Whether the kernel publishes its type information.
+    pub btf: bool,
+    /// Effective user id.
+    pub euid: u32,
+    /// Effective capabilities, one bit each.
+    pub capabilities: u64,
+    /// `BPF_MAP_TYPE_RINGBUF` (5.8).
+    pub ring_buffer: bool,
+    /// One probe can tell its places apart by a cookie (5.15).
+    pub attach_cookies: bool,
+    /// One link attaches many probes (6.6).
+    pub uprobe_multi: bool,
+    /// The kernel's lockdown mode: `none`, `integrity`, `confidentiality`; `None` where there is
+    /// none or it can't be read.
+    pub lockdown: Option<String>,
+    /// `kernel.perf_event_paranoid`; no matter to root.
+    pub perf_event_paranoid: Option<i32>,
+    /// `kernel.unprivileged_bpf_disabled`; no matter to root.
+    pub unprivileged_bpf_disabled: Option<i32>,
+}
+
+impl Machine {
+    /// Looks at this machine. What can't be read counts as absent.
+    pub fn look() -> Machine {
+        let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let version = parse_release(&release);
+        let btf_path = Path::new("/sys/kernel/btf/vmlinux");
+        let types = fs::read(btf_path).ok();
+        let able = |type_name: &str, since: KernelVersion| match &types {
+            Some(types) => names(types, type_name),
+            None => version >= Some(since),
+        };
+        Machine {
+            ring_buffer: able("bpf_ringbuf", OLDEST),
+            attach_cookies: able("bpf_cookie", KernelVersion(5, 15)),
+            uprobe_multi: able("bpf_uprobe_multi_link", KernelVersion(6, 6)),
+            btf: btf_path.exists(),
+            version,
+            release,
+            arch: std::env::consts::ARCH,
+            euid: nix::unistd::geteuid().as_raw(),
+            capabilities: text("/proc/self/status")
+                .and_then(|status| parse_capabilities(&status))
+                .unwrap_or(0),
+            lockdown: text("/sys/kernel/security/lockdown").and_then(|text| parse_lockdown(&text)),
+            perf_event_paranoid: number("/proc/sys/kernel/perf_event_paranoid"),
+            unprivileged_bpf_disabled: number("/proc/sys/kernel/unprivileged_bpf_disabled"),
+        }
+    }
+
+    /// Whether a recording can work here.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that stands in its way, with its cure.
+    pub fn check_recording(&self) -> anyhow::Result<()> {
+        if self.arch != "x86_64" {
+            return Err(anyhow!(
+                "this machine is {}: only x86-64 can be traced so far",
+                self.arch
+            ));
+        }
+        let missing = self.missing_rights();
+        if !missing.is_empty() {
+            return Err(if self.euid == 0 {
+                anyhow!("root lacks rights here: {}", missing.join(", "))
+                    .hint("in a container, start it with --privileged, or record from the host")
+            } else {
+                anyhow!("recording needs root").hint("run it with sudo: sudo pytrace ...")
+            });
+        }
+        if self.lockdown.as_deref() == Some("confidentiality") {
+            return Err(anyhow!(
+                "the kernel is locked down (confidentiality): BPF can't read memory"
+            ))
+            .hint("boot without lockdown=confidentiality");
+        }
+        if !self.ring_buffer {
+            return Err(anyhow!(
+                "the kernel is too old: {} has no BPF ring buffer",
+                self.release
+            ))
+            .hint("Linux 5.8 or newer is needed");
+        }
+        if !self.btf {
+            return Err(anyhow!(
+                "the kernel has no type information: no /sys/kernel/btf/vmlinux"
+            ))
+            .hint("a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed");
+        }
+        Ok(())
+    }
+
+    /// The names of the rights that a recording needs and we don't have.
+    pub fn missing_rights(&self) -> Vec<&'static str> {
+        let has = |number: u32| self.capabilities & (1 << number) != 0;
+        CAPABILITIES
+            .into_iter()
+            .filter(|&(number, name)| {
+                let covered = has(CAP_SYS_ADMIN) && name != "CAP_SYS_PTRACE";
+                !has(number) && !covered
+            })
+            .map(|(_, name)| name)
+            .collect()
+    }
+}
+
+impl fmt::Display for Machine {
+    /// One line per ability, the last without its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yes = |yes: bool| if yes { "yes" } else { "no" };
+        let setting = |value: Option<i32>| value.map_or("-".into(), |value| value.to_string());
+        let missing = self.missing_rights();
+        let rights = match (missing.is_empty(), self.euid) {
+            (true, 0) => "root".into(),
+            (true, uid) => format!("user {uid} with the capabilities needed"),
+            (false, uid) => format!("user {uid}, lacks {}", missing.join(", ")),
+        };
+        let arch = match self.arch {
+            "x86_64" => "x86_64".into(),
+            other => format!("{other} (only x86_64 so far)"),
+        };
+        let lockdown = self.lockdown.as_deref().unwrap_or("none");
+        let lines = [
+            ("kernel", self.release.clone()),
+            ("architecture", arch),
+            ("rights", rights),
+            ("type information (BTF)", yes(self.btf).into()),
+            ("ring buffer (5.8)", yes(self.ring_buffer).into()),
+            ("attach cookies (5.15)", yes(self.attach_cookies).into()),
+            ("uprobe-multi (6.6)", yes(self.uprobe_multi).into()),
+            ("lockdown", lockdown.into()),
+            ("perf_event_paranoid", setting(self.perf_event_paranoid)),
+            (
+                "unprivileged_bpf_disabled",
+                setting(self.unprivileged_bpf_disabled),
+            ),
+        ];
+        for (at, (name, value)) in lines.iter().enumerate() {
+            let newline = if at == 0 { "" } else { "\n" };
+            write!(f, "{newline}{name:<26} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+fn text(path: &str) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+fn number(path: &str) -> Option<i32> {
+    text(path)?.parse().ok()
+}
+
+/// `6.1.0-18-amd64`, `5.15.0-rc1+`, `6.9-custom`.
+fn parse_release(release: &str) -> Option<KernelVersion> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some(KernelVersion(
+        numbers.next()?.parse().ok()?,
+        numbers.next()?.parse().ok()?,
+    ))
+}
+
+/// `CapEff:` of `/proc/PID/status`, hexadecimal.
+fn parse_capabilities(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+/// `none [integrity] confidentiality`: the mode in brackets.
+fn parse_lockdown(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once('[')?;
+    Some(rest.split_once(']')?.0.to_owned())
+}
+
+/// Whether a blob of type information has this name among its strings, which are null-terminated
+/// and lie one after the other.
+fn names(types: &[u8], name: &str) -> bool {
+    let mut needle = vec![0];
+    needle.extend(name.as_bytes());
+    needle.push(0);
+    types.windows(needle.len()).any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::report;
+
+    fn good() -> Machine {
+        Machine {
+            release: "6.1.0-18-amd64".into(),
+            version: Some(KernelVersion(6, 1)),
+            arch: "x86_64",
+            btf: true,
+            euid: 0,
+            capabilities: u64::MAX,
+            ring_buffer: true,
+            attach_cookies: true,
+            uprobe_multi: false,
+            lockdown: None,
+            perf_event_paranoid: Some(3),
+            unprivileged_bpf_disabled: Some(2),
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_said_in_one_line() {
+        assert!(good().check_recording().is_ok());
+        let integrity = Machine {
+            lockdown: Some("integrity".into()),
+            ..good()
+        };
+        assert!(integrity.check_recording().is_ok());
+        for (machine, says) in [
+            (
+                Machine {
+                    arch: "aarch64",
+                    ..good()
+                },
+                "only x86-64",
+            ),
+            (
+                Machine {
+                    euid: 1000,
+                    capabilities: 0,
+                    ..good()
+                },
+                "pytrace: recording needs root\nhint: run it with sudo",
+            ),
+            (
+                Machine {
+                    capabilities: 0,
+                    ..good()
+                },
+                "CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF\nhint: ",
+            ),
+            (
+                Machine {
+                    capabilities: 1 << 21,
+                    ..good()
+                },
+                "lacks rights here: CAP_SYS_PTRACE\n",
+            ),
+            (
+                Machine {
+                    lockdown: Some("confidentiality".into()),
+                    ..good()
+                },
+                "hint: boot without",
+            ),
+            (
+                Machine {
+                    ring_buffer: false,
+                    release: "5.4.0".into(),
+                    ..good()
+                },
+                "5.4.0 has no BPF ring buffer\nhint: Linux 5.8",
+            ),
+            (
+                Machine {
+                    btf: false,
+                    ..good()
+                },
+                "hint: a kernel built with",
+            ),
+        ] {
+            let report = report(&machine.check_recording().unwrap_err());
+            assert!(report.contains(says), "{report}");
+        }
+    }
+
+    #[test]
+    fn capabilities_are_enough_without_root() {
+        let bits = (1 << 19) | (1 << 38) | (1 << 39);
+        let machine = Machine {
+            euid: 1000,
+            capabilities: bits,
+            ..good()
+        };
+        assert!(machine.check_recording().is_ok());
+        assert!(
+            machine
+                .to_string()
+                .contains("user 1000 with the capabilities needed")
+        );
+    }
+
+    #[test]
+    fn the_kernels_files_are_understood() {
+        for (release, version) in [
+            ("6.1.0-18-amd64", Some(KernelVersion(6, 1))),
+            ("5.15.0-rc1+", Some(KernelVersion(5, 15))),
+            ("6.9-custom", Some(KernelVersion(6, 9))),
+            ("", None),
+            ("6", None),
+            ("x.1", None),
+        ] {
+            assert_eq!(parse_release(release), version, "{release}");
+        }
+        assert_eq!(
+            parse_capabilities("Name:\tx\nCapEff:\t000001ffffffffff\n"),
+            Some(0x1ff_ffff_ffff)
+        );
+        assert_eq!(parse_capabilities("CapPrm:\t1\n"), None);
+        let lockdown = parse_lockdown("none [integrity] confidentiality");
+        assert_eq!(lockdown.as_deref(), Some("integrity"));
+        assert_eq!(parse_lockdown(""), None);
+        assert!(names(b"\0a\0bpf_cookie\0b", "bpf_cookie"));
+        assert!(!names(b"\0bpf_cookies\0xbpf_cookie\0", "bpf_cookie"));
+    }
+
+    #[test]
+    fn the_report_has_a_line_for_each_ability() {
+        let report = good().to_string();
+        assert_eq!(report.lines().count(), 10);
+        assert!(
+            report.starts_with("kernel                     6.1.0-18-amd64\n"),
+            "{report}"
+        );
+        assert!(
+            report.contains("uprobe-multi (6.6)         no\n"),
+            "{report}"
+        );
+        assert!(!Machine::look().release.is_empty());
+    }
+}

@@ -1,0 +1,175 @@
+//! Touching files with the user's rights while pytrace has root's.
+
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid};
+
+use super::user::User;
+use crate::error::WithHint;
+
+/// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
+///
+/// Only the calling thread is affected: the kernel keeps these ids per thread, and the raw calls
+/// are made, not the C library's, which change all threads.
+///
+/// # Errors
+///
+/// The rights could not be taken on; `action` has not run.
+pub fn as_user<T>(user: &User, action: impl FnOnce() -> T) -> io::Result<T> {
+    let _switched = if user.switches {
+        Some(Switched::to(user)?)
+    } else {
+        None
+    };
+    Ok(action())
+}
+
+/// Gives the thread its own rights back when dropped.
+struct Switched {
+    groups: Vec<libc::gid_t>,
+    gid: Gid,
+    uid: Uid,
+}
+
+impl Switched {
+    fn to(user: &User) -> io::Result<Switched> {
+        let own: Vec<_> = nix::unistd::getgroups()?
+            .into_iter()
+            .map(Gid::as_raw)
+            .collect();
+        let groups: Vec<_> = user.groups.iter().map(|gid| gid.as_raw()).collect();
+        // Groups first: changing them takes a right that goes with the user id.
+        set_groups(&groups)?;
+        // From here on dropping this undoes what was done.
+        let before = Switched {
+            groups: own,
+            gid: nix::unistd::getegid(),
+            uid: nix::unistd::geteuid(),
+        };
+        set_fs_ids(user.uid, user.gid)?;
+        Ok(before)
+    }
+}
+
+impl Drop for Switched {
+    fn drop(&mut self) {
+        let restored = set_fs_ids(self.uid, self.gid).and_then(|()| set_groups(&self.groups));
+        if let Err(error) = restored {
+            // Can't happen to a process whose effective user is root; going on with half of
+            // someone else's rights is no option.
+            eprintln!("pytrace: failed to restore our own rights: {error}");
+            std::process::abort();
+        }
+    }
+}
+
+fn set_groups(groups: &[libc::gid_t]) -> io::Result<()> {
+    // SAFETY: the kernel reads `len` ids from the slice and keeps no pointer.
+    let result = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
+    Errno::result(result)?;
+    Ok(())
+}
+
+/// Both calls return the id from before and no error; asking for an id that can't be tells
+/// whether they have worked.
+fn set_fs_ids(uid: Uid, gid: Gid) -> io::Result<()> {
+    nix::unistd::setfsgid(gid);
+    nix::unistd::setfsuid(uid);
+    let none = u32::MAX;
+    if nix::unistd::setfsgid(Gid::from_raw(none)) != gid
+        || nix::unistd::setfsuid(Uid::from_raw(none)) != uid
+    {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
+/// Opens `path` for writing with the rights of `user`, to whom it belongs when it is new; a file
+/// that exists is emptied.
+///
+/// # Errors
+///
+/// With a hint for a missing or closed directory, a directory, and a file of someone else.
+pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<File> {
+    let open = || {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+    };
+    let shown = path.display();
+    let error = match as_user(user, open).context("failed to take on the user's rights")? {
+        Ok(file) => return Ok(file),
+        Err(error) => error,
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let directory = parent.display();
+    let hint = match error.raw_os_error() {
+        Some(libc::ENOENT) => Some(format!("create the directory first: mkdir -p {directory}")),
+        Some(libc::EISDIR) => Some(format!(
+            "name a file in it: {}",
+            path.join("trace.json").display()
+        )),
+        Some(libc::ENOTDIR) => Some(format!("{directory} is not a directory")),
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => Some(format!(
+            "user {} may not write there; choose another FILE for -o",
+            user.uid
+        )),
+        _ => None,
+    };
+    let error = anyhow!(error).context(format!("failed to open {shown} for writing"));
+    Err(match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+/// Opens `path` for reading with the rights of `user`.
+pub fn read_as_user(path: &Path, user: &User) -> io::Result<File> {
+    // Non-blocking for the sake of a FIFO without a writer; no matter to a file.
+    let open = || {
+        use std::os::unix::fs::OpenOptionsExt;
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+    };
+    as_user(user, open)?
+}
+
+/// Whether `user` may execute the regular file that `path` leads to.
+///
+/// # Errors
+///
+/// The reason why not, as executing it would give it.
+pub fn may_execute(path: &Path, user: &User) -> io::Result<()> {
+    let text = CString::new(path.as_os_str().as_bytes())?;
+    as_user(user, || {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        // SAFETY: `text` is a C string that outlives the call. The raw call, because the C
+        // library may answer AT_EACCESS by itself, from ids that are not the file system's.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_faccessat2,
+                libc::AT_FDCWD,
+                text.as_ptr(),
+                libc::X_OK,
+                libc::AT_EACCESS,
+            )
+        };
+        Errno::result(result)?;
+        Ok(())
+    })?
+}
