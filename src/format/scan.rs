@@ -1,0 +1,422 @@
+//! JSON as it streams by: a window on the file, and a cursor on the window.
+//!
+//! Nothing recurses and nothing but a single event has to fit into memory, whatever the file holds.
+
+use std::io::{self, Read};
+
+/// How much is read at once.
+const READ: usize = 1 << 20;
+/// The longest event, or other thing to be looked at as a whole, in bytes.
+const LONGEST: usize = 64 << 20;
+
+/// Why something could not be scanned.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The file ended within it.
+    Cut,
+    /// It is not JSON, or longer than anything sensible.
+    Bad,
+    /// The file could not be read.
+    Io(io::Error),
+}
+
+/// Why a [`Cursor`] stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// The window is too short.
+    Short,
+    /// It is not JSON.
+    Bad,
+}
+
+/// The part of a stream that is in memory.
+pub(super) struct Window<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    begin: usize,
+    end: usize,
+}
+
+impl<R: Read> Window<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Window {
+            reader,
+            buffer: vec![0; READ],
+            begin: 0,
+            end: 0,
+        }
+    }
+
+    /// What is in memory.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.begin..self.end]
+    }
+
+    /// Moves past the first `count` bytes.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.begin = (self.begin + count).min(self.end);
+    }
+
+    /// Reads more behind what is in memory.
+    pub(super) fn more(&mut self) -> Result<(), Stop> {
+        if self.begin > 0 {
+            self.buffer.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+        }
+        if self.end == self.buffer.len() {
+            if self.end >= LONGEST {
+                return Err(Stop::Bad);
+            }
+            self.buffer.resize(self.end * 2, 0);
+        }
+        loop {
+            return match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => Err(Stop::Cut),
+                Ok(count) => {
+                    self.end += count;
+                    Ok(())
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => continue,
+                    // A compressed file that is cut short or damaged.
+                    io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::InvalidInput => Err(Stop::Cut),
+                    _ => Err(Stop::Io(error)),
+                },
+            };
+        }
+    }
+
+    /// Has `scan` look at what comes next, once more with more in memory where that was too little,
+    /// and moves past what it looked at.
+    pub(super) fn scan<T>(
+        &mut self,
+        mut scan: impl FnMut(&mut Cursor<'_>) -> Result<T, Flaw>,
+    ) -> Result<T, Stop> {
+        loop {
+            let mut cursor = Cursor::new(self.bytes());
+            match scan(&mut cursor) {
+                Ok(value) => {
+                    let count = cursor.at;
+                    self.consume(count);
+                    return Ok(value);
+                }
+                Err(Flaw::Short) => self.more()?,
+                Err(Flaw::Bad) => return Err(Stop::Bad),
+            }
+        }
+    }
+
+    /// Moves past a value of any length.
+    pub(super) fn skip_value(&mut self) -> Result<(), Stop> {
+        let mut skip = Skip::default();
+        loop {
+            let (count, done) = skip.over(self.bytes());
+            self.consume(count);
+            match done {
+                Ok(true) => return Ok(()),
+                Ok(false) => self.more()?,
+                Err(_) => return Err(Stop::Bad),
+            }
+        }
+    }
+}
+
+/// Finds the end of a value, in as many pieces as it comes in.
+///
+/// It minds strings and counts brackets, which is all that takes; that they match, and what stands
+/// between them, it leaves unchecked.
+#[derive(Debug, Default)]
+struct Skip {
+    depth: u64,
+    in_string: bool,
+    escaped: bool,
+    in_scalar: bool,
+}
+
+impl Skip {
+    /// How many bytes belong to the value, and whether it ends there.
+    fn over(&mut self, bytes: &[u8]) -> (usize, Result<bool, Flaw>) {
+        for (at, &byte) in bytes.iter().enumerate() {
+            if self.in_string {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => {
+                        self.in_string = false;
+                        if self.depth == 0 {
+                            return (at + 1, Ok(true));
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            if self.in_scalar && matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n') {
+                return (at, Ok(true));
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'[' | b'{' => self.depth += 1,
+                b']' | b'}' if self.depth == 0 => return (at, Err(Flaw::Bad)),
+                b']' | b'}' => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return (at + 1, Ok(true));
+                    }
+                }
+                b',' | b':' if self.depth == 0 => return (at, Err(Flaw::Bad)),
+                b' ' | b'\t' | b'\r' | b'\n' => {}
+                _ => self.in_scalar = self.depth == 0,
+            }
+        }
+        (bytes.len(), Ok(false))
+    }
+}
+
+/// A value an event's member may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    /// What stands between the quotes, escapes and all.
+    String(&'a [u8]),
+    /// A number, `true`, `false` or `null`, as it stands.
+    Scalar(&'a [u8]),
+    /// An array or object, left unread.
+    Nested,
+}
+
+/// A place in a piece of JSON.
+#[derive(Debug)]
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Cursor { bytes, at: 0 }
+    }
+
+    /// The next byte that is not white space, which is left in place.
+    pub(super) fn peek(&mut self) -> Result<u8, Flaw> {
+        loop {
+            match self.bytes.get(self.at) {
+                None => return Err(Flaw::Short),
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,
+                Some(&byte) => return Ok(byte),
+            }
+        }
+    }
+
+    /// Moves past the next byte that is not white space if it is `byte`.
+    pub(super) fn take(&mut self, byte: u8) -> Result<bool, Flaw> {
+        let found = self.peek()? == byte;
+        self.at += usize::from(found);
+        Ok(found)
+    }
+
+    /// Moves past `byte`.
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Flaw> {
+        if self.take(byte)? {
+            Ok(())
+        } else {
+            Err(Flaw::Bad)
+        }
+    }
+
+    /// What stands between the quotes of the string that comes next.
+    pub(super) fn string(&mut self) -> Result<&'a [u8], Flaw> {
+        self.expect(b'"')?;
+        let begin = self.at;
+        let mut at = begin;
+        loop {
+            let rest = self.bytes.get(at..).ok_or(Flaw::Short)?;
+            at += rest
+                .iter()
+                .position(|&byte| byte == b'"' || byte == b'\\')
+                .ok_or(Flaw::Short)?;
+            if self.bytes[at] == b'"' {
+                self.at = at + 1;
+                return Ok(&self.bytes[begin..at]);
+            }
+            at += 2;
+        }
+    }
+
+    /// The value that comes next.
+    pub(super) fn value(&mut self) -> Result<Value<'a>, Flaw> {
+        match self.peek()? {
+            b'"' => self.string().map(Value::String),
+            b'{' | b'[' => {
+                let (count, done) = Skip::default().over(&self.bytes[self.at..]);
+                self.at += count;
+                if done? {
+                    Ok(Value::Nested)
+                } else {
+                    Err(Flaw::Short)
+                }
+            }
+            _ => {
+                let rest = &self.bytes[self.at..];
+                let end = rest
+                    .iter()
+                    .position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-'))
+                    .ok_or(Flaw::Short)?;
+                if end == 0 {
+                    return Err(Flaw::Bad);
+                }
+                self.at += end;
+                Ok(Value::Scalar(&rest[..end]))
+            }
+        }
+    }
+
+    /// Calls `member` with the name of each member of the object that comes next; it has to move
+    /// past the value.
+    pub(super) fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'a [u8]) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
+        self.expect(b'{')?;
+        if self.take(b'}')? {
+            return Ok(());
+        }
+        loop {
+            let name = self.string()?;
+            self.expect(b':')?;
+            member(self, name)?;
+            if self.take(b'}')? {
+                return Ok(());
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    /// The text of the value that comes next.
+    pub(super) fn raw_value(&mut self) -> Result<&'a [u8], Flaw> {
+        self.peek()?;
+        let begin = self.at;
+        self.value()?;
+        Ok(&self.bytes[begin..self.at])
+    }
+}
+
+/// The text of a string, given what stands between its quotes. What is no text (half a surrogate
+/// pair, which Python writes; bytes that are not UTF-8) becomes U+FFFD.
+pub(super) fn unescape(raw: &[u8]) -> String {
+    let text = String::from_utf8_lossy(raw);
+    if !text.contains('\\') {
+        return text.into_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut parts = text.split('\\');
+    out.push_str(parts.next().unwrap_or_default());
+    let mut high = None;
+    while let Some(part) = parts.next() {
+        let mut rest = part.chars();
+        let escaped = match rest.next() {
+            // Two backslashes: the second one ended this part.
+            None => {
+                out.extend(high.take().map(|_: u32| char::REPLACEMENT_CHARACTER));
+                out.push('\\');
+                out.push_str(parts.next().unwrap_or_default());
+                continue;
+            }
+            Some('u') => match part.get(1..5).and_then(hexadecimal) {
+                Some(unit) => {
+                    rest = part[5..].chars();
+                    unit
+                }
+                None => u32::from(char::REPLACEMENT_CHARACTER),
+            },
+            Some('n') => 0x0a,
+            Some('t') => 0x09,
+            Some('r') => 0x0d,
+            Some('b') => 0x08,
+            Some('f') => 0x0c,
+            Some(other) => u32::from(other),
+        };
+        let low = (0xdc00..0xe000).contains(&escaped);
+        match high.take() {
+            Some(high) if low => {
+                let pair = 0x10000 + ((high - 0xd800) << 10) + (escaped - 0xdc00);
+                out.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            unpaired => {
+                out.extend(unpaired.map(|_| char::REPLACEMENT_CHARACTER));
+                if (0xd800..0xdc00).contains(&escaped) && rest.as_str().is_empty() {
+                    high = Some(escaped);
+                } else {
+                    out.push(char::from_u32(escaped).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+            }
+        }
+        out.push_str(rest.as_str());
+    }
+    out.extend(high.map(|_| char::REPLACEMENT_CHARACTER));
+    out
+}
+
+fn hexadecimal(digits: &str) -> Option<u32> {
+    digits
+        .chars()
+        .try_fold(0, |value, digit| Some(value * 16 + digit.to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes() {
+        for (raw, text) in [
+            (r"plain", "plain"),
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\u00e9\ud83d\ude00!", "é😀!"),
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ud83dx\ude00", "\u{fffd}x\u{fffd}"),
+            (r"\ud83d\\", "\u{fffd}\\"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"\uzzzz\u12", "\u{fffd}zzzz\u{fffd}12"),
+            (r"a\\\\n", r"a\\n"),
+            (r"\\u0041", r"\u0041"),
+        ] {
+            assert_eq!(unescape(raw.as_bytes()), text, "{raw}");
+        }
+        assert_eq!(unescape(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn values_of_any_length_are_skipped() {
+        let nested = "[".repeat(3 << 20) + &"]".repeat(3 << 20);
+        for value in [
+            &nested,
+            "12",
+            "null",
+            r#""a\"]""#,
+            r#"{"a":["}",{"b":"\\"}]}"#,
+        ] {
+            let text = format!(" {value} ,x");
+            let mut window = Window::new(text.as_bytes());
+            window.skip_value().unwrap();
+            assert_eq!(window.scan(|cursor| cursor.peek()).unwrap(), b',');
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_serde_json_escapes_is_read(text: String) {
+            let json = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(unescape(&json.as_bytes()[1..json.len() - 1]), text);
+        }
+
+        #[test]
+        fn any_bytes_are_skipped_or_refused(bytes: Vec<u8>) {
+            let _ = Window::new(&bytes[..]).skip_value();
+            let _ = Cursor::new(&bytes).value();
+            unescape(&bytes);
+        }
+    }
+}
