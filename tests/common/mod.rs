@@ -12,7 +12,7 @@ use pytrace::recording::{Footer, Interpreter};
 use pytrace::trace::{Call, Category, Code, Exit, Kind, Sink, ThreadId, Time};
 
 /// A footer with something in every member.
-pub fn footer() -> Footer {
+pub(crate) fn footer() -> Footer {
     Footer {
         format: Footer::FORMAT,
         version: "0.1.0".into(),
@@ -31,7 +31,7 @@ pub fn footer() -> Footer {
 }
 
 /// A code object.
-pub fn code(name: &str, file: &str, line: u32, kind: Kind, category: Category) -> Arc<Code> {
+pub(crate) fn code(name: &str, file: &str, line: u32, kind: Kind, category: Category) -> Arc<Code> {
     Arc::new(Code {
         name: name.into(),
         file: file.into(),
@@ -42,7 +42,14 @@ pub fn code(name: &str, file: &str, line: u32, kind: Kind, category: Category) -
 }
 
 /// A call that returned.
-pub fn call(tid: u32, number: u64, depth: u32, code: &Arc<Code>, start: u64, end: u64) -> Call {
+pub(crate) fn call(
+    tid: u32,
+    number: u64,
+    depth: u32,
+    code: &Arc<Code>,
+    start: u64,
+    end: u64,
+) -> Call {
     Call {
         thread: ThreadId { pid: 812, tid },
         number,
@@ -59,14 +66,14 @@ pub fn call(tid: u32, number: u64, depth: u32, code: &Arc<Code>, start: u64, end
 }
 
 /// The file that a writer makes of `calls`.
-pub fn written(calls: &[Call]) -> Vec<u8> {
+pub(crate) fn written(calls: &[Call]) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_to(&mut bytes, calls);
     bytes
 }
 
 /// Writes `calls` to `output`.
-pub fn write_to(output: impl Output, calls: &[Call]) {
+pub(crate) fn write_to(output: impl Output, calls: &[Call]) {
     let mut writer = ChromeWriter::new(output);
     writer
         .process_name(812, "python3 train.py --steps 3")
@@ -81,7 +88,7 @@ pub fn write_to(output: impl Output, calls: &[Call]) {
 }
 
 /// `bytes`, compressed in the simplest way.
-pub fn gzipped(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -140,7 +147,7 @@ fn codes() -> impl Strategy<Value = Vec<Arc<Code>>> {
 }
 
 /// Calls of three threads that nest as a program's do, in the order in which they end.
-pub fn calls() -> impl Strategy<Value = Vec<Call>> {
+pub(crate) fn calls() -> impl Strategy<Value = Vec<Call>> {
     (codes(), prop::collection::vec(step(), 0..40)).prop_map(|(codes, steps)| run(&codes, &steps))
 }
 
