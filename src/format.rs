@@ -12,6 +12,7 @@
 //! ```
 
 mod chrome;
+mod escape;
 mod event;
 mod file;
 mod gzip;

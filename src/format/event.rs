@@ -4,8 +4,9 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
+use super::escape::unescape;
 use super::number::read_micros;
-use super::scan::{Cursor, Flaw, Value, unescape};
+use super::scan::{Cursor, Flaw, Value};
 use crate::recording::{Builder, Flags, Row};
 use crate::trace::{Category, Code, Kind, ThreadId, Time};
 

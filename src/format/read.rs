@@ -7,8 +7,9 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
+use super::escape::unescape;
 use super::event::{Event, Events};
-use super::scan::{Stop, Window, unescape};
+use super::scan::{Stop, Window};
 use crate::recording::{Footer, Recording};
 
 /// Why there is no [`Recording`].
