@@ -8,6 +8,7 @@ pub mod event;
 pub mod format;
 pub mod preflight;
 pub mod record;
+pub mod recording;
 pub mod scope;
 pub mod trace;
 pub mod tracer;

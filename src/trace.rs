@@ -13,7 +13,7 @@ pub use builder::{Builder, Classify, Filter};
 pub struct Time(pub u64);
 
 /// A thread of a process, in the numbering of the initial pid namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadId {
     /// Process id (the kernel's tgid).
     pub pid: u32,
@@ -64,6 +64,26 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Kind; 11] = [
+        Kind::Function,
+        Kind::Method,
+        Kind::ClassInstantiation,
+        Kind::SpecialMethod,
+        Kind::Lambda,
+        Kind::Comprehension,
+        Kind::Generator,
+        Kind::Coroutine,
+        Kind::ClassBody,
+        Kind::Module,
+        Kind::Import,
+    ];
+
+    /// The kind that the trace file calls `word`.
+    pub fn from_word(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word the trace file uses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -94,6 +114,16 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every category there is.
+    pub const ALL: [Category; 3] = [Category::Internal, Category::External, Category::Import];
+
+    /// The category that the trace file calls `word`.
+    pub fn from_word(word: &str) -> Option<Category> {
+        Category::ALL
+            .into_iter()
+            .find(|category| category.as_str() == word)
+    }
+
     /// The word the trace file uses.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,0 +1,331 @@
+//! Writes calls as Chrome Trace Events, as they end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use super::number::write_micros;
+use super::output::{Output, RECALL};
+use crate::recording::{Footer, Lost};
+use crate::trace::{Call, Code, Exit, Sink, ThreadId};
+
+/// What precedes the first event.
+const HEAD: &[u8] = b"{\"traceEvents\":[";
+/// How much text is collected before it goes to the output.
+const CHUNK: usize = 64 * 1024;
+/// What a thread's entry in the footer's list of losses may take, in bytes.
+const LOST_ENTRY: usize = 128;
+
+/// A [`Sink`] that streams a trace file.
+///
+/// Memory does not grow with the trace, only with the number of code objects. When the output
+/// fails, the first call that notices returns the error; what follows is counted as lost, and
+/// [`ChromeWriter::finish`] still makes a valid file of what was written before, if the output can.
+#[derive(Debug)]
+pub struct ChromeWriter<O: Output> {
+    output: O,
+    /// Events not yet handed to the output.
+    buffer: Vec<u8>,
+    /// Offset of `buffer` in the text of the file.
+    flushed: u64,
+    empty: bool,
+    fragments: FxHashMap<usize, Fragment>,
+    /// Calls whose text could yet be taken back, in order.
+    recent: VecDeque<Mark>,
+    failure: Option<io::Error>,
+    unwritten: Vec<Lost>,
+}
+
+/// How a [`ChromeWriter`] ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How many calls are missing from the file because it could not be written. They are in its
+    /// footer's `lost`.
+    pub unwritten: u64,
+    /// Why. [`Sink::call`] may have reported it already.
+    pub failure: Option<io::Error>,
+}
+
+/// The parts of an event that are the same for every call of a code object.
+#[derive(Debug)]
+struct Fragment {
+    /// From `,"name":` to the quote that opens the category.
+    name: Box<[u8]>,
+    /// From `,"file":` to the kind.
+    place: Box<[u8]>,
+    /// Keeps the address taken, by which the fragment is found.
+    _code: Arc<Code>,
+}
+
+/// Where the text of a call ends.
+#[derive(Debug)]
+struct Mark {
+    end: u64,
+    thread: ThreadId,
+    number: u64,
+}
+
+impl<O: Output> ChromeWriter<O> {
+    /// Begins a file.
+    pub fn new(output: O) -> Self {
+        let mut buffer = Vec::with_capacity(CHUNK + 4096);
+        buffer.extend_from_slice(HEAD);
+        ChromeWriter {
+            output,
+            buffer,
+            flushed: 0,
+            empty: true,
+            fragments: FxHashMap::default(),
+            recent: VecDeque::new(),
+            failure: None,
+            unwritten: Vec::new(),
+        }
+    }
+
+    /// Names a process.
+    pub fn process_name(&mut self, pid: u32, name: &str) -> io::Result<()> {
+        self.metadata("process_name", ThreadId { pid, tid: pid }, name)
+    }
+
+    /// Names a thread.
+    pub fn thread_name(&mut self, thread: ThreadId, name: &str) -> io::Result<()> {
+        self.metadata("thread_name", thread, name)
+    }
+
+    /// Hands all events to the output. To be called now and then, so that a crash loses little.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.failure.is_some() || self.buffer.is_empty() {
+            return Ok(());
+        }
+        let result = self.output.append(&self.buffer);
+        match result {
+            Ok(()) => {
+                self.flushed += self.buffer.len() as u64;
+                self.buffer.clear();
+                self.forget_marks();
+                Ok(())
+            }
+            Err(error) => {
+                let report = again(&error);
+                self.failure = Some(error);
+                Err(report)
+            }
+        }
+    }
+
+    /// Ends the file. The calls that could not be written are added to what `footer` says is lost.
+    ///
+    /// An error means that the file has no proper end; it opens nevertheless, up to its last whole
+    /// event.
+    pub fn finish(mut self, footer: &Footer) -> io::Result<Ended> {
+        if self.flush().is_err() || self.failure.is_some() {
+            return self.finish_full(footer);
+        }
+        match self.output.finish(&end_of_file(footer)?) {
+            Ok(()) => Ok(Ended {
+                unwritten: 0,
+                failure: None,
+            }),
+            Err(error) => {
+                self.failure = Some(error);
+                self.finish_full(footer)
+            }
+        }
+    }
+
+    /// Ends a file for which there was no room.
+    fn finish_full(mut self, footer: &Footer) -> io::Result<Ended> {
+        // What is taken back is lost, and has to be in the footer: at worst, a new entry for each
+        // thread with a recent call.
+        let mut threads: Vec<ThreadId> = self.recent.iter().map(|mark| mark.thread).collect();
+        threads.sort_unstable();
+        threads.dedup();
+        let entries = threads.len() + self.unwritten.len() + 1;
+        let room = HEAD.len() + end_of_file(footer)?.len() + entries * LOST_ENTRY;
+
+        let mut ends = self.recent.iter().map(|mark| mark.end);
+        let kept = self.output.make_room(room, &mut ends)?;
+        let lost = self.recent.partition_point(|mark| mark.end <= kept);
+        let mut footer = footer.clone();
+        let mut unwritten = 0;
+        for mark in self.recent.range(lost..) {
+            unwritten += 1;
+            add_lost(&mut footer.lost_by_thread, mark.thread, mark.number, 1);
+        }
+        for lost in &self.unwritten {
+            unwritten += lost.count;
+            let thread = ThreadId {
+                pid: lost.pid,
+                tid: lost.tid,
+            };
+            add_lost(
+                &mut footer.lost_by_thread,
+                thread,
+                lost.near_call,
+                lost.count,
+            );
+        }
+        footer.lost += unwritten;
+        let mut end = if kept == 0 { HEAD.to_vec() } else { Vec::new() };
+        end.extend_from_slice(&end_of_file(&footer)?);
+        self.output.finish(&end)?;
+        Ok(Ended {
+            unwritten,
+            failure: self.failure,
+        })
+    }
+
+    fn metadata(&mut self, what: &str, thread: ThreadId, name: &str) -> io::Result<()> {
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        self.begin_event();
+        self.buffer.extend_from_slice(b"{\"ph\":\"M\",\"name\":");
+        json(&mut self.buffer, what);
+        integer(&mut self.buffer, b",\"pid\":", thread.pid);
+        integer(&mut self.buffer, b",\"tid\":", thread.tid);
+        self.buffer.extend_from_slice(b",\"args\":{\"name\":");
+        json(&mut self.buffer, name);
+        self.buffer.extend_from_slice(b"}}");
+        self.flush_if_full()
+    }
+
+    /// The separator comes before the event: text that ends behind an event then is whole.
+    fn begin_event(&mut self) {
+        let separator: &[u8] = if self.empty { b"\n" } else { b",\n" };
+        self.empty = false;
+        self.buffer.extend_from_slice(separator);
+    }
+
+    fn write_call(&mut self, call: &Call) {
+        self.begin_event();
+        let out = &mut self.buffer;
+        integer(out, b"{\"ph\":\"X\",\"pid\":", call.thread.pid);
+        integer(out, b",\"tid\":", call.thread.tid);
+        out.extend_from_slice(b",\"ts\":");
+        write_micros(out, call.start.0);
+        out.extend_from_slice(b",\"dur\":");
+        write_micros(out, call.duration);
+        let fragment = self
+            .fragments
+            .entry(Arc::as_ptr(&call.code) as usize)
+            .or_insert_with(|| Fragment::new(&call.code));
+        out.extend_from_slice(&fragment.name);
+        out.extend_from_slice(call.category.as_str().as_bytes());
+        if call.resumed {
+            out.extend_from_slice(b",resume");
+        }
+        integer(out, b"\",\"args\":{\"call\":", call.number);
+        integer(out, b",\"depth\":", call.depth);
+        out.extend_from_slice(&fragment.place);
+        if let Some(exception) = &call.exception {
+            out.extend_from_slice(b",\"exception\":");
+            json(out, &**exception);
+        }
+        for (name, holds) in [
+            ("unfinished", call.exit == Exit::Unfinished),
+            ("already_running", call.already_running),
+            ("resume", call.resumed),
+        ] {
+            if holds {
+                out.extend_from_slice(b",\"");
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"\":true");
+            }
+        }
+        out.extend_from_slice(b"}}");
+        let end = self.flushed + self.buffer.len() as u64;
+        self.recent.push_back(Mark {
+            end,
+            thread: call.thread,
+            number: call.number,
+        });
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
+        if self.buffer.len() < CHUNK {
+            Ok(())
+        } else {
+            self.flush()
+        }
+    }
+
+    fn forget_marks(&mut self) {
+        let horizon = self.flushed.saturating_sub(RECALL);
+        let old = self.recent.partition_point(|mark| mark.end < horizon);
+        self.recent.drain(..old);
+    }
+}
+
+impl<O: Output> Sink for ChromeWriter<O> {
+    fn call(&mut self, call: &Call) -> io::Result<()> {
+        if self.failure.is_some() {
+            add_lost(&mut self.unwritten, call.thread, call.number, 1);
+            return Ok(());
+        }
+        self.write_call(call);
+        self.flush_if_full()
+    }
+}
+
+impl Fragment {
+    fn new(code: &Arc<Code>) -> Self {
+        let mut name = b",\"name\":".to_vec();
+        json(&mut name, &code.name);
+        name.extend_from_slice(b",\"cat\":\"");
+        let mut place = b",\"file\":".to_vec();
+        json(&mut place, &code.file);
+        integer(&mut place, b",\"line\":", code.line);
+        place.extend_from_slice(b",\"kind\":");
+        json(&mut place, code.kind.as_str());
+        Fragment {
+            name: name.into(),
+            place: place.into(),
+            _code: code.clone(),
+        }
+    }
+}
+
+/// What follows the last event.
+fn end_of_file(footer: &Footer) -> io::Result<Vec<u8>> {
+    let mut out = b"\n],\"displayTimeUnit\":\"ns\",\"pytrace\":".to_vec();
+    serde_json::to_writer(&mut out, footer)?;
+    out.extend_from_slice(b"}\n");
+    Ok(out)
+}
+
+fn integer(out: &mut Vec<u8>, before: &[u8], value: impl itoa::Integer) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(out, value).expect("strings can be written to memory");
+}
+
+fn add_lost(list: &mut Vec<Lost>, thread: ThreadId, near_call: u64, count: u64) {
+    let ThreadId { pid, tid } = thread;
+    match list
+        .iter_mut()
+        .find(|lost| (lost.pid, lost.tid) == (pid, tid))
+    {
+        Some(lost) => lost.count += count,
+        None => list.push(Lost {
+            pid,
+            tid,
+            count,
+            near_call,
+        }),
+    }
+}
+
+/// The same error once more; `io::Error` cannot be cloned.
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}

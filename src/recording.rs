@@ -1,0 +1,175 @@
+//! A finished recording in memory: per thread, its calls as compact rows.
+//!
+//! It comes from a trace file ([`crate::format::read`]) or straight from the tracer
+//! ([`Collector`]), and it is what the views, the pattern search and the exporters work on.
+//! Pure: no BPF, no file system, no clock.
+
+mod build;
+mod collector;
+mod nest;
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use crate::trace::{Code, ThreadId, Time};
+
+pub(crate) use build::Builder;
+pub use collector::Collector;
+
+/// Everything known of one recording.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// The threads, in order of process and thread id.
+    pub threads: Vec<Thread>,
+    /// What the rows' `code` is an index into. A function that ran under two categories (a module's
+    /// body, say) is here twice: `category` is that of the activations.
+    pub codes: Vec<Code>,
+    /// What a row's `exception` is an index into, see [`Recording::exception`].
+    pub exceptions: Vec<Box<str>>,
+    /// What the recorder said of the whole; other tools' files have none, nor do files cut short.
+    pub footer: Option<Footer>,
+    /// Whether the file ended early. What was recorded up to there is complete but for the calls
+    /// that had not ended yet, since a call is written when it ends.
+    pub truncated: bool,
+}
+
+impl Recording {
+    /// What `row` ran.
+    pub fn code(&self, row: &Row) -> &Code {
+        &self.codes[row.code as usize]
+    }
+
+    /// Type of the exception that left `row`, where it is known.
+    pub fn exception(&self, row: &Row) -> Option<&str> {
+        row.exception
+            .map(|index| &*self.exceptions[index.get() as usize - 1])
+    }
+}
+
+/// A thread and its calls.
+#[derive(Debug, Default)]
+pub struct Thread {
+    /// Process and thread id.
+    pub id: ThreadId,
+    /// The thread's name, empty where it is not known.
+    pub name: String,
+    /// The process's name or command line, empty where it is not known.
+    pub process_name: String,
+    /// In order of start, so that each call stands behind its caller. The first has depth 0, and
+    /// each other at most one more than the row before it.
+    pub calls: Vec<Row>,
+}
+
+/// A call of a [`Recording`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// When it started or resumed.
+    pub start: Time,
+    /// How long it ran, in nanoseconds.
+    pub duration: u64,
+    /// The `call` number of the file: 1-based, in order of start, per thread. A gap is a call that
+    /// is missing.
+    pub number: u64,
+    /// Index into [`Recording::codes`].
+    pub code: u32,
+    /// Number of its ancestors that are in the recording.
+    pub depth: u32,
+    /// Index into [`Recording::exceptions`], plus one.
+    pub exception: Option<NonZeroU32>,
+    /// What else there is to say of it.
+    pub flags: Flags,
+}
+
+// Ten million of them should fit into the memory of a laptop.
+const _: () = assert!(size_of::<Row>() == 40);
+
+impl Row {
+    /// When it ended.
+    pub fn end(&self) -> Time {
+        Time(self.start.0.saturating_add(self.duration))
+    }
+}
+
+/// A set of properties of a [`Row`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// It was resumed rather than started.
+    pub const RESUMED: Flags = Flags(1);
+    /// It ran already when the recording began.
+    pub const ALREADY_RUNNING: Flags = Flags(2);
+    /// It was still open when the recording ended.
+    pub const UNFINISHED: Flags = Flags(4);
+    /// An exception left it.
+    pub const RAISED: Flags = Flags(8);
+
+    /// Whether all of `other` is set.
+    pub fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Adds `other` if `condition` holds.
+    pub(crate) fn set(&mut self, other: Flags, condition: bool) {
+        if condition {
+            self.0 |= other.0;
+        }
+    }
+}
+
+/// What a trace file says of the recording as a whole: the member `pytrace` of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Footer {
+    /// Version of the trace file format; [`Footer::FORMAT`] where this version writes it.
+    pub format: u32,
+    /// Version of pytrace.
+    pub version: String,
+    /// The traced command and its arguments.
+    pub command: Vec<String>,
+    /// The directories of the scope.
+    pub scope: Vec<String>,
+    /// The interpreters that were traced.
+    pub interpreters: Vec<Interpreter>,
+    /// How many calls could not be recorded.
+    pub lost: u64,
+    /// Where they were lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost_by_thread: Vec<Lost>,
+    /// When the recording began: UTC, RFC 3339.
+    pub started_at: String,
+    /// How the traced program or the recording ended: `exit 0`, `signal 9`, ...
+    pub ended: String,
+}
+
+impl Footer {
+    /// The format that this version of pytrace writes.
+    pub const FORMAT: u32 = 1;
+}
+
+/// An interpreter that was traced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Interpreter {
+    /// Its executable.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+    /// How it was probed: `usdt`, `dispatch`, ...
+    pub plan: String,
+}
+
+/// Calls of one thread that could not be recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lost {
+    /// Process id.
+    pub pid: u32,
+    /// Thread id.
+    pub tid: u32,
+    /// How many.
+    pub count: u64,
+    /// Number of the call near which the first of them was lost.
+    pub near_call: u64,
+}

@@ -1,0 +1,124 @@
+//! Calls to the text of a file, and the text of a file to a tree.
+//!
+//! The expected texts are in `tests/data`. `PYTRACE_BLESS=1 cargo test --test golden` writes them
+//! anew.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use pytrace::format::read_from;
+use pytrace::trace::{Call, Category, Exit, Kind};
+use pytrace::view::{Style, write_tree};
+
+/// A bit of everything.
+fn calls() -> Vec<Call> {
+    let module = common::code(
+        "<module>",
+        "/home/u/p/train.py",
+        1,
+        Kind::Module,
+        Category::Internal,
+    );
+    let step = common::code(
+        "Trainer.step",
+        "/home/u/p/train.py",
+        88,
+        Kind::Method,
+        Category::Internal,
+    );
+    let dumps = common::code(
+        "dumps",
+        "/usr/lib/json/__init__.py",
+        183,
+        Kind::Function,
+        Category::External,
+    );
+    let find = common::code(
+        "_find_and_load",
+        "<frozen importlib._bootstrap>",
+        1022,
+        Kind::Import,
+        Category::Import,
+    );
+    let batches = common::code(
+        "batches",
+        "/home/u/p/data.py",
+        9,
+        Kind::Generator,
+        Category::Internal,
+    );
+    let odd = common::code(
+        "\u{1b}[31m\"odd\"\\",
+        "/home/u/p/a\nb.py",
+        3,
+        Kind::Function,
+        Category::Internal,
+    );
+
+    let mut resumed = common::call(812, 5, 2, &batches, 5_000_000, 5_000_820);
+    resumed.resumed = true;
+    resumed.exit = Exit::Yield;
+    let mut raised = common::call(812, 6, 2, &dumps, 6_000_000, 6_008_901);
+    raised.exit = Exit::Exception;
+    raised.exception = Some("ValueError".into());
+    let mut running = common::call(813, 1, 0, &odd, 0, 90_000_000_000);
+    running.already_running = true;
+    running.exit = Exit::Unfinished;
+    vec![
+        common::call(812, 2, 1, &find, 1_000_000, 2_234_567),
+        common::call(812, 4, 2, &dumps, 4_000_000, 4_120_000),
+        resumed,
+        raised,
+        common::call(812, 3, 1, &step, 3_000_000, 11_901_000),
+        common::call(812, 7, 1, &step, 12_000_000, 13_000_000),
+        common::call(812, 1, 0, &module, 0, 20_500_000),
+        running,
+    ]
+}
+
+fn check(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name);
+    if std::env::var_os("PYTRACE_BLESS").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        found, expected,
+        "{name} differs; PYTRACE_BLESS=1 accepts it"
+    );
+}
+
+fn tree(file: &[u8], style: Style) -> String {
+    let mut out = Vec::new();
+    write_tree(&read_from(file).unwrap(), style, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn calls_become_a_file_and_a_tree() {
+    let file = common::written(&calls());
+    check("everything.json", std::str::from_utf8(&file).unwrap());
+    check("everything.tree.txt", &tree(&file, Style::Unicode));
+    check("everything.ascii.txt", &tree(&file, Style::Ascii));
+}
+
+#[test]
+fn a_file_cut_short_becomes_a_tree() {
+    let file = common::written(&calls());
+    let text = std::str::from_utf8(&file).unwrap();
+    let cut = text.find("\"call\":3").unwrap();
+    check("cut.tree.txt", &tree(&file[..cut], Style::Unicode));
+}
+
+#[test]
+fn another_tools_file_becomes_a_tree() {
+    check(
+        "viztracer.tree.txt",
+        &tree(include_bytes!("data/viztracer.json"), Style::Unicode),
+    );
+}
