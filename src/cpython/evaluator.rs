@@ -18,7 +18,7 @@ use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
 
 /// Instructions from the evaluator's entry to where its frame has become current, at most.
-const PROLOGUE_MAX: usize = 64;
+const PROLOGUE_MAX: usize = 256;
 
 /// The registers in which the evaluator takes its arguments: up to 3.8
 /// `_PyEval_EvalFrameDefault(frame, throwflag)`, then `(tstate, frame, throwflag)`.
@@ -26,12 +26,6 @@ const PROLOGUE_MAX: usize = 64;
 struct Arguments {
     frame: Register,
     throwflag: Register,
-}
-
-/// The evaluator's entry: its probe, and the register that keeps the frame from then on.
-struct Entry {
-    probe: Probe,
-    frame: Register,
 }
 
 /// All probes of a dispatch plan.
@@ -55,86 +49,136 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
         }
     };
 
-    let entry = entry(elf, &flow, function, &handlers, arguments, layout)
+    let prologue = Prologue::follow(&flow, function, arguments, layout);
+    let frame = prologue
+        .keeper
         .ok_or(Problem::Site("the evaluator's entry"))?;
-    let mut probes = vec![entry.probe];
+    let mut probes = if prologue.passed_once(&flow, &handlers) {
+        prologue.probes(elf, &flow)
+    } else {
+        first_instruction(elf, function, arguments)
+            .into_iter()
+            .collect()
+    };
+    if probes.is_empty() {
+        return Err(Problem::Site("the evaluator's entry"));
+    }
     let retval = if minor <= 8 { RSI } else { RDX };
     let roots = handlers.iter().copied().chain([function]).collect();
-    let exits = Exits::find(elf, &flow, roots, entry.frame, retval, layout);
-    probes.extend(exits.probes());
-    if probes.len() < 2 {
+    let exits = Exits::find(elf, &flow, roots, frame, retval, layout).probes();
+    if exits.is_empty() {
         return Err(Problem::Site("the evaluator's exit"));
     }
+    probes.extend(exits);
     Ok(probes)
 }
 
-/// Where an activation starts: behind the recursion check, so that a `RecursionError` is no
-/// entry, the frame becomes the thread state's current one, `tstate->frame = f`. The next
-/// branch is probed, if every entry passes it and nothing else does; otherwise the
-/// evaluator's first instruction.
-fn entry(
-    elf: &Elf,
-    flow: &Flow,
-    function: u64,
-    handlers: &[u64],
-    arguments: Arguments,
-    layout: &Layout,
-) -> Option<Entry> {
-    let mut facts = InstructionInfoFactory::new();
-    let mut environment = Environment::new();
-    let mut at = function;
-    let mut current = false;
-    let mut keeper = None;
-    for _ in 0..PROLOGUE_MAX {
-        let instruction = flow.get(at)?;
-        keeper = keeper.or(environment
-            .copy_of(arguments.frame)
-            .filter(|held| callee_saved(*held)));
-        if current && emulated(instruction) {
-            break;
-        }
-        if ends(instruction) {
-            break;
-        }
-        if makes_current(instruction, &environment, arguments, layout) {
-            current = true;
-        }
-        environment.step(instruction, &mut facts);
-        at = if is_jump(instruction) {
-            instruction.near_branch_target()
-        } else {
-            instruction.next_ip()
+/// The evaluator's ways from its entry to where an activation has started: behind the
+/// recursion check, so that a `RecursionError` is no entry, the frame becomes the thread
+/// state's current one, `tstate->frame = f`. The next branch is probed.
+///
+/// There may be several: compilers copy these instructions to the out-of-line part of the
+/// recursion check.
+struct Prologue {
+    /// The branches, and what is in registers there.
+    branches: Vec<(u64, Register, Option<Register>)>,
+    /// A way to the opcodes was found that passes none.
+    leaks: bool,
+    /// The register that keeps the frame throughout the evaluator.
+    keeper: Option<Register>,
+}
+
+impl Prologue {
+    fn follow(flow: &Flow, function: u64, arguments: Arguments, layout: &Layout) -> Prologue {
+        let mut prologue = Prologue {
+            branches: Vec::new(),
+            leaks: false,
+            keeper: None,
         };
+        let mut facts = InstructionInfoFactory::new();
+        let mut seen = FxHashSet::default();
+        // The way that runs straight on is followed first: last in, first out.
+        let mut pending = vec![(function, Environment::new(), false)];
+        while let Some((at, mut environment, mut current)) = pending.pop() {
+            let Some(instruction) = flow.get(at).filter(|_| seen.insert(at)) else {
+                continue;
+            };
+            let frame = environment.copy_of(arguments.frame);
+            prologue.keeper = prologue.keeper.or(frame.filter(|held| callee_saved(*held)));
+            if current && emulated(instruction) {
+                match frame {
+                    Some(frame) => {
+                        let throwflag = environment.int_copy_of(arguments.throwflag);
+                        prologue.branches.push((at, frame, throwflag));
+                    }
+                    None => prologue.leaks = true,
+                }
+                continue;
+            }
+            if instruction.is_jmp_near_indirect() || seen.len() > PROLOGUE_MAX {
+                prologue.leaks = true;
+                break;
+            }
+            current |= makes_current(instruction, &environment, arguments, layout);
+            environment.step(instruction, &mut facts);
+            for next in flow.successors(at).into_iter().rev() {
+                pending.push((next, environment.clone(), current));
+            }
+        }
+        prologue
     }
-    let keeper = keeper?;
-    if current
-        && let Some(branch) = flow.get(at).filter(|branch| emulated(branch))
-        && let Some(frame) = environment.copy_of(arguments.frame)
-        && passed_once(flow, at, function, handlers)
-    {
-        let throwflag = environment.int_copy_of(arguments.throwflag);
-        let source = FrameSource::Register(frame);
-        let probe = probe(elf, branch, Meaning::Eval { throwflag }, source, "eval")?;
-        return Some(Entry {
-            probe,
-            frame: keeper,
-        });
+
+    /// Whether every entry that comes to execute opcodes passes one of the branches, none
+    /// passes two, and no opcode leads back to one.
+    fn passed_once(&self, flow: &Flow, handlers: &[u64]) -> bool {
+        let is_branch = |at: u64| self.branches.iter().any(|(branch, ..)| *branch == at);
+        if self.leaks || self.branches.is_empty() {
+            return false;
+        }
+        let mut seen = FxHashSet::default();
+        for handler in handlers {
+            seen.extend(flow.reachable_unseen(*handler, &seen));
+        }
+        for (branch, ..) in &self.branches {
+            for next in flow.successors(*branch) {
+                seen.extend(flow.reachable_unseen(next, &seen));
+            }
+        }
+        !seen.into_iter().any(is_branch)
     }
+
+    fn probes(&self, elf: &Elf, flow: &Flow) -> Vec<Probe> {
+        self.branches
+            .iter()
+            .filter_map(|(at, frame, throwflag)| {
+                let meaning = Meaning::Eval {
+                    throwflag: *throwflag,
+                };
+                probe(
+                    elf,
+                    flow.get(*at)?,
+                    meaning,
+                    FrameSource::Register(*frame),
+                    "eval",
+                )
+            })
+            .collect()
+    }
+}
+
+/// Where nothing better is found: a `RecursionError` enters here too, and never leaves.
+fn first_instruction(elf: &Elf, function: u64, arguments: Arguments) -> Option<Probe> {
     let first = past_landing_pad(elf, function)?;
     let meaning = Meaning::Eval {
         throwflag: Some(arguments.throwflag),
     };
-    let probe = probe(
+    probe(
         elf,
         &first,
         meaning,
         FrameSource::Register(arguments.frame),
         "eval",
-    )?;
-    Some(Entry {
-        probe,
-        frame: keeper,
-    })
+    )
 }
 
 /// `tstate->frame = f`.
@@ -154,20 +198,5 @@ fn makes_current(
             && to.base != RSP
             && is_frame(stored)
             && !is_frame(to.base)
-    })
-}
-
-/// Whether every entry that comes to execute opcodes passes `branch`, and no opcode leads back
-/// to it.
-fn passed_once(flow: &Flow, branch: u64, function: u64, handlers: &[u64]) -> bool {
-    let before = flow.reachable(function, |at| at == branch);
-    let dispatches = |at: &u64| flow.get(*at).is_some_and(Instruction::is_jmp_near_indirect);
-    if before.iter().any(dispatches) {
-        return false;
-    }
-    let mut seen = FxHashSet::default();
-    handlers.iter().all(|handler| {
-        seen.extend(flow.reachable_unseen(*handler, &seen));
-        !seen.contains(&branch)
     })
 }

@@ -70,7 +70,8 @@ static V3_6: Opcodes = before_resume(&[0..=0, 6..=8, 30..=49, 117..=118, 159..=2
 static V3_7: Opcodes = before_resume(&[0..=0, 6..=8, 30..=49, 117..=118, 162..=255]);
 static V3_8: Opcodes = before_resume(&[0..=0, 7..=8, 30..=49, 117..=121, 164..=255]);
 static V3_9: Opcodes = before_resume(&[0..=0, 7..=8, 30..=47, 119..=120, 166..=255]);
-static V3_10: Opcodes = before_resume(&[0..=0, 7..=8, 35..=48, 80..=81, 166..=255]);
+// 255 is `DO_TRACING`.
+static V3_10: Opcodes = before_resume(&[0..=0, 7..=8, 35..=48, 80..=81, 166..=254]);
 
 static V3_11: Opcodes = Opcodes {
     unassigned: &[181..=254],

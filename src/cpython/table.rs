@@ -21,40 +21,38 @@ pub(super) struct DispatchTable {
 /// of a 3.15 with a JIT has but two, and a window that is off by some entries few.
 const DISTINCT_MIN: usize = 90;
 
-/// Windows that are examined closely at most, so that a file made of code pointers costs no
-/// more than a moment.
-const CANDIDATES_MAX: usize = 4096;
+/// Places that are examined at most, so that a file made of code pointers costs no more than
+/// a moment. CPython has some 50,000.
+const WINDOWS_MAX: usize = 1 << 20;
 
 impl DispatchTable {
     /// Finds the table in the file's constant and initialised data.
     pub(super) fn find(elf: &Elf, opcodes: &Opcodes) -> Option<DispatchTable> {
-        let mut candidates = 0;
+        let mut windows_left = WINDOWS_MAX;
         let mut best: Option<(usize, DispatchTable)> = None;
         for section in elf.sections() {
             if !section.alloc || section.executable || section.size < 8 * 256 {
                 continue;
             }
             let words = elf.words(section);
-            for run in code_runs(elf, &words) {
-                for window in run.windows(256) {
-                    if candidates >= CANDIDATES_MAX {
-                        break;
-                    }
-                    let Some(unknown) = shared_by_unassigned(window, opcodes) else {
-                        continue;
-                    };
-                    candidates += 1;
-                    if let Some(score) = score(window, unknown, opcodes)
-                        && best.as_ref().is_none_or(|(least, _)| score > *least)
-                    {
-                        best = Some((
-                            score,
-                            DispatchTable {
-                                handlers: window.to_vec(),
-                                unknown,
-                            },
-                        ));
-                    }
+            for window in code_runs(elf, &words)
+                .into_iter()
+                .flat_map(|run| run.windows(256))
+            {
+                windows_left = windows_left.checked_sub(1)?;
+                let Some(unknown) = shared_by_unassigned(window, opcodes) else {
+                    continue;
+                };
+                if let Some(score) = score(window, unknown, opcodes)
+                    && best.as_ref().is_none_or(|(least, _)| score > *least)
+                {
+                    best = Some((
+                        score,
+                        DispatchTable {
+                            handlers: window.to_vec(),
+                            unknown,
+                        },
+                    ));
                 }
             }
         }
@@ -92,12 +90,17 @@ fn code_runs<'words>(elf: &Elf, words: &'words [u64]) -> Vec<&'words [u64]> {
         .collect()
 }
 
-/// The handler that the first and the last unassigned number share: a quick first test.
+/// The handler that all unassigned numbers share, if they do.
 fn shared_by_unassigned(window: &[u64], opcodes: &Opcodes) -> Option<u64> {
-    let first = *opcodes.unassigned.first()?.start();
-    let last = *opcodes.unassigned.last()?.start();
-    let at = |opcode: u8| window.get(usize::from(opcode)).copied();
-    (at(first) == at(last)).then(|| at(first)).flatten()
+    let mut handlers = opcodes
+        .unassigned
+        .iter()
+        .flat_map(|range| window.get(usize::from(*range.start())..=usize::from(*range.end())))
+        .flatten();
+    let unknown = *handlers.next()?;
+    handlers
+        .all(|handler| *handler == unknown)
+        .then_some(unknown)
 }
 
 /// How many distinct handlers the window has, if it is a dispatch table at all.
