@@ -5,8 +5,28 @@
 //! of addresses, what it means when each is reached, and how to find the frame
 //! there. The kernel programs know no versions; all they need is in the plan.
 
+mod debug_offsets;
+mod derive;
+mod elf;
+mod evaluator;
+mod exits;
+mod flow;
+mod handlers;
+mod interpreter;
 mod layout;
+mod machine;
+mod opcode;
 mod plan;
+mod table;
+#[cfg(test)]
+mod tests;
+mod thread_state;
+mod usdt;
+mod version;
 
+pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan};
+pub use elf::ElfError;
+pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::Layout;
 pub use plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version};
+pub use usdt::Note;

@@ -163,6 +163,9 @@ pub struct Probe {
     pub address: u64,
     /// Offset in the file, which is what the kernel wants.
     pub offset: u64,
+    /// Offset in the file of the counter to raise while the probe is attached (a USDT probe's
+    /// semaphore): the code around the probe runs only while it is not zero.
+    pub semaphore: Option<u64>,
     /// The instruction there, disassembled, for people (`je short 000000000052F601h`).
     pub instruction: String,
     /// Whether the kernel emulates that instruction (0.4 us) or must single-step it (9 us).

@@ -1,0 +1,183 @@
+//! From an interpreter to its probe plan.
+
+use std::fmt;
+
+use iced_x86::Instruction;
+
+use super::elf::Elf;
+use super::interpreter::Interpreter;
+use super::layout::Layout;
+use super::machine::{decode, disassemble, emulated, is_landing_pad};
+use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version};
+use super::{evaluator, handlers, thread_state, usdt};
+
+/// Which way of observing an interpreter is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The interpreter's own probes where they see every call, else its opcode handlers.
+    #[default]
+    Auto,
+    /// The interpreter's own probes (`--with-dtrace`).
+    Usdt,
+    /// The interpreter's opcode handlers and evaluator.
+    Dispatch,
+}
+
+/// Why an interpreter cannot be observed, and what would help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{interpreter}: CPython {version}: {problem}")]
+pub struct PlanError {
+    /// The file examined.
+    pub interpreter: String,
+    /// Its version.
+    pub version: Version,
+    /// What is missing, and what would help.
+    pub problem: Problem,
+}
+
+/// What a plan lacks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A version whose structures are not known.
+    #[error("this version is not supported; supported are 3.6 to 3.15")]
+    Version,
+    /// Objects are laid out differently without the GIL.
+    #[error("free-threaded builds are not supported; use the build with the GIL")]
+    FreeThreaded,
+    /// Probes were asked for that were not compiled in, or that do not see every call.
+    #[error("{0}; use the dispatch probes instead")]
+    Usdt(UsdtProblem),
+    /// The dispatch table was not found.
+    #[error(
+        "no dispatch table of 256 opcode handlers; it was probably built without computed \
+         gotos (gcc and clang use them unless configured not to)"
+    )]
+    Table,
+    /// A place in the interpreter was not found in its machine code.
+    #[error(
+        "no place to probe {0}; a build by another compiler, such as the distribution's own, \
+         may have one"
+    )]
+    Site(&'static str),
+    /// A symbol is missing that every CPython exports.
+    #[error("it does not export {0}; was its dynamic symbol table stripped?")]
+    Symbol(&'static str),
+}
+
+/// Why an interpreter's own probes do not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsdtProblem {
+    /// Built without `--with-dtrace`.
+    Absent,
+    /// 3.11 to 3.14: `function__entry` fires for calls from C only, or not at all.
+    Blind,
+}
+
+impl fmt::Display for UsdtProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            UsdtProblem::Absent => {
+                "it was built without the probes function__entry and \
+                 function__return (configure --with-dtrace)"
+            }
+            UsdtProblem::Blind => {
+                "its probes function__entry and function__return do not see \
+                 every call (3.11 to 3.14)"
+            }
+        })
+    }
+}
+
+/// How to observe an interpreter.
+pub fn plan(interpreter: &Interpreter, choice: Choice) -> Result<Plan, PlanError> {
+    derive(interpreter, choice).map_err(|problem| PlanError {
+        interpreter: interpreter.name().to_owned(),
+        version: interpreter.version(),
+        problem,
+    })
+}
+
+fn derive(interpreter: &Interpreter, choice: Choice) -> Result<Plan, Problem> {
+    let version = interpreter.version();
+    let layout = interpreter.layout().ok_or(Problem::Version)?;
+    if interpreter.free_threaded() {
+        return Err(Problem::FreeThreaded);
+    }
+    let usable = usdt::usable(interpreter);
+    let (kind, mut probes) = match (choice, usable) {
+        (Choice::Auto | Choice::Usdt, Ok(())) => {
+            (PlanKind::Usdt, usdt::probes(interpreter, &layout)?)
+        }
+        (Choice::Usdt, Err(problem)) => return Err(Problem::Usdt(problem)),
+        (Choice::Auto | Choice::Dispatch, _) => {
+            (PlanKind::Dispatch, dispatch(interpreter, &layout)?)
+        }
+    };
+    probes.push(code_freed(interpreter.elf())?);
+    Ok(Plan {
+        kind,
+        version,
+        probes,
+        layout,
+        thread_state: thread_state::find(interpreter.elf(), version),
+    })
+}
+
+fn dispatch(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+    if interpreter.version().minor >= 11 {
+        handlers::probes(interpreter, layout)
+    } else {
+        evaluator::probes(interpreter, layout)
+    }
+}
+
+/// Where code objects die: `PyCode_Type.tp_dealloc`, offset 48 in every supported version
+/// (`Include/cpython/object.h`, `struct _typeobject`).
+fn code_freed(elf: &Elf) -> Result<Probe, Problem> {
+    const TP_DEALLOC: u64 = 48;
+    let symbol = elf
+        .export("PyCode_Type")
+        .ok_or(Problem::Symbol("PyCode_Type"))?;
+    let missing = Problem::Site("code_dealloc");
+    let field = symbol
+        .address
+        .checked_add(TP_DEALLOC)
+        .ok_or(missing.clone())?;
+    let function = elf
+        .pointer_at(field)
+        .filter(|at| elf.is_code(*at))
+        .ok_or(missing)?;
+    let place = FrameSource::None;
+    past_landing_pad(elf, function)
+        .and_then(|first| probe(elf, &first, Meaning::CodeFreed, place, "code_dealloc"))
+        .ok_or(Problem::Site("code_dealloc"))
+}
+
+/// The first instruction of a function that may be probed cheaply: behind `endbr64`.
+pub(super) fn past_landing_pad(elf: &Elf, function: u64) -> Option<Instruction> {
+    let first = decode(elf.bytes_at(function)?, function)?;
+    if !is_landing_pad(&first) {
+        return Some(first);
+    }
+    decode(elf.bytes_at(first.next_ip())?, first.next_ip())
+}
+
+/// A probe on an instruction.
+pub(super) fn probe(
+    elf: &Elf,
+    instruction: &Instruction,
+    meaning: Meaning,
+    frame: FrameSource,
+    site: &'static str,
+) -> Option<Probe> {
+    Some(Probe {
+        meaning,
+        address: instruction.ip(),
+        offset: elf.file_offset(instruction.ip())?,
+        semaphore: None,
+        instruction: disassemble(instruction),
+        emulated: emulated(instruction),
+        frame,
+        site,
+    })
+}

@@ -1,0 +1,470 @@
+//! A bounded reader of x86-64 ELF files.
+//!
+//! The file is hostile input: it comes from whatever process is traced. Every access is
+//! checked, nothing is allocated beyond a small multiple of the file's own size, and a
+//! malformed file is an [`ElfError`], never a panic.
+
+use std::fmt;
+
+use object::elf::{self, FileHeader64, Rela64, SectionHeader64, Sym64};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, SectionTable, Sym};
+use object::{LittleEndian, SectionIndex, StringTable};
+
+const ENDIAN: LittleEndian = LittleEndian;
+
+/// The longest name (of a symbol, section or library) that is read.
+const NAME_MAX: usize = 512;
+
+/// Why a file is not one that can be examined.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ElfError {
+    /// No ELF magic at the start: a script, an archive, an empty file.
+    #[error("not an ELF file")]
+    NotElf,
+    /// An ELF file for another kind of machine.
+    #[error("not for x86-64: {0}")]
+    Unsupported(&'static str),
+    /// Its own tables contradict it.
+    #[error("malformed or truncated ELF file: {0}")]
+    Malformed(String),
+}
+
+impl From<object::read::Error> for ElfError {
+    fn from(error: object::read::Error) -> Self {
+        ElfError::Malformed(error.to_string())
+    }
+}
+
+/// A `PT_LOAD` segment.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    address: u64,
+    offset: u64,
+    size: u64,
+}
+
+/// A section that has bytes in the file.
+#[derive(Debug, Clone)]
+pub(super) struct Section {
+    /// Its name.
+    pub(super) name: String,
+    /// Virtual address; 0 where it is not loaded.
+    pub(super) address: u64,
+    /// Offset in the file.
+    pub(super) offset: u64,
+    /// Bytes in the file.
+    pub(super) size: u64,
+    /// Loaded into memory.
+    pub(super) alloc: bool,
+    /// Holds instructions.
+    pub(super) executable: bool,
+}
+
+impl Section {
+    /// Whether the address lies in this section.
+    pub(super) fn contains(&self, address: u64) -> bool {
+        address
+            .checked_sub(self.address)
+            .is_some_and(|at| at < self.size)
+    }
+}
+
+/// A symbol that the file defines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Symbol {
+    name: usize,
+    /// Virtual address.
+    pub(super) address: u64,
+    /// Bytes, 0 where not known.
+    pub(super) size: u64,
+}
+
+/// What the dynamic linker writes into a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relocation {
+    /// The load bias plus this virtual address.
+    Relative(u64),
+    /// The address of the symbol at this index of `.dynsym`.
+    Symbol(u32),
+}
+
+/// An ELF file's bytes and the tables that tell what they are.
+pub(super) struct Elf {
+    data: Vec<u8>,
+    position_independent: bool,
+    segments: Vec<Segment>,
+    sections: Vec<Section>,
+    /// Defined symbols, of `.dynsym` first, then of `.symtab`.
+    symbols: Vec<Symbol>,
+    exported: usize,
+    /// Indices into `symbols`, by address.
+    by_address: Vec<(u64, usize)>,
+    /// Names of `.dynsym`'s entries, by index, as offsets in the file.
+    dynamic_names: Vec<usize>,
+    /// By address.
+    relocations: Vec<(u64, Relocation)>,
+    needed: Vec<String>,
+    runpath: Option<String>,
+}
+
+impl fmt::Debug for Elf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elf")
+            .field("bytes", &self.data.len())
+            .field("position_independent", &self.position_independent)
+            .field("sections", &self.sections.len())
+            .field("symbols", &self.symbols.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Elf {
+    /// Reads the tables of a whole file.
+    pub(super) fn parse(data: Vec<u8>) -> Result<Elf, ElfError> {
+        let bytes = data.as_slice();
+        let header = header(bytes)?;
+        let headers = header.sections(ENDIAN, bytes)?;
+
+        let mut segments = Vec::new();
+        for segment in header.program_headers(ENDIAN, bytes)? {
+            if segment.p_type(ENDIAN) == elf::PT_LOAD {
+                segments.push(Segment {
+                    address: segment.p_vaddr(ENDIAN),
+                    offset: segment.p_offset(ENDIAN),
+                    size: segment.p_filesz(ENDIAN),
+                });
+            }
+        }
+
+        let (exports, dynamic_names) = symbols(&headers, bytes, elf::SHT_DYNSYM)?;
+        let exported = exports.len();
+        let mut defined = exports;
+        defined.extend(symbols(&headers, bytes, elf::SHT_SYMTAB)?.0);
+        let mut by_address: Vec<_> = defined
+            .iter()
+            .enumerate()
+            .map(|(index, symbol)| (symbol.address, index))
+            .collect();
+        by_address.sort_unstable();
+
+        let (needed, runpath) = libraries(&headers, bytes)?;
+        Ok(Elf {
+            position_independent: header.e_type(ENDIAN) == elf::ET_DYN,
+            segments,
+            sections: sections(&headers, bytes)?,
+            symbols: defined,
+            exported,
+            by_address,
+            dynamic_names,
+            relocations: relocations(&headers, bytes)?,
+            needed,
+            runpath,
+            data,
+        })
+    }
+
+    /// Whether it can be loaded anywhere: a shared library or a PIE.
+    pub(super) fn position_independent(&self) -> bool {
+        self.position_independent
+    }
+
+    /// Libraries it needs (`DT_NEEDED`).
+    pub(super) fn needed(&self) -> &[String] {
+        &self.needed
+    }
+
+    /// Where it wants them looked for (`DT_RUNPATH`, else `DT_RPATH`), unexpanded.
+    pub(super) fn runpath(&self) -> Option<&str> {
+        self.runpath.as_deref()
+    }
+
+    /// Sections with bytes in the file.
+    pub(super) fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// The first section of that name.
+    pub(super) fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// A section's bytes.
+    pub(super) fn section_bytes(&self, section: &Section) -> &[u8] {
+        slice(&self.data, section.offset, section.size).unwrap_or_default()
+    }
+
+    /// Whether a full symbol table is there too, not only the exported symbols.
+    pub(super) fn has_local_symbols(&self) -> bool {
+        self.symbols.len() > self.exported
+    }
+
+    /// A symbol the file exports.
+    pub(super) fn export(&self, name: &str) -> Option<Symbol> {
+        self.find(self.symbols.get(..self.exported)?, name)
+    }
+
+    /// A symbol the file defines, exported or local.
+    pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.find(&self.symbols, name)
+    }
+
+    /// The name of a symbol at exactly that address.
+    pub(super) fn name_at(&self, address: u64) -> Option<&str> {
+        let first = self.by_address.partition_point(|(at, _)| *at < address);
+        let (at, index) = self.by_address.get(first)?;
+        (*at == address).then(|| self.name(self.symbols.get(*index)?.name))?
+    }
+
+    /// Offset in the file of a virtual address.
+    pub(super) fn file_offset(&self, address: u64) -> Option<u64> {
+        self.segments.iter().find_map(|segment| {
+            let at = address.checked_sub(segment.address)?;
+            let offset = segment.offset.checked_add(at)?;
+            (at < segment.size && offset < self.data.len() as u64).then_some(offset)
+        })
+    }
+
+    /// The file's bytes from a virtual address to the end of its segment.
+    pub(super) fn bytes_at(&self, address: u64) -> Option<&[u8]> {
+        self.segments.iter().find_map(|segment| {
+            let at = address.checked_sub(segment.address)?;
+            let left = segment.size.checked_sub(at).filter(|left| *left > 0)?;
+            let offset = segment.offset.checked_add(at)?;
+            let left = left.min((self.data.len() as u64).checked_sub(offset)?);
+            slice(&self.data, offset, left)
+        })
+    }
+
+    /// A NUL-terminated string at a virtual address.
+    pub(super) fn string_at(&self, address: u64) -> Option<&str> {
+        let bytes = self.bytes_at(address)?;
+        c_string(bytes)
+    }
+
+    /// A pointer as the dynamic linker leaves it, less the load bias.
+    pub(super) fn pointer_at(&self, address: u64) -> Option<u64> {
+        if let Some(Relocation::Relative(value)) = self.relocation(address) {
+            return Some(value);
+        }
+        // RELR relocations leave the value in place, as non-PIE files do.
+        let word = self.bytes_at(address)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    /// The name of the symbol whose address the dynamic linker writes there (a GOT slot).
+    pub(super) fn imported_at(&self, address: u64) -> Option<&str> {
+        match self.relocation(address)? {
+            Relocation::Symbol(index) => self.name(*self.dynamic_names.get(index as usize)?),
+            Relocation::Relative(_) => None,
+        }
+    }
+
+    /// A section as 8-byte words, relocations applied.
+    pub(super) fn words(&self, section: &Section) -> Vec<u64> {
+        let mut words: Vec<u64> = self
+            .section_bytes(section)
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|word| u64::from_le_bytes(*word))
+            .collect();
+        let first = self
+            .relocations
+            .partition_point(|(at, _)| *at < section.address);
+        for (at, relocation) in self.relocations.get(first..).unwrap_or_default() {
+            let index = (at - section.address) / 8;
+            let Some(word) = usize::try_from(index).ok().and_then(|i| words.get_mut(i)) else {
+                break;
+            };
+            if let Relocation::Relative(value) = relocation {
+                *word = *value;
+            }
+        }
+        words
+    }
+
+    /// Whether instructions lie at that address.
+    pub(super) fn is_code(&self, address: u64) -> bool {
+        self.sections
+            .iter()
+            .any(|section| section.executable && section.contains(address))
+    }
+
+    fn relocation(&self, address: u64) -> Option<Relocation> {
+        let index = self
+            .relocations
+            .binary_search_by_key(&address, |(at, _)| *at)
+            .ok()?;
+        self.relocations
+            .get(index)
+            .map(|(_, relocation)| *relocation)
+    }
+
+    fn find(&self, symbols: &[Symbol], name: &str) -> Option<Symbol> {
+        symbols
+            .iter()
+            .find(|symbol| {
+                let bytes = self.data.get(symbol.name..).unwrap_or_default();
+                bytes
+                    .strip_prefix(name.as_bytes())
+                    .is_some_and(|rest| rest.first() == Some(&0))
+            })
+            .copied()
+    }
+
+    fn name(&self, offset: usize) -> Option<&str> {
+        c_string(self.data.get(offset..)?)
+    }
+}
+
+fn header(bytes: &[u8]) -> Result<&FileHeader64<LittleEndian>, ElfError> {
+    if !bytes.starts_with(&elf::ELFMAG) {
+        return Err(ElfError::NotElf);
+    }
+    // EI_CLASS and EI_DATA.
+    match (bytes.get(4), bytes.get(5)) {
+        (Some(2), Some(1)) => {}
+        (Some(1), _) => return Err(ElfError::Unsupported("32-bit")),
+        (_, Some(2)) => return Err(ElfError::Unsupported("big-endian")),
+        _ => return Err(ElfError::Malformed("unknown class".to_owned())),
+    }
+    let header = FileHeader64::<LittleEndian>::parse(bytes)?;
+    if header.e_machine(ENDIAN) != elf::EM_X86_64 {
+        return Err(ElfError::Unsupported("another machine's instructions"));
+    }
+    Ok(header)
+}
+
+type Headers<'data> = SectionTable<'data, FileHeader64<LittleEndian>>;
+
+fn sections(headers: &Headers<'_>, bytes: &[u8]) -> Result<Vec<Section>, ElfError> {
+    let mut sections = Vec::new();
+    for header in headers.iter() {
+        let header: &SectionHeader64<LittleEndian> = header;
+        let Some((offset, size)) = header.file_range(ENDIAN) else {
+            continue;
+        };
+        slice(bytes, offset, size)
+            .ok_or_else(|| ElfError::Malformed("a section lies outside the file".to_owned()))?;
+        let address = header.sh_addr(ENDIAN);
+        if address.checked_add(size).is_none() {
+            return Err(ElfError::Malformed(
+                "a section wraps around memory".to_owned(),
+            ));
+        }
+        let name = headers.section_name(ENDIAN, header)?;
+        let name = name.get(..name.len().min(NAME_MAX)).unwrap_or_default();
+        let flags = header.sh_flags(ENDIAN);
+        sections.push(Section {
+            name: String::from_utf8_lossy(name).into_owned(),
+            address,
+            offset,
+            size,
+            alloc: flags.0 & elf::SHF_ALLOC.0 != 0,
+            executable: flags.0 & elf::SHF_EXECINSTR.0 != 0,
+        });
+    }
+    Ok(sections)
+}
+
+/// The defined symbols of a table, and where the names of all its entries are in the file.
+fn symbols(
+    headers: &Headers<'_>,
+    bytes: &[u8],
+    kind: elf::SectionType,
+) -> Result<(Vec<Symbol>, Vec<usize>), ElfError> {
+    let table = headers.symbols(ENDIAN, bytes, kind)?;
+    if table.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let strings = headers.section(table.string_section())?;
+    let base = usize::try_from(strings.sh_offset(ENDIAN)).unwrap_or(usize::MAX);
+    let mut defined = Vec::new();
+    let mut names = Vec::with_capacity(table.len());
+    for symbol in table.iter() {
+        let symbol: &Sym64<LittleEndian> = symbol;
+        let name = base.saturating_add(symbol.st_name(ENDIAN) as usize);
+        names.push(name);
+        if !symbol.is_undefined(ENDIAN) && symbol.st_name(ENDIAN) != 0 {
+            defined.push(Symbol {
+                name,
+                address: symbol.st_value(ENDIAN),
+                size: symbol.st_size(ENDIAN),
+            });
+        }
+    }
+    Ok((defined, names))
+}
+
+fn relocations(headers: &Headers<'_>, bytes: &[u8]) -> Result<Vec<(u64, Relocation)>, ElfError> {
+    let mut relocations = Vec::new();
+    for header in headers.iter() {
+        let header: &SectionHeader64<LittleEndian> = header;
+        // Relocations of a relocatable file's own sections (`--emit-relocs`) are not loaded.
+        if header.sh_flags(ENDIAN).0 & elf::SHF_ALLOC.0 == 0 {
+            continue;
+        }
+        let Some((entries, _)) = header.rela(ENDIAN, bytes)? else {
+            continue;
+        };
+        // Sections may claim the same bytes over and over; a sane file's tables fit in it.
+        if relocations.len() + entries.len() > bytes.len() / size_of::<Rela64<LittleEndian>>() {
+            return Err(ElfError::Malformed(
+                "overlapping relocation tables".to_owned(),
+            ));
+        }
+        for entry in entries {
+            let relocation = match entry.r_type(ENDIAN, false) {
+                elf::R_X86_64_RELATIVE => Relocation::Relative(entry.r_addend(ENDIAN) as u64),
+                elf::R_X86_64_64 | elf::R_X86_64_GLOB_DAT | elf::R_X86_64_JUMP_SLOT => {
+                    Relocation::Symbol(entry.r_sym(ENDIAN, false))
+                }
+                _ => continue,
+            };
+            relocations.push((entry.r_offset(ENDIAN), relocation));
+        }
+    }
+    relocations.sort_by_key(|(address, _)| *address);
+    Ok(relocations)
+}
+
+/// `DT_NEEDED`, and `DT_RUNPATH` or else `DT_RPATH`.
+fn libraries(
+    headers: &Headers<'_>,
+    bytes: &[u8],
+) -> Result<(Vec<String>, Option<String>), ElfError> {
+    let Some((entries, link)) = headers.dynamic(ENDIAN, bytes)? else {
+        return Ok((Vec::new(), None));
+    };
+    let strings: StringTable<'_> = headers.strings(ENDIAN, bytes, SectionIndex(link.0))?;
+    let text = |value: u64| {
+        let name = strings.get(u32::try_from(value).ok()?).ok()?;
+        let name = name.get(..name.len().min(NAME_MAX))?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    };
+    let (mut needed, mut runpath, mut rpath) = (Vec::new(), None, None);
+    for entry in entries {
+        let value = entry.d_val(ENDIAN);
+        match entry.d_tag(ENDIAN) {
+            elf::DT_NULL => break,
+            // Each name costs up to NAME_MAX bytes, each entry only 16.
+            elf::DT_NEEDED if needed.len() < 1024 => needed.extend(text(value)),
+            elf::DT_RUNPATH => runpath = text(value),
+            elf::DT_RPATH => rpath = text(value),
+            _ => {}
+        }
+    }
+    Ok((needed, runpath.or(rpath)))
+}
+
+fn slice(data: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
+    let start = usize::try_from(offset).ok()?;
+    let end = start.checked_add(usize::try_from(size).ok()?)?;
+    data.get(start..end)
+}
+
+fn c_string(bytes: &[u8]) -> Option<&str> {
+    let bytes = bytes.get(..bytes.len().min(NAME_MAX))?;
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    std::str::from_utf8(bytes.get(..end)?).ok()
+}

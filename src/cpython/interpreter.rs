@@ -1,0 +1,263 @@
+//! Telling whether a file is a CPython, and which.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::debug_offsets::DebugOffsets;
+use super::elf::{Elf, ElfError};
+use super::layout::Layout;
+use super::plan::Version;
+use super::usdt::{self, Note};
+use super::version;
+
+/// The largest file that is examined. A CPython with debug information has some 60 MB.
+const FILE_MAX: u64 = 1 << 30;
+
+/// What a file turned out to be.
+#[derive(Debug)]
+pub enum Found {
+    /// A CPython: an executable or a shared library that defines the interpreter.
+    Interpreter(Box<Interpreter>),
+    /// An executable or a library that loads CPython's shared library.
+    NeedsLibpython {
+        /// The library's name, as in `DT_NEEDED` (`libpython3.13.so.1.0`).
+        soname: String,
+        /// Where it asks the dynamic linker to look (`DT_RUNPATH`, `DT_RPATH`), with `$ORIGIN`
+        /// unexpanded.
+        runpath: Option<String>,
+    },
+    /// Anything else: a script, another program, another implementation of Python.
+    NotPython,
+}
+
+/// Why a file could not be examined.
+#[derive(Debug, thiserror::Error)]
+pub enum InterpreterError {
+    /// It could not be read.
+    #[error("failed to read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is no regular file, or one larger than any interpreter.
+    #[error("{path} is not a file that can hold an interpreter")]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is an ELF file that cannot be examined.
+    #[error("{name}: {source}")]
+    Elf {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        source: ElfError,
+    },
+    /// It defines CPython's interpreter, but tells no version that could be made out.
+    #[error("{name} is a CPython of unknown version")]
+    Version {
+        /// The file.
+        name: String,
+    },
+}
+
+/// A file that defines CPython's interpreter.
+#[derive(Debug)]
+pub struct Interpreter {
+    name: String,
+    elf: Elf,
+    version: Version,
+    evaluator: u64,
+    notes: Vec<Note>,
+    debug_offsets: Option<DebugOffsets>,
+}
+
+impl Interpreter {
+    /// Examines a file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Found, InterpreterError> {
+        let path = path.as_ref();
+        let failed = |source| InterpreterError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        // A path that a process names may be a pipe or a device, which must not be waited for:
+        // look before opening.
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() || metadata.len() > FILE_MAX {
+            return Err(InterpreterError::NotAFile {
+                path: path.to_owned(),
+            });
+        }
+        let mut file = File::open(path).map_err(failed)?;
+        let mut magic = [0; 4];
+        let started = read_start(&mut file, &mut magic).map_err(failed)?;
+        if started < magic.len() || magic != object::elf::ELFMAG {
+            return Ok(Found::NotPython);
+        }
+        let mut data = Vec::with_capacity(metadata.len() as usize + 1);
+        data.extend_from_slice(&magic);
+        file.take(FILE_MAX).read_to_end(&mut data).map_err(failed)?;
+        Interpreter::from_bytes(&path.display().to_string(), data)
+    }
+
+    /// Examines a file's bytes; `name` is for messages.
+    pub fn from_bytes(name: &str, data: Vec<u8>) -> Result<Found, InterpreterError> {
+        let elf = match Elf::parse(data) {
+            Ok(elf) => elf,
+            Err(ElfError::NotElf) => return Ok(Found::NotPython),
+            Err(source) => {
+                return Err(InterpreterError::Elf {
+                    name: name.to_owned(),
+                    source,
+                });
+            }
+        };
+        // `PyEval_EvalFrameDefault` without underscore is what unstable-API builds may export.
+        let evaluator = ["_PyEval_EvalFrameDefault", "PyEval_EvalFrameDefault"]
+            .iter()
+            .find_map(|symbol| elf.export(symbol));
+        let (Some(evaluator), Some(_)) = (evaluator, elf.export("PyCode_Type")) else {
+            return Ok(not_an_interpreter(&elf));
+        };
+        let debug_offsets = DebugOffsets::read(&elf);
+        let version = debug_offsets
+            .as_ref()
+            .map(DebugOffsets::version)
+            .or_else(|| version::of(&elf))
+            .ok_or_else(|| InterpreterError::Version {
+                name: name.to_owned(),
+            })?;
+        Ok(Found::Interpreter(Box::new(Interpreter {
+            name: name.to_owned(),
+            version,
+            evaluator: evaluator.address,
+            notes: usdt::notes(&elf),
+            debug_offsets,
+            elf,
+        })))
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its release.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether it is loaded at any address: a shared library or a PIE.
+    pub fn position_independent(&self) -> bool {
+        self.elf.position_independent()
+    }
+
+    /// Whether only its exported symbols are left.
+    pub fn stripped(&self) -> bool {
+        !self.elf.has_local_symbols()
+    }
+
+    /// Whether it was built without the GIL (3.13+).
+    pub fn free_threaded(&self) -> bool {
+        self.debug_offsets
+            .as_ref()
+            .is_some_and(DebugOffsets::free_threaded)
+    }
+
+    /// Whether it describes its own objects (`_Py_DebugOffsets`, 3.13+).
+    pub fn has_debug_offsets(&self) -> bool {
+        self.debug_offsets.is_some()
+    }
+
+    /// The static probes compiled into it.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Where fields lie in its objects. `None` for versions that are not supported.
+    pub fn layout(&self) -> Option<Layout> {
+        let measured = Layout::of(self.version)?;
+        match &self.debug_offsets {
+            Some(offsets) => offsets.apply(measured),
+            None => Some(measured),
+        }
+    }
+
+    /// Address of `_PyEval_EvalFrameDefault`.
+    pub(super) fn evaluator(&self) -> u64 {
+        self.evaluator
+    }
+
+    pub(super) fn elf(&self) -> &Elf {
+        &self.elf
+    }
+}
+
+fn not_an_interpreter(elf: &Elf) -> Found {
+    let soname = elf.needed().iter().find(|name| is_libpython(name));
+    soname.map_or(Found::NotPython, |soname| Found::NeedsLibpython {
+        soname: soname.clone(),
+        runpath: elf.runpath().map(str::to_owned),
+    })
+}
+
+/// `libpython3.13.so.1.0`, `libpython3.7m.so`; not `libpython3.so`, which defines nothing.
+fn is_libpython(soname: &str) -> bool {
+    soname
+        .strip_prefix("libpython3.")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains(".so"))
+}
+
+fn read_start(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_cpython_is_known_by_its_name() {
+        for name in [
+            "libpython3.13.so.1.0",
+            "libpython3.7m.so",
+            "libpython3.13t.so.1.0",
+        ] {
+            assert!(is_libpython(name), "{name}");
+        }
+        for name in [
+            "libpython3.so",
+            "libpython2.7.so.1.0",
+            "libpypy3.10-c.so",
+            "libc.so.6",
+        ] {
+            assert!(!is_libpython(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_not_python() {
+        let found = Interpreter::from_bytes("script", b"#!/bin/sh\nexit\n".to_vec());
+        assert!(matches!(found, Ok(Found::NotPython)));
+    }
+
+    #[test]
+    fn other_machines_are_told_so() {
+        let mut header = vec![0; 64];
+        header[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
+        let error = Interpreter::from_bytes("a.out", header).expect_err("32-bit");
+        assert_eq!(error.to_string(), "a.out: not for x86-64: 32-bit");
+    }
+}

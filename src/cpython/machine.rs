@@ -1,0 +1,325 @@
+//! x86-64 as far as placing a probe needs it: decoding, which instructions the kernel
+//! emulates, and following values through registers.
+
+use iced_x86::{
+    Code, Decoder, DecoderOptions, FastFormatter, Instruction, InstructionInfoFactory, Mnemonic,
+    OpAccess, OpKind, Register as Iced,
+};
+
+use super::plan::Register;
+
+pub(super) const RAX: Register = Register(0);
+pub(super) const RCX: Register = Register(1);
+pub(super) const RDX: Register = Register(2);
+pub(super) const RSP: Register = Register(4);
+pub(super) const RBP: Register = Register(5);
+pub(super) const RSI: Register = Register(6);
+pub(super) const RDI: Register = Register(7);
+
+/// What a function may change that it need not restore (System V ABI).
+const CALLER_SAVED: [Register; 9] = [
+    RAX,
+    RCX,
+    RDX,
+    RSI,
+    RDI,
+    Register(8),
+    Register(9),
+    Register(10),
+    Register(11),
+];
+
+/// Whether a called function must restore the register (System V ABI).
+pub(super) fn callee_saved(register: Register) -> bool {
+    !CALLER_SAVED.contains(&register) && register != RSP
+}
+
+/// The 64-bit register that `register` is (part of), if it is a general-purpose one.
+pub(super) fn general(register: Iced) -> Option<Register> {
+    let full = register.full_register();
+    full.is_gpr64().then(|| Register(full.number() as u8))
+}
+
+/// Decodes one instruction at the start of `bytes`, which lie at `address`.
+pub(super) fn decode(bytes: &[u8], address: u64) -> Option<Instruction> {
+    // Hand over no more than an instruction's greatest length: the decoder needs no more.
+    let bytes = bytes.get(..bytes.len().min(15))?;
+    let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    (!instruction.is_invalid()).then_some(instruction)
+}
+
+/// Whether the kernel emulates the instruction under a uprobe instead of single-stepping a
+/// copy of it, which costs some twenty times as much (`branch_setup_xol_ops` and
+/// `push_setup_xol_ops` in Linux's `arch/x86/kernel/uprobes.c`, 6.1).
+pub(super) fn emulated(instruction: &Instruction) -> bool {
+    match instruction.code() {
+        // Jumps and calls with an operand-size prefix decode to a code of their own.
+        Code::Jmp_rel8_64 | Code::Jmp_rel32_64 | Code::Call_rel32_64 | Code::Nopd => true,
+        Code::Push_r64 => instruction.len() <= 2,
+        _ => is_conditional(instruction),
+    }
+}
+
+/// A conditional jump (not `loop`, not `jrcxz`).
+pub(super) fn is_conditional(instruction: &Instruction) -> bool {
+    instruction.is_jcc_short_or_near()
+}
+
+/// A jump to an address in the instruction.
+pub(super) fn is_jump(instruction: &Instruction) -> bool {
+    instruction.is_jmp_short_or_near()
+}
+
+/// A call of an address in the instruction.
+pub(super) fn is_call(instruction: &Instruction) -> bool {
+    instruction.is_call_near()
+}
+
+/// Any call.
+pub(super) fn is_any_call(instruction: &Instruction) -> bool {
+    instruction.is_call_near() || instruction.is_call_near_indirect()
+}
+
+/// `endbr64`, where indirect jumps may land (CET).
+pub(super) fn is_landing_pad(instruction: &Instruction) -> bool {
+    instruction.code() == Code::Endbr64
+}
+
+/// The instruction as people read it.
+pub(super) fn disassemble(instruction: &Instruction) -> String {
+    let mut formatter = FastFormatter::new();
+    let options = formatter.options_mut();
+    options.set_space_after_operand_separator(true);
+    options.set_use_hex_prefix(true);
+    let mut text = String::new();
+    formatter.format(instruction, &mut text);
+    text
+}
+
+/// A memory operand without an index: `[base + displacement]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Base register.
+    pub(super) base: Register,
+    /// Displacement in bytes.
+    pub(super) offset: i64,
+}
+
+/// The instruction's memory operand, when it is a plain `[base + displacement]`.
+pub(super) fn place(instruction: &Instruction) -> Option<Place> {
+    let plain = instruction.memory_index() == Iced::None
+        && instruction.segment_prefix() == Iced::None
+        && !instruction.is_ip_rel_memory_operand();
+    let base = instruction.memory_base();
+    (plain && base.is_gpr64()).then(|| Place {
+        base: Register(base.number() as u8),
+        offset: instruction.memory_displacement64() as i64,
+    })
+}
+
+/// `mov [place], register` of a whole 8-byte register.
+pub(super) fn store(instruction: &Instruction) -> Option<(Place, Register)> {
+    let is = instruction.code() == Code::Mov_rm64_r64 && instruction.op0_kind() == OpKind::Memory;
+    let register = is.then(|| general(instruction.op1_register())).flatten()?;
+    Some((place(instruction)?, register))
+}
+
+/// `mov register, [place]` of 8 bytes.
+pub(super) fn load(instruction: &Instruction) -> Option<(Register, Place)> {
+    let is = instruction.code() == Code::Mov_r64_rm64 && instruction.op1_kind() == OpKind::Memory;
+    let register = is.then(|| general(instruction.op0_register())).flatten()?;
+    Some((register, place(instruction)?))
+}
+
+/// `test register, register` of one and the same register, of 4 or 8 bytes.
+pub(super) fn tested_for_zero(instruction: &Instruction) -> Option<Register> {
+    let whole = matches!(
+        instruction.code(),
+        Code::Test_rm64_r64 | Code::Test_rm32_r32
+    );
+    let same = instruction.op0_kind() == OpKind::Register
+        && instruction.op0_register() == instruction.op1_register();
+    (whole && same)
+        .then(|| general(instruction.op0_register()))
+        .flatten()
+}
+
+/// A value as known at some place: what a register held at the start, plus a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value {
+    /// The register that held the origin at the start.
+    pub(super) origin: Register,
+    /// What has been added since.
+    pub(super) delta: i64,
+    /// Only the low 4 bytes are left of it.
+    pub(super) cut: bool,
+}
+
+/// Which registers hold known values, kept up to date instruction by instruction.
+#[derive(Debug, Clone)]
+pub(super) struct Environment {
+    registers: [Option<Value>; 16],
+}
+
+impl Environment {
+    /// Every register holds its own value at the start.
+    pub(super) fn new() -> Environment {
+        let own = |number| Value {
+            origin: Register(number as u8),
+            delta: 0,
+            cut: false,
+        };
+        Environment {
+            registers: std::array::from_fn(|number| Some(own(number))),
+        }
+    }
+
+    /// What a register holds now.
+    pub(super) fn get(&self, register: Register) -> Option<Value> {
+        self.registers
+            .get(usize::from(register.0))
+            .copied()
+            .flatten()
+    }
+
+    /// Registers that hold the whole of `origin` plus a constant now; callee-saved ones first,
+    /// since a compiler keeps there what must last.
+    pub(super) fn holding(&self, origin: Register) -> Vec<(Register, i64)> {
+        let mut held: Vec<_> = (0..16u8)
+            .map(Register)
+            .filter_map(|register| {
+                let value = self
+                    .get(register)
+                    .filter(|value| value.origin == origin && !value.cut)?;
+                Some((register, value.delta))
+            })
+            .collect();
+        held.sort_by_key(|(register, _)| (!callee_saved(*register), register.0));
+        held
+    }
+
+    /// A register that holds exactly `origin`.
+    pub(super) fn copy_of(&self, origin: Register) -> Option<Register> {
+        self.holding(origin)
+            .into_iter()
+            .find_map(|(register, delta)| (delta == 0).then_some(register))
+    }
+
+    /// A register that holds at least the low 4 bytes of `origin`.
+    pub(super) fn int_copy_of(&self, origin: Register) -> Option<Register> {
+        (0..16u8).map(Register).find(|register| {
+            self.get(*register)
+                .is_some_and(|value| value.origin == origin && value.delta == 0)
+        })
+    }
+
+    fn set(&mut self, register: Register, value: Option<Value>) {
+        if let Some(slot) = self.registers.get_mut(usize::from(register.0)) {
+            *slot = value;
+        }
+    }
+
+    /// Takes in the effect of one instruction.
+    pub(super) fn step(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
+        if is_any_call(instruction) {
+            for register in CALLER_SAVED {
+                self.set(register, None);
+            }
+            return;
+        }
+        let result = self.result(instruction);
+        for used in facts.info(instruction).used_registers() {
+            if writes(used.access())
+                && let Some(register) = general(used.register())
+            {
+                self.set(register, None);
+            }
+        }
+        if let Some((register, value)) = result {
+            self.set(register, value);
+        }
+    }
+
+    /// The value of the destination, where it is one that is followed.
+    fn result(&self, instruction: &Instruction) -> Option<(Register, Option<Value>)> {
+        let add = |register, amount: i64| {
+            let value = self.get(register)?;
+            Some(Value {
+                delta: value.delta.checked_add(amount)?,
+                ..value
+            })
+        };
+        let destination = general(instruction.op0_register())?;
+        let value = match instruction.code() {
+            Code::Mov_r64_rm64 | Code::Mov_rm64_r64
+                if instruction.op0_kind() == OpKind::Register
+                    && instruction.op1_kind() == OpKind::Register =>
+            {
+                self.get(general(instruction.op1_register())?)
+            }
+            // The evaluator's throw flag is an int, and copied as one.
+            Code::Mov_r32_rm32 | Code::Mov_rm32_r32
+                if instruction.op0_kind() == OpKind::Register
+                    && instruction.op1_kind() == OpKind::Register =>
+            {
+                let value = self.get(general(instruction.op1_register())?);
+                value.map(|value| Value { cut: true, ..value })
+            }
+            Code::Lea_r64_m => {
+                let place = place(instruction)?;
+                add(place.base, place.offset)
+            }
+            Code::Add_rm64_imm8 | Code::Add_rm64_imm32 | Code::Add_RAX_imm32
+                if instruction.op0_kind() == OpKind::Register =>
+            {
+                add(destination, instruction.immediate(1) as i64)
+            }
+            Code::Sub_rm64_imm8 | Code::Sub_rm64_imm32 | Code::Sub_RAX_imm32
+                if instruction.op0_kind() == OpKind::Register =>
+            {
+                add(
+                    destination,
+                    (instruction.immediate(1) as i64).checked_neg()?,
+                )
+            }
+            Code::Inc_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, 1),
+            Code::Dec_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, -1),
+            _ => return None,
+        };
+        Some((destination, value))
+    }
+}
+
+/// Whether an instruction changes a register.
+pub(super) fn changes(
+    instruction: &Instruction,
+    register: Register,
+    facts: &mut InstructionInfoFactory,
+) -> bool {
+    if is_any_call(instruction) {
+        return !callee_saved(register);
+    }
+    facts
+        .info(instruction)
+        .used_registers()
+        .iter()
+        .any(|used| writes(used.access()) && general(used.register()) == Some(register))
+}
+
+fn writes(access: OpAccess) -> bool {
+    matches!(
+        access,
+        OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+    )
+}
+
+/// Whether execution never passes the instruction.
+pub(super) fn ends(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.mnemonic(),
+        Mnemonic::Ret | Mnemonic::Retf | Mnemonic::Ud2 | Mnemonic::Hlt | Mnemonic::Int3
+    ) || instruction.is_jmp_near_indirect()
+        || instruction.is_jmp_far()
+        || instruction.is_jmp_far_indirect()
+}

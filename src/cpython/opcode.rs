@@ -1,0 +1,127 @@
+//! Opcode numbers, which CPython fixes for each minor version.
+
+use std::ops::RangeInclusive;
+
+/// The opcodes of one minor version that the plan needs
+/// (`Include/opcode_ids.h`, before 3.13 `Include/opcode.h`).
+#[derive(Debug)]
+pub(super) struct Opcodes {
+    /// Numbers that no opcode, specialisation or instrumented form has: their handlers are all
+    /// the same "unknown opcode".
+    pub(super) unassigned: &'static [RangeInclusive<u8>],
+    /// `RESUME` and its forms.
+    pub(super) resumes: &'static [Opcode],
+    /// The opcodes that return from a frame. Their instrumented forms are not here: those pop
+    /// the frame through `_PyEval_FrameClearAndPop`.
+    pub(super) returns: &'static [Opcode],
+    /// `YIELD_VALUE` and its instrumented form.
+    pub(super) yields: &'static [Opcode],
+    /// `RAISE_VARARGS`, whose handler leads to `exit_unwind` and to no other way out.
+    pub(super) raise: u8,
+}
+
+/// An opcode's name and number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opcode {
+    pub(super) name: &'static str,
+    pub(super) number: u8,
+}
+
+const fn op(name: &'static str, number: u8) -> Opcode {
+    Opcode { name, number }
+}
+
+impl Opcodes {
+    /// The opcodes of CPython 3.`minor`.
+    pub(super) fn of(minor: u8) -> Option<&'static Opcodes> {
+        Some(match minor {
+            6 => &V3_6,
+            7 => &V3_7,
+            8 => &V3_8,
+            9 => &V3_9,
+            10 => &V3_10,
+            11 => &V3_11,
+            12 => &V3_12,
+            13 => &V3_13,
+            14 => &V3_14,
+            15 => &V3_15,
+            _ => return None,
+        })
+    }
+
+    /// Whether no opcode has that number.
+    pub(super) fn is_unassigned(&self, number: u8) -> bool {
+        self.unassigned.iter().any(|range| range.contains(&number))
+    }
+}
+
+/// Up to 3.10 frames are entered and left by the evaluator alone, not by single opcodes.
+const fn before_resume(unassigned: &'static [RangeInclusive<u8>]) -> Opcodes {
+    Opcodes {
+        unassigned,
+        resumes: &[],
+        returns: &[],
+        yields: &[],
+        raise: 130,
+    }
+}
+
+static V3_6: Opcodes = before_resume(&[0..=0, 6..=8, 30..=49, 117..=118, 159..=255]);
+static V3_7: Opcodes = before_resume(&[0..=0, 6..=8, 30..=49, 117..=118, 162..=255]);
+static V3_8: Opcodes = before_resume(&[0..=0, 7..=8, 30..=49, 117..=121, 164..=255]);
+static V3_9: Opcodes = before_resume(&[0..=0, 7..=8, 30..=47, 119..=120, 166..=255]);
+// 255 is `DO_TRACING`.
+static V3_10: Opcodes = before_resume(&[0..=0, 7..=8, 35..=48, 80..=81, 166..=254]);
+
+static V3_11: Opcodes = Opcodes {
+    unassigned: &[181..=254],
+    resumes: &[op("RESUME", 151), op("RESUME_QUICK", 150)],
+    returns: &[op("RETURN_VALUE", 83)],
+    yields: &[op("YIELD_VALUE", 86)],
+    raise: 130,
+};
+
+static V3_12: Opcodes = Opcodes {
+    unassigned: &[169..=170, 177..=236, 255..=255],
+    resumes: &[op("RESUME", 151), op("INSTRUMENTED_RESUME", 240)],
+    returns: &[op("RETURN_VALUE", 83), op("RETURN_CONST", 121)],
+    yields: &[op("YIELD_VALUE", 150), op("INSTRUMENTED_YIELD_VALUE", 243)],
+    raise: 130,
+};
+
+static V3_13: Opcodes = Opcodes {
+    unassigned: &[119..=148, 223..=235, 255..=255],
+    resumes: &[
+        op("RESUME", 149),
+        op("RESUME_CHECK", 207),
+        op("INSTRUMENTED_RESUME", 236),
+    ],
+    returns: &[op("RETURN_VALUE", 36), op("RETURN_CONST", 103)],
+    yields: &[op("YIELD_VALUE", 118), op("INSTRUMENTED_YIELD_VALUE", 241)],
+    raise: 101,
+};
+
+static V3_14: Opcodes = Opcodes {
+    unassigned: &[121..=127, 212..=233],
+    resumes: &[
+        op("RESUME", 128),
+        op("RESUME_CHECK", 196),
+        op("INSTRUMENTED_RESUME", 245),
+    ],
+    returns: &[op("RETURN_VALUE", 35)],
+    yields: &[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)],
+    raise: 104,
+};
+
+static V3_15: Opcodes = Opcodes {
+    unassigned: &[120..=127, 219..=232],
+    resumes: &[
+        op("RESUME", 128),
+        op("RESUME_CHECK", 200),
+        op("RESUME_CHECK_JIT", 201),
+        op("INSTRUMENTED_RESUME", 244),
+    ],
+    returns: &[op("RETURN_VALUE", 33)],
+    yields: &[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)],
+    raise: 103,
+};
