@@ -21,8 +21,8 @@ B   3.14 and later: the profile function makes `close()` of a generator that is 
 (Artefact A, finalizers lost before 3.11 because the profile function's locals copy keeps objects
 alive, is none here: see oracle.py.)
 
-A truth of the form {"counts": {NAME: N, ...}} asks only that the internal activations of each
-NAME are N in number. Needs CPython 3.8, standard library only.
+A truth of the form {"counts": {NAME: N, ...}, "at_least": {NAME: N, ...}} asks only that the
+internal activations of each NAME are N in number, or no fewer. Needs CPython 3.8, standard library only.
 """
 
 import argparse
@@ -275,7 +275,7 @@ def compare(truth, trace, exits=False):
         yield from explain(one, other)
 
 
-def compare_counts(counts, trace):
+def compare_counts(truth, trace):
     """The problems of `trace` where only numbers of activations are known."""
     yield from trace.problems[:SHOWN_PROBLEMS]
     found = collections.Counter(
@@ -284,16 +284,19 @@ def compare_counts(counts, trace):
         for activation in thread.activations
         if activation.category == "internal"
     )
-    for name, expected in counts.items():
+    for name, expected in truth["counts"].items():
         if found[name] != expected:
             yield "%s: %d activations, should be %d" % (name, found[name], expected)
+    for name, expected in truth.get("at_least", {}).items():
+        if found[name] < expected:
+            yield "%s: %d activations, should be %d or more" % (name, found[name], expected)
 
 
 def report(truth_document, trace_document, artefacts, exits=False):
     """Compares two documents; returns whether they agree, and what to print."""
     if "counts" in truth_document:
         trace = Trace(trace_document, qualified_names=False)
-        problems = list(compare_counts(truth_document["counts"], trace))
+        problems = list(compare_counts(truth_document, trace))
     else:
         truth = Truth(truth_document)
         truth.without_artefacts(artefacts)
