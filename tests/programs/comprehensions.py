@@ -1,4 +1,6 @@
 """Comprehensions and generator expressions, nested, in classes, with calls and exceptions inside."""
+# artefact: B
+# artefact-functions: <genexpr>
 
 
 def value(x):

@@ -18,6 +18,8 @@ A program declares, in comments at the start of a line:
     # variants: A | B     run it again with the options A, and again with B
     # scope-of: M [N...]  the scope is the directories of these modules (default: its own)
     # requires: M [N...]  skipped where one of these modules can't be imported
+    # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
+                          (repeatable); skipped where the module A can't be imported
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of
@@ -26,6 +28,7 @@ Needs CPython 3.9 for itself; the interpreters under test, 3.8 and later.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -56,6 +59,9 @@ class Failure(Exception):
     """What makes a case fail, other than a difference."""
 
 
+Setting = collections.namedtuple("Setting", "argument requires scope_of options")
+
+
 class Program:
     """A program file, and what it declares about itself."""
 
@@ -69,6 +75,17 @@ class Program:
         self.artefacts = compare.Artefacts(self.source)
         declared = self._declared("variants")
         self.variants = [[]] + [variant.split() for variant in declared.split("|") if declared]
+        self.each = [
+            pair.split("=")
+            for line in re.findall(r"^# each: (.*)$", self.source, re.MULTILINE)
+            for pair in line.split()
+        ]
+
+    def settings(self):
+        """The settings to run it in: (argument, what it requires, its scope's modules, options)."""
+        for argument, scope_of in self.each or [(None, self.scope_of)]:
+            for variant in self.variants:
+                yield Setting(argument, argument or self.requires, scope_of, variant)
 
     def _declared(self, key):
         found = re.search(r"^# %s: (.*)$" % re.escape(key), self.source, re.MULTILINE)
@@ -129,19 +146,20 @@ class Target:
 
 
 class Case:
-    """One program in one variant, under one interpreter."""
+    """One program in one setting, under one interpreter."""
 
-    def __init__(self, target, program, variant, probes, number):
+    def __init__(self, target, program, setting, probes, number):
         self.target = target
         self.program = program
-        self.variant = variant
+        self.setting = setting
         self.probes = probes
         self.work = target.work / str(number)
         target.on_host(self.work).mkdir(parents=True)
 
     @property
     def label(self):
-        return " ".join([self.program.name, *self.variant])
+        argument = [self.setting.argument] if self.setting.argument else []
+        return " ".join([self.program.name, *argument, *self.setting.options])
 
     def path(self):
         """The program's path as the target sees it."""
@@ -149,11 +167,11 @@ class Case:
 
     def scopes(self):
         """The scope's directories; None where the program can't run."""
-        if not (self.program.scope_of or self.program.requires):
+        if not (self.setting.scope_of or self.setting.requires):
             path = self.path()
             return [path.parent.parent if self.program.is_main_of_package else path.parent]
         command = self.target.command(
-            "-c", FIND_SCOPES, self.program.requires, self.program.scope_of
+            "-c", FIND_SCOPES, self.setting.requires, self.setting.scope_of
         )
         code, output = self.target.run(command)
         if code:
@@ -165,7 +183,7 @@ class Case:
         path = self.path()
         if self.program.is_main_of_package:
             return path.parent.parent, ["-m", path.parent.name]
-        return None, [path]
+        return None, [path] + ([self.setting.argument] if self.setting.argument else [])
 
     def truth(self, scopes, name="truth.json"):
         """Runs the oracle; returns its document."""
@@ -174,7 +192,7 @@ class Case:
         options = [option for scope in scopes for option in ("--scope", scope)]
         oracle = self.target.tests / "truth" / "oracle.py"
         command = self.target.command(
-            oracle, *options, *self.variant, "-o", output, *arguments
+            oracle, *options, *self.setting.options, "-o", output, *arguments
         )
         self.check(*self.target.run(self.in_directory(command, directory), directory))
         return compare.load_json(self.target.on_host(output))
@@ -191,7 +209,7 @@ class Case:
         output = self.target.on_host(self.work / "trace.json")
         counts = self.work / "counts.json"
         directory, arguments = self.program_arguments()
-        command = [pytrace, "-o", str(output), *self.variant]
+        command = [pytrace, "-o", str(output), *self.setting.options]
         for scope in scopes:
             command += ["--scope", str(scope)]
         if self.probes:
@@ -217,7 +235,7 @@ class Case:
         try:
             scopes = self.scopes()
             if scopes is None:
-                return None, "skipped: needs " + (self.program.requires or self.program.scope_of)
+                return None, "skipped: needs " + (self.setting.requires or self.setting.scope_of)
             if self.program.counts_itself and not pytrace:
                 return None, "skipped: counts itself"
             if pytrace:
@@ -275,9 +293,9 @@ def run_all(options, work):
     cases = []
     for target in make_targets(options, work):
         for program in find_programs(options.programs):
-            for variant in program.variants:
+            for setting in program.settings():
                 for probes in options.probes or [None]:
-                    cases.append(Case(target, program, variant, probes, len(cases)))
+                    cases.append(Case(target, program, setting, probes, len(cases)))
     width = max(len(case.label) for case in cases)
     totals = {True: 0, False: 0, None: 0}
     python = None
