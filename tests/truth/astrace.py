@@ -40,7 +40,7 @@ def thread_events(codes, activations, tid):
         args = {"call": number, "depth": depth, "file": file, "line": line}
         if resumed:
             args["resume"] = True
-        if exit == "exception":
+        if exit in ("exception", "at once"):
             args["exception"] = "Exception"
         elif exit is None:
             args["unfinished"] = True

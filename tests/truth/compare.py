@@ -16,7 +16,8 @@ Where the profile function itself changes what the interpreter runs, a program s
 and `--artefacts PROGRAM` takes exactly that, in exactly these functions, out of the truth:
 
 B   3.14 and later: the profile function makes `close()` of a generator that is suspended outside
-    any handler really throw into it: one resumption, left by an exception, that calls nothing.
+    any handler really throw into it: one resumption, left at once by an exception, that runs
+    nothing. Real programs name `*`: all functions.
 
 (Artefact A, finalizers lost before 3.11 because the profile function's locals copy keeps objects
 alive, is none here: see oracle.py.)
@@ -76,9 +77,9 @@ class Truth:
                 for activation, next_depth in zip(thread.activations, depths)
                 if not (
                     activation.resumed
-                    and activation.exit == "exception"
+                    and activation.exit == "at once"
                     and next_depth <= activation.depth
-                    and activation.name.rpartition(".")[2] in artefacts.functions
+                    and artefacts.functions & {"*", activation.name.rpartition(".")[2]}
                 )
             ]
             self.threads[index] = thread._replace(activations=kept)
@@ -176,6 +177,8 @@ def forget_unknown_exits(truth, trace):
     for expected, found in zip(truth.activations, trace.activations):
         if expected.exit == "either" and found.exit in ("return", "exception"):
             yield found._replace(exit="either")
+        elif expected.exit == "at once" and found.exit == "exception":
+            yield found._replace(exit="at once")
         else:
             yield found
     yield from trace.activations[len(truth.activations):]

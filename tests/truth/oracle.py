@@ -44,11 +44,12 @@ CALL, RETURN = 0, 3
 
 # An event is twice a code object's number, plus one if it was resumed; or it is one of the exits.
 RESUMED = 1
-LEFT_BY_RETURN, LEFT_BY_EXCEPTION, LEFT = -1, -2, -3
+LEFT_BY_RETURN, LEFT_BY_EXCEPTION, LEFT, LEFT_AT_ONCE = -1, -2, -3, -4
 
 # Fields of an activation, in the order of its row in the truth file.
 FIELDS = ["code", "category", "depth", "resumed", "exit"]
 EXITS = {LEFT_BY_RETURN: "return", LEFT_BY_EXCEPTION: "exception", LEFT: "either"}
+EXITS[LEFT_AT_ONCE] = "at once"  # by an exception thrown into it, having run nothing
 
 GENERATOR_FLAGS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 RESUME = opcode.opmap.get("RESUME")
@@ -66,8 +67,13 @@ class Bytecode:
             if self.code[at] == RESUME and not self.code[at + 1] & RESUME_LOCATION
         )
 
-    def entry(self, lasti):
-        """RESUMED, or 0 for a start: of an activation that began at instruction `lasti`."""
+    def entry(self, lasti, leaving=False):
+        """RESUMED, or 0 for a start: of an activation that began at instruction `lasti`.
+
+        Asked of one that is `leaving` by an exception: whether it was resumed and ran nothing.
+        """
+        if leaving and self.code[lasti] != RESUME:
+            return 0
         if self.code[lasti] == RESUME:
             return RESUMED if self.code[lasti + 1] & RESUME_LOCATION else 0
         # Thrown into: no RESUME is run. Before the first one it has never run at all.
@@ -90,6 +96,7 @@ class Recorder:
         codes, known, numbers = self.codes, {}, itertools.count()
         # 3.12 passes None for "left by an exception"; the others pass NULL.
         ambiguous = id(None) if sys.version_info[:2] == (3, 12) else -1
+        at_resume = sys.version_info >= (3, 13)  # where a frame thrown into stays, if in no handler
         own_file = Recorder.__init__.__code__.co_filename
 
         def learn(code):
@@ -115,7 +122,9 @@ class Recorder:
                 append(event if entry is None else event | entry(frame.f_lasti))
             elif what == RETURN:
                 if arg is None:
-                    append(LEFT_BY_EXCEPTION)
+                    code = frame.f_code
+                    entry = at_resume and (known.get(id(code)) or learn(code))[1]
+                    append(LEFT_AT_ONCE if entry and entry(frame.f_lasti, True) else LEFT_BY_EXCEPTION)
                 else:
                     append(LEFT if arg == ambiguous else LEFT_BY_RETURN)
             return 0

@@ -1,6 +1,8 @@
 """attrs and more-itertools: generated classes, validators, converters; lazy iteration."""
 # requires: attr more_itertools
 # scope-of: attr more_itertools
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

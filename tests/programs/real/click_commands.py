@@ -1,6 +1,8 @@
 """click: a group of commands, run in-process, with errors and help."""
 # requires: click click.testing
 # scope-of: click
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """docutils: reStructuredText to HTML, pseudo-XML and LaTeX."""
 # requires: docutils.core
 # scope-of: docutils
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """idna: encodes and decodes names, valid and not."""
 # requires: idna
 # scope-of: idna
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

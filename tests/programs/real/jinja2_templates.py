@@ -1,6 +1,8 @@
 """jinja2: compiles and renders templates with inheritance, macros, loops, filters, errors."""
 # requires: jinja2 markupsafe
 # scope-of: jinja2 markupsafe
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

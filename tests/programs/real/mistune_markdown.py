@@ -1,6 +1,8 @@
 """mistune: Markdown with plugins to HTML."""
 # requires: mistune
 # scope-of: mistune
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

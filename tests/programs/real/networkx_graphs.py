@@ -1,6 +1,8 @@
 """networkx: paths, components, trees and flows on small fixed graphs."""
 # requires: networkx
 # scope-of: networkx
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

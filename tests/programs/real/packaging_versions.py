@@ -1,6 +1,8 @@
 """packaging: versions, specifiers, markers, requirements, tags."""
 # requires: packaging.requirements
 # scope-of: packaging
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """pygments: highlights several languages into several formats."""
 # requires: pygments
 # scope-of: pygments
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """pyparsing: an arithmetic grammar with actions, and a failing parse."""
 # requires: pyparsing
 # scope-of: pyparsing
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """sqlparse: splits, parses and formats statements."""
 # requires: sqlparse
 # scope-of: sqlparse
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

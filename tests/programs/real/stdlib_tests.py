@@ -10,6 +10,8 @@ that the same calls are made. Left out: tests with threads that compete (test_fu
 # each: test.test_coroutines=test.test_coroutines
 # each: test.test_shlex=shlex test.test_html=html
 # each: test.test_htmlparser=html test.test_difflib=difflib test.test_reprlib=reprlib
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()

@@ -1,6 +1,8 @@
 """toml and tomli: the same documents through two parsers, and back."""
 # requires: toml tomli
 # scope-of: toml tomli
+# artefact: B
+# artefact-functions: *
 import gc
 
 gc.disable()
