@@ -105,6 +105,7 @@ pub(super) struct Elf {
     relocations: Vec<(u64, Relocation)>,
     needed: Vec<String>,
     runpath: Option<String>,
+    entry: u64,
 }
 
 impl fmt::Debug for Elf {
@@ -159,6 +160,7 @@ impl Elf {
             relocations: relocations(&headers, bytes)?,
             needed,
             runpath,
+            entry: header.e_entry(ENDIAN),
             data,
         })
     }
@@ -176,6 +178,13 @@ impl Elf {
     /// Where it wants them looked for (`DT_RUNPATH`, else `DT_RPATH`), unexpanded.
     pub(super) fn runpath(&self) -> Option<&str> {
         self.runpath.as_deref()
+    }
+
+    /// Offset in the file of its first instruction; `None` where it has none.
+    pub(super) fn entry_offset(&self) -> Option<u64> {
+        (self.entry != 0)
+            .then(|| self.file_offset(self.entry))
+            .flatten()
     }
 
     /// Sections with bytes in the file.

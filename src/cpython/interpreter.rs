@@ -26,6 +26,9 @@ pub enum Found {
         /// Where it asks the dynamic linker to look (`DT_RUNPATH`, `DT_RPATH`), with `$ORIGIN`
         /// unexpanded.
         runpath: Option<String>,
+        /// Offset in the file of its first instruction, which runs once all libraries are
+        /// loaded; `None` for a library.
+        entry: Option<u64>,
     },
     /// Anything else: a script, another program, another implementation of Python.
     NotPython,
@@ -201,6 +204,7 @@ fn not_an_interpreter(elf: &Elf) -> Found {
     soname.map_or(Found::NotPython, |soname| Found::NeedsLibpython {
         soname: soname.clone(),
         runpath: elf.runpath().map(str::to_owned),
+        entry: elf.entry_offset(),
     })
 }
 

@@ -93,6 +93,11 @@ impl<C: Classify> Builder<C> {
         }
     }
 
+    /// What decides about code objects.
+    pub fn classifier(&mut self) -> &mut C {
+        &mut self.classify
+    }
+
     /// Takes the next event. Calls that end with it go to `sink`.
     ///
     /// Returns the category of the code object that an [`EventKind::Code`] describes.

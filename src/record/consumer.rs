@@ -1,0 +1,227 @@
+//! Takes the kernel's records, and makes calls in a file or in memory of them.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::classify::Scopes;
+use super::interpreters::Interpreter;
+use crate::event::{EventKind, decode};
+use crate::format::{ChromeWriter, Ended, OutputFile};
+use crate::recording::{Collector, Footer, Recording};
+use crate::scope::Scope;
+use crate::trace::{Builder, Call, Filter, Gap, Sink, ThreadId, Time, Totals};
+
+/// Where calls go.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// A file, as they end.
+    File(Box<ChromeWriter<OutputFile<File>>>),
+    /// Memory, to be shown when the recording has ended.
+    Memory(Box<Collector>),
+}
+
+impl Output {
+    fn process_name(&mut self, pid: u32, name: &str) -> io::Result<()> {
+        match self {
+            Output::File(file) => file.process_name(pid, name),
+            Output::Memory(memory) => {
+                memory.process_name(pid, name);
+                Ok(())
+            }
+        }
+    }
+
+    fn thread_name(&mut self, thread: ThreadId, name: &str) -> io::Result<()> {
+        match self {
+            Output::File(file) => file.thread_name(thread, name),
+            Output::Memory(memory) => {
+                memory.thread_name(thread, name);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Sink for Output {
+    fn call(&mut self, call: &Call) -> io::Result<()> {
+        match self {
+            Output::File(file) => file.call(call),
+            Output::Memory(memory) => memory.call(call),
+        }
+    }
+}
+
+/// Something that the recorder has to act upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The process is stopped before the first instruction of a new program.
+    Executed(u32),
+    /// The process is stopped at its entry point.
+    Loaded(u32),
+}
+
+/// What a finished recording comes to.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// The file is complete, or as complete as its disk allowed.
+    File(Ended),
+    /// Everything, in memory.
+    Memory(Box<Recording>),
+}
+
+/// Turns records into calls.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    builder: Builder<Scopes>,
+    output: Output,
+    interpreters: FxHashMap<u32, Rc<Interpreter>>,
+    named: FxHashSet<ThreadId>,
+    last_named: ThreadId,
+    held: VecDeque<Held>,
+    records: u64,
+    /// The first error of the output; later ones are its consequences.
+    failure: Option<io::Error>,
+}
+
+impl Consumer {
+    pub(super) fn new(output: Output, filter: Filter) -> Self {
+        Consumer {
+            builder: Builder::new(Scopes::default(), filter),
+            output,
+            interpreters: FxHashMap::default(),
+            named: FxHashSet::default(),
+            last_named: ThreadId::default(),
+            held: VecDeque::new(),
+            records: 0,
+            failure: None,
+        }
+    }
+
+    /// A process runs this interpreter from now on.
+    pub(super) fn begin_process(&mut self, pid: u32, scope: Scope, interpreter: &Rc<Interpreter>) {
+        self.builder.classifier().insert(pid, scope, interpreter.plan.version.minor);
+        self.interpreters.insert(pid, Rc::clone(interpreter));
+        let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let name = cmdline
+            .split(|&byte| byte == 0)
+            .filter(|arg| !arg.is_empty())
+            .map(String::from_utf8_lossy)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let result = self.output.process_name(pid, &name);
+        self.note(result);
+    }
+
+    /// Takes one record.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.records += 1;
+        let event = match decode(bytes) {
+            Ok(event) => event,
+            Err(error) => {
+                debug_assert!(false, "{error}");
+                return;
+            }
+        };
+        match event.kind {
+            EventKind::Exec => self.held.push_back(Held::Executed(event.thread.pid)),
+            EventKind::Loaded => self.held.push_back(Held::Loaded(event.thread.pid)),
+            EventKind::ThreadEnd => {}
+            _ if event.thread == self.last_named => {}
+            _ => self.name_thread(event.thread),
+        }
+        match self.builder.push(&event, &mut self.output) {
+            Ok(None) => {}
+            Ok(Some(category)) => {
+                let interpreter = self.interpreters.get(&event.thread.pid);
+                if let (EventKind::Code(code), Some(interpreter)) = (&event.kind, interpreter) {
+                    let pid = event.thread.pid;
+                    interpreter.verdicts.answer(pid, code.address, code.id, category);
+                }
+            }
+            Err(error) => self.note(Err(error)),
+        }
+    }
+
+    /// The next thing to act upon.
+    pub(super) fn next_held(&mut self) -> Option<Held> {
+        self.held.pop_front()
+    }
+
+    /// The process has ended.
+    pub(super) fn end_process(&mut self, pid: u32, time: Time) {
+        let result = self.builder.end_process(pid, time, &mut self.output);
+        self.note(result);
+    }
+
+    /// Frames of a thread that had no event, innermost first, as (frame, code) addresses.
+    pub(super) fn stand_still(&mut self, thread: ThreadId, frames: &[(u64, u64)], time: Time) {
+        self.name_thread(thread);
+        let result = self.builder.stand_still(thread, frames, time, &mut self.output);
+        self.note(result);
+    }
+
+    /// Writes out what is buffered.
+    pub(super) fn flush(&mut self) {
+        if let Output::File(file) = &mut self.output {
+            let result = file.flush();
+            self.note(result);
+        }
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.builder.totals()
+    }
+
+    pub(super) fn gaps(&self) -> &[Gap] {
+        self.builder.gaps()
+    }
+
+    /// Records taken so far.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// The first error of the output, if there was one. Once.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Ends the open calls.
+    pub(super) fn end(&mut self, time: Time) {
+        let result = self.builder.finish(time, &mut self.output);
+        self.note(result);
+    }
+
+    /// Completes the output.
+    pub(super) fn finish(self, footer: Footer) -> io::Result<Finished> {
+        match self.output {
+            Output::File(file) => file.finish(&footer).map(Finished::File),
+            Output::Memory(memory) => {
+                Ok(Finished::Memory(Box::new(memory.finish(footer))))
+            }
+        }
+    }
+
+    fn name_thread(&mut self, thread: ThreadId) {
+        self.last_named = thread;
+        if !self.named.insert(thread) {
+            return;
+        }
+        let comm = format!("/proc/{}/task/{}/comm", thread.pid, thread.tid);
+        if let Ok(name) = fs::read(comm) {
+            let name = String::from_utf8_lossy(&name);
+            let result = self.output.thread_name(thread, name.trim_end_matches('\n'));
+            self.note(result);
+        }
+    }
+
+    fn note(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert(error);
+        }
+    }
+}

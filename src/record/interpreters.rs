@@ -1,0 +1,159 @@
+//! The interpreters of a recording: which a process runs, how it is probed, and that it is.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result};
+use libbpf_rs::Link;
+use rustc_hash::FxHashMap;
+
+use super::maps;
+use crate::cpython::{self, Choice, Found, Plan};
+use crate::error::WithHint as _;
+use crate::tracer::{Build, Probes, Tracer, Verdicts};
+
+/// What a look at a process has led to.
+#[derive(Debug)]
+pub enum Look {
+    /// It runs a CPython, whose probes are on.
+    Attached(Rc<Interpreter>),
+    /// It needs a `libpython` that is not loaded yet: it will be held at its entry point.
+    Loading,
+    /// It is not Python.
+    NotPython,
+}
+
+/// An interpreter build of this recording.
+#[derive(Debug)]
+pub struct Interpreter {
+    /// The file that holds it, as the first process that ran it sees it.
+    pub path: PathBuf,
+    /// How it is probed.
+    pub plan: Plan,
+    /// Where it hears what its code objects are.
+    pub verdicts: Verdicts,
+    build: Build,
+}
+
+/// All of a recording's interpreters, and the processes that run them.
+#[derive(Debug)]
+pub struct Interpreters<'o> {
+    tracer: Tracer<'o>,
+    choice: Choice,
+    /// By device and inode: what a file's path leads to differs between processes.
+    builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
+    /// In order of first use.
+    order: Vec<Rc<Interpreter>>,
+    probes: FxHashMap<u32, Probes>,
+    entry_holds: FxHashMap<u32, Link>,
+}
+
+impl<'o> Interpreters<'o> {
+    /// None yet.
+    pub fn new(tracer: Tracer<'o>, choice: Choice) -> Self {
+        Interpreters {
+            tracer,
+            choice,
+            builds: FxHashMap::default(),
+            order: Vec::new(),
+            probes: FxHashMap::default(),
+            entry_holds: FxHashMap::default(),
+        }
+    }
+
+    /// The kernel programs.
+    pub fn tracer(&self) -> &Tracer<'o> {
+        &self.tracer
+    }
+
+    /// The interpreters that were found, in order.
+    pub fn found(&self) -> &[Rc<Interpreter>] {
+        &self.order
+    }
+
+    /// After an exec, the process being held: attaches, or has it held again once its
+    /// libraries are loaded.
+    pub fn executed(&mut self, pid: u32) -> Result<Look> {
+        self.left(pid);
+        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        match open(&exe, pid)? {
+            Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
+            Found::NeedsLibpython { entry: Some(entry), .. } => {
+                let hold = self.tracer.hold_at_entry(pid, &exe, entry)?;
+                self.entry_holds.insert(pid, hold);
+                Ok(Look::Loading)
+            }
+            Found::NeedsLibpython { .. } | Found::NotPython => Ok(Look::NotPython),
+        }
+    }
+
+    /// Attaches to a process whose libraries are loaded.
+    pub fn loaded(&mut self, pid: u32) -> Result<Look> {
+        self.entry_holds.remove(&pid);
+        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if let Found::Interpreter(interpreter) = open(&exe, pid)? {
+            return self.attach(pid, &exe, &interpreter);
+        }
+        for library in maps::libpythons(pid)? {
+            if let Found::Interpreter(interpreter) = open(&library, pid)? {
+                return self.attach(pid, &library, &interpreter);
+            }
+        }
+        Ok(Look::NotPython)
+    }
+
+    /// The process runs nothing of what it ran any more.
+    pub fn left(&mut self, pid: u32) {
+        self.entry_holds.remove(&pid);
+        if self.probes.remove(&pid).is_some() {
+            for interpreter in &self.order {
+                interpreter.verdicts.forget(pid);
+            }
+        }
+    }
+
+    /// Takes all probes away.
+    pub fn detach(&mut self) {
+        self.entry_holds.clear();
+        self.probes.clear();
+    }
+
+    fn attach(
+        &mut self,
+        pid: u32,
+        file: &Path,
+        interpreter: &cpython::Interpreter,
+    ) -> Result<Look> {
+        let metadata = fs::metadata(file)
+            .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
+        let identity = (metadata.dev(), metadata.ino());
+        let interpreter = match self.builds.get(&identity) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let plan = cpython::plan(interpreter, self.choice)
+                    .map_err(anyhow::Error::from)
+                    .hint(format!("pytrace doctor --pid {pid} shows what was found"))?;
+                let build = self.tracer.load_build(&plan)?;
+                let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
+                let verdicts = self.tracer.verdicts(build)?;
+                let fresh = Rc::new(Interpreter { path, plan, verdicts, build });
+                self.builds.insert(identity, Rc::clone(&fresh));
+                self.order.push(Rc::clone(&fresh));
+                fresh
+            }
+        };
+        let bias = maps::load_bias(pid, identity).unwrap_or(0);
+        let probes =
+            self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
+        self.probes.insert(pid, probes);
+        self.tracer.start(interpreter.build)?;
+        Ok(Look::Attached(interpreter))
+    }
+}
+
+fn open(path: &Path, pid: u32) -> Result<Found> {
+    cpython::Interpreter::open(path)
+        .with_context(|| format!("failed to examine the program of process {pid}"))
+}

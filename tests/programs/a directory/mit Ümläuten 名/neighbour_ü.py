@@ -1,0 +1,6 @@
+def greet(i):
+    return helper(i)
+
+
+def helper(i):
+    return i

@@ -1,0 +1,4 @@
+"""Run as `python -m pkg`."""
+from pkg.sub import leaf
+
+leaf.call()

@@ -1,0 +1,40 @@
+"""Signal handlers that interrupt hot calls, a thousand times a second. Counted by the program."""
+# oracle: counts
+import json
+import os
+import signal
+
+calls = {"plain": 0, "items": 0, "handler": 0, "nested": 0}
+
+
+def handler(number, frame):
+    calls["handler"] += 1
+    nested()
+
+
+def nested():
+    calls["nested"] += 1
+
+
+def plain(x):
+    calls["plain"] += 1
+    return x
+
+
+def items(n):
+    calls["items"] += 1
+    for i in range(n):
+        yield i
+        calls["items"] += 1
+
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+while calls["handler"] < 200 or calls["plain"] < 60000:
+    for item in items(10):
+        plain(item)
+signal.setitimer(signal.ITIMER_REAL, 0)
+plain(0)
+
+with open(os.environ["PYTRACE_COUNTS"], "w") as file:
+    json.dump({"counts": calls}, file)

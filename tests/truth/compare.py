@@ -1,0 +1,334 @@
+"""Compares a pytrace recording with the oracle's truth, activation by activation.
+
+    python compare.py TRUTH.json TRACE.json [--artefacts PROGRAM] [--exits]
+
+Every thread's complete sequence must be the same: order, nesting, names, files, first lines,
+starts and resumptions, categories; with `--exits` also which were left by an exception and which
+never ended. The recording must be well formed too: numbered without gaps, nested, intervals of
+children within their parents'. Prints `identical: N activations, T threads`, or where the first
+difference is, and exits with 1.
+
+Where the profile function itself changes what the interpreter runs, a program says so:
+
+    # artefact: B
+    # artefact-functions: NAME [NAME...]
+
+and `--artefacts PROGRAM` takes exactly that, in exactly these functions, out of the truth:
+
+B   3.14 and later: the profile function makes `close()` of a generator that is suspended outside
+    any handler really throw into it: one resumption, left at once by an exception, that runs
+    nothing. Real programs name `*`: all functions.
+
+(Artefact A, finalizers lost before 3.11 because the profile function's locals copy keeps objects
+alive, is none here: see oracle.py.)
+
+A truth of the form {"counts": {NAME: N, ...}, "at_least": {NAME: N, ...}} asks only that the
+internal activations of each NAME are N in number, or no fewer. Needs CPython 3.8, standard library only.
+"""
+
+import argparse
+import collections
+import difflib
+import gzip
+import json
+import re
+import sys
+
+# What is compared of an activation. `exit` is None unless it is to be compared.
+Activation = collections.namedtuple("Activation", "depth name file line category resumed exit")
+Thread = collections.namedtuple("Thread", "label main activations")
+
+CONTEXT = 8
+SHOWN_PROBLEMS = 10
+
+
+def load_json(path):
+    """Reads a JSON file, gzipped or not."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return json.load(file)
+
+
+class Truth:
+    """What the oracle wrote."""
+
+    def __init__(self, document):
+        self.version = tuple(document["python"])
+        self.qualified_names = document["qualified_names"]
+        self.threads = []
+        codes = document["codes"]
+        assert document["fields"] == ["code", "category", "depth", "resumed", "exit"]
+        for number, thread in enumerate(document["threads"], 1):
+            activations = []
+            for code, category, depth, resumed, exit in thread["activations"]:
+                name, file, line = codes[str(code)]
+                activations.append(Activation(depth, name, file, line, category, resumed, exit))
+            label = "main thread" if thread["main"] else "thread %d" % number
+            self.threads.append(Thread(label, thread["main"], activations))
+
+    def without_artefacts(self, artefacts):
+        """Takes out what only the profile function brought about."""
+        if "B" not in artefacts.names or self.version < (3, 14):
+            return
+        for index, thread in enumerate(self.threads):
+            depths = [activation.depth for activation in thread.activations[1:]] + [0]
+            kept = [
+                activation
+                for activation, next_depth in zip(thread.activations, depths)
+                if not (
+                    activation.resumed
+                    and activation.exit == "at once"
+                    and next_depth <= activation.depth
+                    and artefacts.functions & {"*", activation.name.rpartition(".")[2]}
+                )
+            ]
+            self.threads[index] = thread._replace(activations=kept)
+
+
+class Artefacts:
+    """What a program declares in its comments."""
+
+    def __init__(self, source=""):
+        self.names = set(re.findall(r"^# artefact: (\w+)$", source, re.MULTILINE))
+        functions = re.findall(r"^# artefact-functions: (.*)$", source, re.MULTILINE)
+        self.functions = {name for line in functions for name in line.split()}
+
+
+class Trace:
+    """What pytrace wrote: its threads, and what is wrong with it in itself."""
+
+    def __init__(self, document, qualified_names=True):
+        self.problems = []
+        self.threads = []
+        self.lost = document.get("pytrace", {}).get("lost", 0)
+        if self.lost:
+            self.problems.append("%s events lost" % self.lost)
+        events = collections.defaultdict(list)
+        for event in document["traceEvents"]:
+            if event["ph"] == "X":
+                events[event["pid"], event["tid"]].append(event)
+        for (pid, tid), own in sorted(events.items()):
+            own.sort(key=lambda event: event["args"]["call"])
+            label = "pid %d tid %d" % (pid, tid)
+            self._check(label, own)
+            activations = [self._activation(event, qualified_names) for event in own]
+            self.threads.append(Thread(label, pid == tid, activations))
+
+    @staticmethod
+    def _activation(event, qualified_names):
+        args = event["args"]
+        category, _, resume = event["cat"].partition(",")
+        name = event["name"] if qualified_names else event["name"].rpartition(".")[2]
+        exit = "return"
+        if args.get("unfinished"):
+            exit = None
+        elif args.get("exception") is not None:
+            exit = "exception"
+        return Activation(
+            args["depth"], name, args["file"], args["line"], category, resume == "resume", exit
+        )
+
+    def _check(self, label, events):
+        """Numbers, nesting and times of one thread."""
+
+        def problem(event, text, *values):
+            where = "%s, call %d (%s): " % (label, event["args"]["call"], event["name"])
+            self.problems.append(where + text % values)
+
+        open_until = []  # the end of each activation that the current one is nested in
+        last_start = None
+        for number, event in enumerate(events, 1):
+            args = event["args"]
+            if args["call"] != number:
+                problem(event, "its number should be %d", number)
+                return
+            depth = args["depth"]
+            if not 0 <= depth <= len(open_until):
+                problem(event, "depth %d, but the call before it allows %d", depth, len(open_until))
+                return
+            if bool(args.get("resume")) != event["cat"].endswith(",resume"):
+                problem(event, "args.resume and cat disagree")
+            del open_until[depth:]
+            start = nanoseconds(event["ts"])
+            end = start + nanoseconds(event["dur"])
+            if end < start:
+                problem(event, "a duration of %s", event["dur"])
+            if last_start is not None and start < last_start:
+                problem(event, "starts %d ns before the one before it", last_start - start)
+            if open_until and end > open_until[-1]:
+                problem(event, "ends %d ns after its caller", end - open_until[-1])
+            last_start = start
+            open_until.append(end)
+
+
+def nanoseconds(microseconds):
+    """A time of the trace file, exactly: it has nanosecond digits."""
+    return round(microseconds * 1000)
+
+
+def without_exits(thread):
+    """The thread, not saying how its activations ended."""
+    activations = [activation._replace(exit=None) for activation in thread.activations]
+    return thread._replace(activations=activations)
+
+
+def forget_unknown_exits(truth, trace):
+    """Where the truth can't tell an exception from a return, neither need the trace."""
+    for expected, found in zip(truth.activations, trace.activations):
+        if expected.exit == "either" and found.exit in ("return", "exception"):
+            yield found._replace(exit="either")
+        elif expected.exit == "at once" and found.exit == "exception":
+            yield found._replace(exit="at once")
+        else:
+            yield found
+    yield from trace.activations[len(truth.activations):]
+
+
+def match(truth, trace):
+    """Pairs threads of equal sequences; then main threads; then the rest, by length.
+
+    Threads that start at the same time may appear in any order, so order tells nothing.
+    """
+    pairs = []
+    waiting = collections.defaultdict(list)
+    for thread in trace:
+        waiting[thread.main, tuple(thread.activations)].append(thread)
+    rest = []
+    for thread in truth:
+        same = waiting.get((thread.main, tuple(thread.activations)))
+        if same:
+            pairs.append((thread, same.pop(0)))
+        else:
+            rest.append(thread)
+    unmatched = [thread for threads in waiting.values() for thread in threads]
+    nobody = Thread("no such thread", False, [])
+    for thread in sorted(rest, key=lambda thread: (not thread.main, -len(thread.activations))):
+
+        def likeness(other):
+            return (
+                other.main == thread.main,
+                other.activations[:1] == thread.activations[:1],
+                -abs(len(other.activations) - len(thread.activations)),
+            )
+
+        other = max(unmatched, key=likeness, default=None)
+        if other is not None and other.main == thread.main:
+            unmatched.remove(other)
+        else:
+            other = nobody
+        pairs.append((thread, other))
+    pairs.extend((nobody, thread) for thread in unmatched)
+    return pairs
+
+
+def first_difference(truth, trace):
+    """The index of the first difference of two sequences, or None."""
+    for index, (expected, found) in enumerate(zip(truth, trace)):
+        if expected != found:
+            return index
+    return None if len(truth) == len(trace) else min(len(truth), len(trace))
+
+
+def line(activation):
+    """An activation in one line of a difference."""
+    exit = "" if activation.exit is None else " -> " + activation.exit
+    return "%3d %s%s  %s:%d %s%s%s" % (
+        activation.depth,
+        "  " * min(activation.depth, 20),
+        activation.name,
+        activation.file,
+        activation.line,
+        activation.category,
+        ",resume" if activation.resumed else "",
+        exit,
+    )
+
+
+def explain(truth, trace):
+    """What differs between two threads, as lines; none if nothing does."""
+    at = first_difference(truth.activations, trace.activations)
+    if at is None:
+        return
+    yield "--- truth: %s, %d activations" % (truth.label, len(truth.activations))
+    yield "+++ trace: %s, %d activations" % (trace.label, len(trace.activations))
+    yield "first difference: call %d" % (at + 1)
+    window = slice(max(0, at - CONTEXT), at + 3 * CONTEXT)
+    expected = list(map(line, truth.activations[window]))
+    found = list(map(line, trace.activations[window]))
+    difference = list(difflib.unified_diff(expected, found, lineterm="", n=CONTEXT))
+    yield from difference[2:] or ["(they differ in what a line doesn't show)"]
+    counts = collections.Counter(call.name for call in trace.activations)
+    counts.subtract(call.name for call in truth.activations)
+    for name, count in sorted(counts.items(), key=lambda item: (-abs(item[1]), item[0]))[:10]:
+        if count:
+            yield "%+d x %s" % (count, name)
+
+
+def compare(truth, trace, exits=False):
+    """The problems of `trace`, a Trace, as lines; none if it is the truth."""
+    yield from trace.problems[:SHOWN_PROBLEMS]
+    if len(trace.problems) > SHOWN_PROBLEMS:
+        yield "... %d problems in all" % len(trace.problems)
+    expected, found = truth.threads, trace.threads
+    if not exits:
+        expected = [without_exits(thread) for thread in expected]
+        found = [without_exits(thread) for thread in found]
+    for one, other in match(expected, found):
+        other = other._replace(activations=list(forget_unknown_exits(one, other)))
+        yield from explain(one, other)
+
+
+def compare_counts(truth, trace):
+    """The problems of `trace` where only numbers of activations are known."""
+    yield from trace.problems[:SHOWN_PROBLEMS]
+    found = collections.Counter(
+        activation.name
+        for thread in trace.threads
+        for activation in thread.activations
+        if activation.category == "internal"
+    )
+    for name, expected in truth["counts"].items():
+        if found[name] != expected:
+            yield "%s: %d activations, should be %d" % (name, found[name], expected)
+    for name, expected in truth.get("at_least", {}).items():
+        if found[name] < expected:
+            yield "%s: %d activations, should be %d or more" % (name, found[name], expected)
+
+
+def report(truth_document, trace_document, artefacts, exits=False):
+    """Compares two documents; returns whether they agree, and what to print."""
+    if "counts" in truth_document:
+        trace = Trace(trace_document, qualified_names=False)
+        problems = list(compare_counts(truth_document, trace))
+    else:
+        truth = Truth(truth_document)
+        truth.without_artefacts(artefacts)
+        trace = Trace(trace_document, truth.qualified_names)
+        problems = list(compare(truth, trace, exits))
+    if problems:
+        return False, "\n".join(problems)
+    count = sum(len(thread.activations) for thread in trace.threads)
+    return True, "identical: %d activations, %d threads" % (count, len(trace.threads))
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("truth", help="what oracle.py wrote, or {\"counts\": {NAME: N}}")
+    parser.add_argument("trace", help="what pytrace wrote")
+    parser.add_argument("--artefacts", metavar="PROGRAM", help="the program that declares them")
+    parser.add_argument("--exits", action="store_true", help="compare how activations ended, too")
+    options = parser.parse_args()
+    source = ""
+    if options.artefacts:
+        with open(options.artefacts, encoding="utf-8") as file:
+            source = file.read()
+    same, text = report(
+        load_json(options.truth), load_json(options.trace), Artefacts(source), options.exits
+    )
+    print(text)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
