@@ -75,8 +75,6 @@ pub(super) struct Symbol {
     name: usize,
     /// Virtual address.
     pub(super) address: u64,
-    /// Bytes, 0 where not known.
-    pub(super) size: u64,
 }
 
 /// What the dynamic linker writes into a word.
@@ -235,12 +233,6 @@ impl Elf {
         })
     }
 
-    /// A NUL-terminated string at a virtual address.
-    pub(super) fn string_at(&self, address: u64) -> Option<&str> {
-        let bytes = self.bytes_at(address)?;
-        c_string(bytes)
-    }
-
     /// A pointer as the dynamic linker leaves it, less the load bias.
     pub(super) fn pointer_at(&self, address: u64) -> Option<u64> {
         if let Some(Relocation::Relative(value)) = self.relocation(address) {
@@ -389,7 +381,6 @@ fn symbols(
             defined.push(Symbol {
                 name,
                 address: symbol.st_value(ENDIAN),
-                size: symbol.st_size(ENDIAN),
             });
         }
     }

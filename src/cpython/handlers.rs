@@ -4,6 +4,7 @@
 use iced_x86::{Code, ConditionCode, InstructionInfoFactory};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::aliases::aliases;
 use super::derive::{Problem, probe};
 use super::elf::Elf;
 use super::flow::{Flow, function_address};
@@ -147,7 +148,7 @@ impl<'elf> Evaluator<'elf> {
         let handler = self.table.handler(opcode.number)?;
         // The argument is the second byte of the instruction.
         let delta = |since: i64| i8::try_from(registers.skew + 1 - since).ok();
-        let found = self.walk(handler, |environment| {
+        let found = self.walk(handler, Environment::new(), |environment| {
             let frame = environment.copy_of(registers.frame)?;
             let held = environment.holding(registers.next_instr);
             let (next_instr, since) = held.first().copied()?;
@@ -166,15 +167,28 @@ impl<'elf> Evaluator<'elf> {
 
     fn exit(&self, opcode: &Opcode, registers: Registers, meaning: Meaning) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
-        let found = self.walk(handler, |environment| environment.copy_of(registers.frame));
+        let want = |environment: &Environment| environment.copy_of(registers.frame);
+        let found = self.walk(handler, Environment::new(), want).or_else(|| {
+            // Maybe a copy of the frame's register lasts longer than the register itself.
+            let mut environment = Environment::new();
+            let handlers = self.table.handlers();
+            for copy in aliases(&self.flow, &handlers, self.entry, registers.frame) {
+                environment.alias(copy, registers.frame);
+            }
+            self.walk(handler, environment, want)
+        });
         let (address, frame) = found.unwrap_or((handler, registers.frame));
         self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
     }
 
     /// The first instruction of a handler that the kernel emulates and that every execution
     /// of the handler reaches, if what is wanted is in registers there.
-    fn walk<T>(&self, handler: u64, want: impl Fn(&Environment) -> Option<T>) -> Option<(u64, T)> {
-        let mut environment = Environment::new();
+    fn walk<T>(
+        &self,
+        handler: u64,
+        mut environment: Environment,
+        want: impl Fn(&Environment) -> Option<T>,
+    ) -> Option<(u64, T)> {
         let mut facts = InstructionInfoFactory::new();
         let mut at = handler;
         for _ in 0..HANDLER_MAX {
