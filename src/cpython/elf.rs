@@ -186,6 +186,17 @@ impl Elf {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// The linker's id of the build.
+    pub(super) fn build_id(&self) -> Option<&[u8]> {
+        const ID_MAX: usize = 64;
+        // The name's, the id's size and the type, 4 bytes each; the name, "GNU\0"; the id.
+        let note = self.section_bytes(self.section(".note.gnu.build-id")?);
+        let size = u32::from_le_bytes(*note.get(4..)?.first_chunk()?) as usize;
+        note.get(16..)?
+            .get(..size)
+            .filter(|id| !id.is_empty() && id.len() <= ID_MAX)
+    }
+
     /// A section's bytes.
     pub(super) fn section_bytes(&self, section: &Section) -> &[u8] {
         slice(&self.data, section.offset, section.size).unwrap_or_default()

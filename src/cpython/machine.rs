@@ -194,6 +194,16 @@ impl Environment {
             .flatten()
     }
 
+    /// Whether a register holds the whole of `origin` plus `delta`.
+    pub(super) fn holds(&self, register: Register, origin: Register, delta: i64) -> bool {
+        self.get(register)
+            == Some(Value {
+                origin,
+                delta,
+                cut: false,
+            })
+    }
+
     /// Registers that hold the whole of `origin` plus a constant now; callee-saved ones first,
     /// since a compiler keeps there what must last.
     pub(super) fn holding(&self, origin: Register) -> Vec<(Register, i64)> {

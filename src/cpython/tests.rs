@@ -92,6 +92,7 @@ fn the_systems_python_has_a_plan() {
     let plan = plan(&interpreter, Choice::Dispatch).expect("a plan");
     check(&interpreter, &plan);
     assert_eq!(plan.kind, PlanKind::Dispatch);
+    assert!(interpreter.build_id().is_none_or(|id| id.len() >= 16));
     for probe in &plan.probes {
         if let Meaning::Resume { oparg_delta, .. } = probe.meaning {
             assert!(matches!(oparg_delta, -1 | 1), "{oparg_delta}");
