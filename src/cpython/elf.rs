@@ -75,8 +75,6 @@ pub(super) struct Symbol {
     name: usize,
     /// Virtual address.
     pub(super) address: u64,
-    /// Bytes, 0 where not known.
-    pub(super) size: u64,
 }
 
 /// What the dynamic linker writes into a word.
@@ -197,6 +195,17 @@ impl Elf {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// The linker's id of the build.
+    pub(super) fn build_id(&self) -> Option<&[u8]> {
+        const ID_MAX: usize = 64;
+        // The name's, the id's size and the type, 4 bytes each; the name, "GNU\0"; the id.
+        let note = self.section_bytes(self.section(".note.gnu.build-id")?);
+        let size = u32::from_le_bytes(*note.get(4..)?.first_chunk()?) as usize;
+        note.get(16..)?
+            .get(..size)
+            .filter(|id| !id.is_empty() && id.len() <= ID_MAX)
+    }
+
     /// A section's bytes.
     pub(super) fn section_bytes(&self, section: &Section) -> &[u8] {
         slice(&self.data, section.offset, section.size).unwrap_or_default()
@@ -242,12 +251,6 @@ impl Elf {
             let left = left.min((self.data.len() as u64).checked_sub(offset)?);
             slice(&self.data, offset, left)
         })
-    }
-
-    /// A NUL-terminated string at a virtual address.
-    pub(super) fn string_at(&self, address: u64) -> Option<&str> {
-        let bytes = self.bytes_at(address)?;
-        c_string(bytes)
     }
 
     /// A pointer as the dynamic linker leaves it, less the load bias.
@@ -398,7 +401,6 @@ fn symbols(
             defined.push(Symbol {
                 name,
                 address: symbol.st_value(ENDIAN),
-                size: symbol.st_size(ENDIAN),
             });
         }
     }

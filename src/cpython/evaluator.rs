@@ -10,9 +10,7 @@ use super::exits::Exits;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::machine::{
-    Environment, RDI, RDX, RSI, RSP, callee_saved, emulated, ends, is_jump, store,
-};
+use super::machine::{Environment, RDI, RDX, RSI, RSP, callee_saved, emulated, store};
 use super::opcode::Opcodes;
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;

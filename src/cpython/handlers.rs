@@ -4,6 +4,7 @@
 use iced_x86::{Code, ConditionCode, InstructionInfoFactory};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::aliases::aliases;
 use super::derive::{Problem, probe};
 use super::elf::Elf;
 use super::flow::{Flow, function_address};
@@ -51,18 +52,19 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
         .registers(layout)
         .ok_or(Problem::Site("the frame's register"))?;
     let mut probes = Vec::new();
-    for opcode in evaluator.opcodes.resumes {
+    let opcodes = evaluator.opcodes;
+    for opcode in opcodes.resumes {
         probes.extend(evaluator.resume(opcode, registers));
     }
     if !probes.iter().any(|probe| probe.site == "RESUME") {
         return Err(Problem::Site("RESUME"));
     }
-    for opcode in evaluator.opcodes.returns {
-        let site = evaluator.exit(opcode, registers, Meaning::Return);
+    for opcode in opcodes.returns {
+        let site = evaluator.exit(opcode, opcodes.returns, registers, Meaning::Return);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
-    for opcode in evaluator.opcodes.yields {
-        let site = evaluator.exit(opcode, registers, Meaning::Yield);
+    for opcode in opcodes.yields {
+        let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
     probes.extend(evaluator.unwinds(registers)?);
@@ -147,34 +149,116 @@ impl<'elf> Evaluator<'elf> {
         let handler = self.table.handler(opcode.number)?;
         // The argument is the second byte of the instruction.
         let delta = |since: i64| i8::try_from(registers.skew + 1 - since).ok();
-        let found = self.walk(handler, |environment| {
+        let found = self.walk(handler, Environment::new(), |environment| {
             let frame = environment.copy_of(registers.frame)?;
             let held = environment.holding(registers.next_instr);
-            let (next_instr, since) = held.first().copied()?;
-            Some((frame, next_instr, delta(since)?))
+            (!held.is_empty()).then_some((frame, held))
         });
-        let (address, (frame, next_instr, oparg_delta)) = match found {
-            Some(found) => found,
-            None => (handler, (registers.frame, registers.next_instr, delta(0)?)),
-        };
+        // A `RESUME_CHECK` that gives up joins `RESUME` with other copies than `RESUME` has.
+        let agreed = found.and_then(|(address, (frame, held))| {
+            let (next_instr, since) = held.into_iter().find(|(next_instr, since)| {
+                let agrees = |environment: &Environment| {
+                    environment.holds(frame, registers.frame, 0)
+                        && environment.holds(*next_instr, registers.next_instr, *since)
+                };
+                self.belongs(address, self.opcodes.resumes, &Environment::new(), agrees)
+            })?;
+            Some((address, (frame, next_instr, since)))
+        });
+        let (address, (frame, next_instr, since)) =
+            agreed.unwrap_or((handler, (registers.frame, registers.next_instr, 0)));
         let meaning = Meaning::Resume {
             next_instr,
-            oparg_delta,
+            oparg_delta: delta(since)?,
         };
         self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
     }
 
-    fn exit(&self, opcode: &Opcode, registers: Registers, meaning: Meaning) -> Option<Probe> {
+    fn exit(
+        &self,
+        opcode: &Opcode,
+        family: &[Opcode],
+        registers: Registers,
+        meaning: Meaning,
+    ) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
-        let found = self.walk(handler, |environment| environment.copy_of(registers.frame));
+        let place = |environment: Environment| {
+            let want = |environment: &Environment| environment.copy_of(registers.frame);
+            self.walk(handler, environment.clone(), want)
+                .filter(|(address, frame)| {
+                    self.belongs(*address, family, &environment, |environment| {
+                        environment.holds(*frame, registers.frame, 0)
+                    })
+                })
+        };
+        let found = place(Environment::new()).or_else(|| {
+            // Maybe a copy of the frame's register lasts longer than the register itself.
+            let mut environment = Environment::new();
+            let handlers = self.table.handlers();
+            for copy in aliases(&self.flow, &handlers, self.entry, registers.frame) {
+                environment.alias(copy, registers.frame);
+            }
+            place(environment)
+        });
         let (address, frame) = found.unwrap_or((handler, registers.frame));
         self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
     }
 
+    /// Whether only opcodes of one family come by a place, and all with what is wanted in the
+    /// registers: handlers jump into each other's, as a `RESUME_CHECK` that gives up does into
+    /// `RESUME`'s.
+    fn belongs(
+        &self,
+        address: u64,
+        family: &[Opcode],
+        at_start: &Environment,
+        agrees: impl Fn(&Environment) -> bool,
+    ) -> bool {
+        const HANDLERS_MAX: usize = 512;
+        let family: Vec<u64> = family
+            .iter()
+            .filter_map(|opcode| self.table.handler(opcode.number))
+            .collect();
+        let mut seen = FxHashSet::default();
+        let strangers = self.table.handlers().into_iter().chain([self.entry]);
+        for stranger in strangers.filter(|handler| !family.contains(handler)) {
+            seen.extend(self.flow.reachable_unseen(stranger, &seen));
+        }
+        if seen.contains(&address) {
+            return false;
+        }
+        let mut facts = InstructionInfoFactory::new();
+        family.into_iter().all(|handler| {
+            let mut seen = FxHashSet::default();
+            let mut pending = vec![(handler, at_start.clone())];
+            while let Some((at, mut environment)) = pending.pop() {
+                if at == address {
+                    if !agrees(&environment) {
+                        return false;
+                    }
+                    continue;
+                }
+                let Some(instruction) = self.flow.get(at) else {
+                    continue;
+                };
+                if seen.len() < HANDLERS_MAX && seen.insert(at) {
+                    environment.step(instruction, &mut facts);
+                    let next = self.flow.successors(at).into_iter();
+                    pending.extend(next.map(|next| (next, environment.clone())));
+                }
+            }
+            true
+        })
+    }
+
     /// The first instruction of a handler that the kernel emulates and that every execution
     /// of the handler reaches, if what is wanted is in registers there.
-    fn walk<T>(&self, handler: u64, want: impl Fn(&Environment) -> Option<T>) -> Option<(u64, T)> {
-        let mut environment = Environment::new();
+    fn walk<T>(
+        &self,
+        handler: u64,
+        mut environment: Environment,
+        want: impl Fn(&Environment) -> Option<T>,
+    ) -> Option<(u64, T)> {
         let mut facts = InstructionInfoFactory::new();
         let mut at = handler;
         for _ in 0..HANDLER_MAX {

@@ -175,6 +175,12 @@ impl Interpreter {
         self.debug_offsets.is_some()
     }
 
+    /// The linker's id of the build, in hexadecimal, where it has one.
+    pub fn build_id(&self) -> Option<String> {
+        let id = self.elf.build_id()?;
+        Some(id.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// The static probes compiled into it.
     pub fn notes(&self) -> &[Note] {
         &self.notes

@@ -12,7 +12,6 @@ pub(super) const RAX: Register = Register(0);
 pub(super) const RCX: Register = Register(1);
 pub(super) const RDX: Register = Register(2);
 pub(super) const RSP: Register = Register(4);
-pub(super) const RBP: Register = Register(5);
 pub(super) const RSI: Register = Register(6);
 pub(super) const RDI: Register = Register(7);
 
@@ -175,12 +174,34 @@ impl Environment {
         }
     }
 
+    /// Makes it known that a register holds the same as `origin` at the start.
+    pub(super) fn alias(&mut self, register: Register, origin: Register) {
+        self.set(
+            register,
+            Some(Value {
+                origin,
+                delta: 0,
+                cut: false,
+            }),
+        );
+    }
+
     /// What a register holds now.
     pub(super) fn get(&self, register: Register) -> Option<Value> {
         self.registers
             .get(usize::from(register.0))
             .copied()
             .flatten()
+    }
+
+    /// Whether a register holds the whole of `origin` plus `delta`.
+    pub(super) fn holds(&self, register: Register, origin: Register, delta: i64) -> bool {
+        self.get(register)
+            == Some(Value {
+                origin,
+                delta,
+                cut: false,
+            })
     }
 
     /// Registers that hold the whole of `origin` plus a constant now; callee-saved ones first,
@@ -322,4 +343,100 @@ pub(super) fn ends(instruction: &Instruction) -> bool {
     ) || instruction.is_jmp_near_indirect()
         || instruction.is_jmp_far()
         || instruction.is_jmp_far_indirect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RBX: Register = Register(3);
+    const R15: Register = Register(15);
+
+    fn one(bytes: &[u8]) -> Instruction {
+        decode(bytes, 0x1000).expect("a valid instruction")
+    }
+
+    /// The environment after straight code.
+    fn after(mut bytes: &[u8]) -> Environment {
+        let mut facts = InstructionInfoFactory::new();
+        let mut environment = Environment::new();
+        while !bytes.is_empty() {
+            let instruction = one(bytes);
+            environment.step(&instruction, &mut facts);
+            bytes = &bytes[instruction.len()..];
+        }
+        environment
+    }
+
+    #[test]
+    fn the_kernel_emulates_branches_and_pushes_only() {
+        let emulates: [&[u8]; 8] = [
+            b"\x74\x10",                 // je short
+            b"\x0f\x8e\x00\x01\x00\x00", // jle near
+            b"\xeb\x10",                 // jmp short
+            b"\xe9\x00\x01\x00\x00",     // jmp near
+            b"\xe8\x00\x01\x00\x00",     // call
+            b"\x55",                     // push rbp
+            b"\x41\x57",                 // push r15
+            b"\x90",                     // nop
+        ];
+        let steps: [&[u8]; 7] = [
+            b"\xf3\x0f\x1e\xfa",         // endbr64
+            b"\x48\x89\xfb",             // mov rbx, rdi
+            b"\xff\xe0",                 // jmp rax
+            b"\xff\x15\x00\x01\x00\x00", // call [rip + 0x100]
+            b"\xe3\x10",                 // jrcxz
+            b"\xc3",                     // ret
+            b"\x5d",                     // pop rbp
+        ];
+        for bytes in emulates {
+            assert!(emulated(&one(bytes)), "{bytes:x?}");
+        }
+        for bytes in steps {
+            assert!(!emulated(&one(bytes)), "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_followed_through_copies_and_sums() {
+        // mov rbx, rdi; lea rax, [rbx+8]; add rax, 2; sub rax, 4
+        let code = b"\x48\x89\xfb\x48\x8d\x43\x08\x48\x83\xc0\x02\x48\x83\xe8\x04";
+        let environment = after(code);
+        assert_eq!(environment.copy_of(RDI), Some(RBX));
+        let rax = environment
+            .get(RAX)
+            .map(|value| (value.origin, value.delta));
+        assert_eq!(rax, Some((RDI, 6)));
+    }
+
+    #[test]
+    fn a_call_leaves_only_what_functions_restore() {
+        // mov rbx, rdi; mov r15, rsi; call
+        let environment = after(b"\x48\x89\xfb\x49\x89\xf7\xe8\x00\x00\x00\x00");
+        assert_eq!(environment.copy_of(RDI), Some(RBX));
+        assert_eq!(environment.copy_of(RSI), Some(R15));
+        assert_eq!(environment.get(RDI), None);
+    }
+
+    #[test]
+    fn half_a_copy_is_none() {
+        // mov ebx, edx
+        let environment = after(b"\x89\xd3\x31\xd2");
+        assert_eq!(environment.copy_of(RDX), None);
+        assert_eq!(environment.int_copy_of(RDX), Some(RBX));
+    }
+
+    #[test]
+    fn a_store_is_known_with_any_base() {
+        // mov [rbx+0x38], r15; mov [r12+0x38], r15
+        for (bytes, base) in [
+            (&b"\x4c\x89\x7b\x38"[..], RBX),
+            (b"\x4d\x89\x7c\x24\x38", Register(12)),
+        ] {
+            let expected = Some((Place { base, offset: 0x38 }, R15));
+            assert_eq!(store(&one(bytes)), expected);
+        }
+        // mov [rbx+rax*8+0x38], r15
+        assert_eq!(store(&one(b"\x4c\x89\x7c\xc3\x38")), None);
+    }
 }

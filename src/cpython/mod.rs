@@ -5,6 +5,7 @@
 //! of addresses, what it means when each is reached, and how to find the frame
 //! there. The kernel programs know no versions; all they need is in the plan.
 
+mod aliases;
 mod debug_offsets;
 mod derive;
 mod elf;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Layout;
+use super::opcode::Opcodes;
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,9 +96,35 @@ pub enum Meaning {
         /// register holds it: then the thread state's pending exception decides.
         retval: Option<Register>,
     },
-    /// `function__entry`: start or resumption, as for [`Meaning::Eval`] or [`Meaning::Resume`].
+    /// `function__entry`.
+    ///
+    /// Up to 3.10 it is fired by the evaluator for every entry past the recursion check,
+    /// `throw()` included: a start or a resumption, told apart as for [`Meaning::Eval`].
+    ///
+    /// In 3.15 it is fired at `start_frame` (`Python/bytecodes.c`), past the recursion check, for
+    /// frames that are called and for generators that are sent to, but not for those thrown
+    /// into (that is [`Meaning::Throw`]). The frame's `instr_ptr` is at the instruction
+    /// executed next:
+    /// - The frame is owned by the thread (`owner` 0): a start; but where the code's flags say
+    ///   generator (0x20), coroutine (0x80) or asynchronous generator (0x200), only the object
+    ///   is made, and no `function__return` follows: not an activation.
+    /// - The frame is owned by a generator (1): a resumption, where `instr_ptr` is at one of
+    ///   [`Plan::resume_opcodes`] with an argument that is not 0 under
+    ///   [`Layout::resume_location_mask`]; else a start.
     UsdtEntry,
-    /// `function__return`: return, yield or exception.
+    /// `function__return`.
+    ///
+    /// Up to 3.10 it is fired on every way out of the evaluator: an exception, where the thread
+    /// state has one ([`Layout::tstate_exception`]), else a yield, where the frame's state
+    /// says suspended, else a return.
+    ///
+    /// In 3.15 it is fired by `RETURN_VALUE` and `YIELD_VALUE`, also in their instrumented
+    /// forms, and when an exception leaves a frame; the frame is still the current one:
+    /// - An exception, where the thread state has one.
+    /// - A yield, where the frame is owned by a generator (1) and `instr_ptr` is at one of
+    ///   [`Plan::resume_opcodes`].
+    /// - Else a return. The shim frame under an `__init__` that a specialised call entered
+    ///   returns as well, without ever having been entered.
     UsdtReturn,
     /// A code object is freed (`PyCode_Type.tp_dealloc`; the object in rdi): its address may
     /// be another code object's soon.
@@ -189,4 +216,13 @@ pub struct Plan {
     pub layout: Layout,
     /// How a thread finds its thread state, where that is known.
     pub thread_state: Option<ThreadStateSource>,
+}
+
+impl Plan {
+    /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.
+    pub fn resume_opcodes(&self) -> Vec<u8> {
+        Opcodes::of(self.version.minor)
+            .map(|opcodes| opcodes.resumes.iter().map(|opcode| opcode.number).collect())
+            .unwrap_or_default()
+    }
 }

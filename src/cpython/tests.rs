@@ -92,6 +92,7 @@ fn the_systems_python_has_a_plan() {
     let plan = plan(&interpreter, Choice::Dispatch).expect("a plan");
     check(&interpreter, &plan);
     assert_eq!(plan.kind, PlanKind::Dispatch);
+    assert!(interpreter.build_id().is_none_or(|id| id.len() >= 16));
     for probe in &plan.probes {
         if let Meaning::Resume { oparg_delta, .. } = probe.meaning {
             assert!(matches!(oparg_delta, -1 | 1), "{oparg_delta}");
@@ -138,5 +139,67 @@ fn plans_of_named_interpreters() {
                 Err(error) => println!(" {error}"),
             }
         }
+    }
+}
+
+/// The system's Python, or the library it loads, as bytes.
+fn bytes() -> Vec<u8> {
+    let interpreter = interpreter(Path::new(SYSTEM));
+    std::fs::read(interpreter.name()).expect("a readable file")
+}
+
+/// Goes all the way to a plan, whatever comes of it.
+fn attempt(data: Vec<u8>) {
+    if let Ok(Found::Interpreter(interpreter)) = Interpreter::from_bytes("hostile", data) {
+        for choice in [Choice::Dispatch, Choice::Usdt] {
+            let _ = plan(&interpreter, choice).map_err(|error| error.to_string());
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_an_error() {
+    let whole = bytes();
+    let headers = (0..256).step_by(3);
+    let anywhere = (0..whole.len()).step_by(whole.len() / 48);
+    for length in headers.chain(anywhere) {
+        let found = Interpreter::from_bytes("cut", whole[..length].to_vec());
+        assert!(
+            !matches!(found, Ok(Found::Interpreter(_))),
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn damaged_tables_are_no_panic() {
+    let whole = bytes();
+    // The headers at both ends, byte by byte: the tables' places and sizes.
+    let sections = u64::from_le_bytes(*whole[40..].first_chunk().expect("a header")) as usize;
+    let header = (16..64).chain(64..64 + 56 * 4);
+    for at in header.chain(sections + 64..sections + 64 * 12).step_by(5) {
+        let mut damaged = whole.clone();
+        for byte in damaged.iter_mut().skip(at).take(3) {
+            *byte = 0xff;
+        }
+        let _ = Interpreter::from_bytes("damaged", damaged);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
+
+    /// Bits flipped all over the file: its code, its dispatch table, its notes.
+    #[test]
+    fn a_damaged_interpreter_is_no_panic(seed: u64) {
+        let mut damaged = bytes();
+        let mut random = seed | 1;
+        for _ in 0..damaged.len() / 2048 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Past the section and segment headers, which the test above damages.
+            let at = 4096 + (random >> 20) as usize % (damaged.len() - 8192);
+            damaged[at] ^= 1 << (random & 7);
+        }
+        attempt(damaged);
     }
 }
