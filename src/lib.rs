@@ -3,6 +3,7 @@
 mod bpf;
 pub mod cli;
 pub mod cpython;
+pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod format;
@@ -10,6 +11,7 @@ pub mod preflight;
 pub mod record;
 pub mod recording;
 pub mod scope;
+pub mod show;
 pub mod trace;
 pub mod tracer;
 pub mod view;

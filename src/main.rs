@@ -1,2 +1,29 @@
 //! The `pytrace` command.
-fn main() {}
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use pytrace::{cli, doctor, error, record, show};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprint!("{}", error::report(&failure));
+            ExitCode::from(error::exit_code(&failure))
+        }
+    }
+}
+
+fn run() -> anyhow::Result<u8> {
+    match cli::parse(std::env::args_os().skip(1))? {
+        cli::Command::Record(options) => record::run(&options),
+        cli::Command::Show(options) => show::run(&options).map(|()| 0),
+        cli::Command::Doctor(options) => doctor::run(&options).map(|()| 0),
+        cli::Command::Print(text) => {
+            // Help into a closed pipe is no failure.
+            let _ = io::stdout().write_all(text.as_bytes());
+            Ok(0)
+        }
+    }
+}

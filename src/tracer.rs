@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::ptr;
 
@@ -119,6 +119,11 @@ impl<'o> Tracer<'o> {
             0
         })?;
         builder.build().context("failed to map the ring buffer")
+    }
+
+    /// What becomes readable when a record must not wait.
+    pub fn ring_fd(&self) -> BorrowedFd<'_> {
+        self.process.maps.events.as_fd()
     }
 
     /// Watches a process's life: exec, end of threads.

@@ -180,6 +180,11 @@ impl Consumer {
         self.builder.gaps()
     }
 
+    /// A thread by its id alone, and how many calls of it there are.
+    pub(super) fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
+        self.builder.thread(tid)
+    }
+
     /// Records taken so far.
     pub(super) fn records(&self) -> u64 {
         self.records

@@ -157,3 +157,27 @@ fn open(path: &Path, pid: u32) -> Result<Found> {
     cpython::Interpreter::open(path)
         .with_context(|| format!("failed to examine the program of process {pid}"))
 }
+
+/// The file that holds the interpreter which a process runs.
+pub fn of_process(pid: u32) -> Result<PathBuf> {
+    super::process::open(pid)?;
+    let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+    if let Found::Interpreter(_) = open(&exe, pid)? {
+        return Ok(exe);
+    }
+    let library = maps::libpythons(pid)?.into_iter().next();
+    library
+        .with_context(|| format!("process {pid} has neither CPython nor a libpython loaded"))
+        .hint("name a process that runs Python")
+}
+
+/// The `libpython` that an executable loads: asks the dynamic linker, through a Python that
+/// does nothing.
+pub fn libpython_of(executable: &Path) -> Result<PathBuf> {
+    let output = std::process::Command::new(executable)
+        .args(["-I", "-S", "-c", "print(open('/proc/self/maps').read())"])
+        .output()
+        .context("failed to run it")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    maps::libpython_paths(&text).into_iter().next().context("it loads none")
+}

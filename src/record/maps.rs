@@ -34,6 +34,19 @@ pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
     Ok(files.into_iter().map(|(_, _, path)| path).collect())
 }
 
+/// The paths of the files named `libpython3.*` in the text of a `maps` file.
+pub(super) fn libpython_paths(text: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for mapping in text.lines().filter_map(parse) {
+        let name = mapping.path.rsplit('/').next().unwrap_or_default();
+        let path = PathBuf::from(mapping.path);
+        if name.starts_with("libpython3.") && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
 /// How far a file's addresses are off from those it was linked for: where its first byte is
 /// mapped. 0 for executables that are not position-independent, which start elsewhere.
 pub(super) fn load_bias(pid: u32, (device, inode): (u64, u64)) -> Option<u64> {

@@ -1,11 +1,267 @@
-//! A recording: what is executed, as whom, and how it is started.
+//! A recording: what is executed, as whom, how it is followed, and what becomes of its events.
 
 pub mod command;
+pub mod interpreters;
 pub mod launch;
 pub mod paths;
 pub mod rights;
 pub mod signals;
 pub mod user;
 
+mod classify;
+mod consumer;
+mod maps;
+mod process;
+mod progress;
+mod session;
 mod shebang;
 mod sudo;
+mod summary;
+
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::cli::{RecordOptions, Target};
+use crate::cpython::{Choice, PlanKind};
+use crate::error::WithHint as _;
+use crate::format::{ChromeWriter, Compression, OutputFile};
+use crate::preflight::{KernelVersion, Machine};
+use crate::recording::{Collector, Footer};
+use crate::trace::Filter;
+use crate::tracer::{Settings, Storage, Tracer};
+use crate::view;
+use command::Command;
+use consumer::{Consumer, Finished, Output};
+use interpreters::Interpreters;
+use launch::{Child, Suspended};
+use progress::Progress;
+use session::{Ended, Launched, ScopeChoice, Session, Traced};
+use signals::{Policy, Reaction, Signals};
+use summary::Summary;
+use user::User;
+
+/// Size of the ring buffer where none is asked for. It is mapped twice over, so that pytrace's
+/// memory counts double of it.
+const RING_MIB: u32 = 16;
+
+/// Exit code of an interrupted recording whose program lives on: 128 + SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Records as asked, and returns the exit code.
+pub fn run(options: &RecordOptions) -> Result<u8> {
+    let signals = Signals::install().context("failed to take over signals")?;
+    let machine = Machine::look();
+    machine.check_recording()?;
+    let user = User::of_target(options.as_root)?;
+    if let Some(note) = options.taken_note() {
+        eprintln!("pytrace: {note}");
+    }
+    for note in &user.notes {
+        eprintln!("pytrace: {note}");
+    }
+    let cwd = std::env::current_dir().context("failed to find the working directory")?;
+    let mut start = prepare(options, &user, &cwd)?;
+    let scope = scope_choice(options, &cwd)?;
+    let output = match &options.output {
+        Some(path) => {
+            let file = rights::open_as_user(path, &user)?;
+            let file = OutputFile::new(file, Compression::of(path));
+            Output::File(Box::new(ChromeWriter::new(file)))
+        }
+        None => Output::Memory(Box::new(Collector::new())),
+    };
+    let filter = Filter { external_calls: options.external_calls, imports: options.imports };
+    let consumer = RefCell::new(Consumer::new(output, filter));
+
+    let mut storage = Storage::default();
+    let settings = Settings {
+        ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
+        external_calls: options.external_calls,
+        uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+    };
+    let tracer = Tracer::load(&mut storage, settings)?;
+    let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
+    let started = Instant::now();
+    let started_at = SystemTime::now();
+    let mut traced = match &mut start {
+        Start::Command { command, .. } => {
+            let suspended = Suspended::spawn(command, &user, signals.original())
+                .context("failed to start the program")?;
+            tracer.watch(suspended.pid().as_raw().cast_unsigned())?;
+            let program = command.program.display();
+            Traced::Launched(
+                suspended.release().with_context(|| format!("failed to run {program}"))?,
+            )
+        }
+        Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
+    };
+    let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
+    let mut session = Session {
+        interpreters: Interpreters::new(tracer, choice(options.probes)),
+        consumer: &consumer,
+        ring,
+        signals: &signals,
+        wakers,
+        scope,
+        scope_used: Vec::new(),
+        progress: Progress::new(),
+    };
+    if let Traced::Attached(processes) = &traced {
+        for (pid, _) in processes {
+            session.attach(*pid)?;
+        }
+    }
+    let deadline = options.duration.and_then(|duration| started.checked_add(duration));
+    let outcome = session.run(&mut traced, deadline);
+    session.interpreters.detach();
+    session.drain(usize::MAX >> 1);
+    session.progress.clear();
+    let elapsed = started.elapsed();
+    let ended = match outcome {
+        Ok(ended) => ended,
+        Err(error) => {
+            // The program was not let go on, or can't be watched any more.
+            if let Traced::Launched(child) = &traced {
+                let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
+                let _ = child.wait();
+            }
+            return Err(error);
+        }
+    };
+    consumer.borrow_mut().end(session::now());
+
+    let (interpreters, scope_used) = session.finish();
+    let consumer = consumer.into_inner();
+    let summary = Summary::new(&consumer, &interpreters, elapsed);
+    let footer = Footer {
+        command: start.command_line(),
+        scope: scope_used.iter().map(|dir| dir.display().to_string()).collect(),
+        started_at: summary::rfc3339(started_at),
+        ended: match ended {
+            Ended::Exit(exit) => exit.to_string(),
+            Ended::Gone => "process ended".to_owned(),
+            Ended::Duration => "duration".to_owned(),
+            Ended::Interrupted => "interrupted".to_owned(),
+        },
+        ..summary.footer()
+    };
+    let finished = consumer.finish(footer).context("failed to complete the trace")?;
+    let code = match (ended, &traced) {
+        (Ended::Exit(exit), _) => exit.code(),
+        (Ended::Duration, Traced::Launched(child)) => {
+            summary.print(options.output.as_deref());
+            let exit = wait_for(child, &signals)?;
+            deliver(finished)?;
+            return Ok(exit);
+        }
+        (Ended::Interrupted, Traced::Launched(_)) => INTERRUPTED,
+        _ => 0,
+    };
+    deliver(finished)?;
+    summary.print(options.output.as_deref());
+    Ok(code)
+}
+
+/// What a recording begins with.
+enum Start {
+    Command { command: Command, line: Vec<String> },
+    Processes(Vec<(u32, std::os::fd::OwnedFd)>),
+}
+
+impl Start {
+    fn command_line(&self) -> Vec<String> {
+        match self {
+            Start::Command { line, .. } => line.clone(),
+            Start::Processes(_) => Vec::new(),
+        }
+    }
+}
+
+fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
+    if let Target::Processes(pids) = &options.target {
+        let processes = pids.iter().map(|&pid| Ok((pid, process::open(pid)?)));
+        return Ok(Start::Processes(processes.collect::<Result<_>>()?));
+    }
+    let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
+    let line = command.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    Ok(Start::Command { command, line })
+}
+
+fn scope_choice(options: &RecordOptions, cwd: &Path) -> Result<ScopeChoice> {
+    let launched = |script: Option<&PathBuf>| {
+        Some(Launched { script: script.cloned(), cwd: cwd.to_owned() })
+    };
+    let launched = match &options.target {
+        Target::Script { path, .. } if path.as_os_str() == "-" => launched(None),
+        Target::Script { path, .. } => launched(Some(path)),
+        Target::Module { .. } | Target::Code { .. } => launched(None),
+        Target::Command { .. } | Target::Processes(_) => None,
+    };
+    let directories: Vec<PathBuf> = options.scope.iter().map(|dir| cwd.join(dir)).collect();
+    // What another root directory holds is looked up when its process is there.
+    if launched.is_some() {
+        for directory in &directories {
+            if !directory.is_dir() {
+                let what = if directory.exists() { "is not a directory" } else { "does not exist" };
+                return Err(anyhow!("--scope {} {what}", directory.display()))
+                    .hint("name a directory that holds the program's code");
+            }
+        }
+    }
+    Ok(ScopeChoice { directories, launched })
+}
+
+fn choice(probes: Option<PlanKind>) -> Choice {
+    match probes {
+        None => Choice::Auto,
+        Some(PlanKind::Usdt) => Choice::Usdt,
+        Some(PlanKind::Dispatch) => Choice::Dispatch,
+    }
+}
+
+/// The recording is over, the program is not: waits for it, as it is ours.
+fn wait_for(child: &Child, signals: &Signals) -> Result<u8> {
+    let mut policy = Policy::launched();
+    loop {
+        if let Some(exit) = child.try_wait().context("failed to wait")? {
+            return Ok(exit.code());
+        }
+        while let Some(received) = signals.receive()? {
+            match policy.react(received) {
+                Reaction::Stop => return Ok(INTERRUPTED),
+                Reaction::Forward(signal) => signals::forward(signal, child.pid())?,
+                Reaction::Wait => {}
+            }
+        }
+        session::wait_for_either(child, signals)?;
+    }
+}
+
+/// Shows what was kept in memory, and says what the disk refused.
+fn deliver(finished: Finished) -> Result<()> {
+    match finished {
+        Finished::Memory(recording) => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            let shown = view::write_tree(&recording, view::Style::Unicode, &mut out)
+                .and_then(|()| out.flush());
+            match shown {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Err(error).context("failed to print the tree")
+                }
+                _ => Ok(()),
+            }
+        }
+        Finished::File(ended) => match ended.failure {
+            None => Ok(()),
+            Some(error) => Err(anyhow!(error))
+                .with_context(|| {
+                    format!("failed to write the whole trace: {} calls are missing", ended.unwritten)
+                })
+                .hint("the file is complete up to there; make room, or write to another disk"),
+        },
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::scope::Resolver;
@@ -32,6 +33,25 @@ impl RootResolver {
     pub fn of_process(pid: u32) -> RootResolver {
         RootResolver {
             root: PathBuf::from(format!("/proc/{pid}/root")),
+        }
+    }
+
+    /// Paths as process `pid` sees them, but by our own way where that is the same: it outlives
+    /// the process.
+    pub fn for_process(pid: u32) -> RootResolver {
+        let same = |name: &str| {
+            let of = |who: &str| fs::metadata(format!("/proc/{who}/{name}")).ok();
+            match (of(&pid.to_string()), of("self")) {
+                (Some(theirs), Some(ours)) => {
+                    (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino())
+                }
+                _ => false,
+            }
+        };
+        if same("root") && same("ns/mnt") {
+            RootResolver::own()
+        } else {
+            RootResolver::of_process(pid)
         }
     }
 

@@ -189,6 +189,12 @@ impl<C: Classify> Builder<C> {
         &self.gaps
     }
 
+    /// A thread by its id alone, and the number of its last call.
+    pub fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
+        let (id, thread) = self.threads.iter().find(|(id, _)| id.tid == tid)?;
+        Some((*id, thread.calls))
+    }
+
     /// Before an event: makes the thread's stack what the kernel program says it is.
     fn agree(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let thread = self.threads.entry(event.thread).or_default();

@@ -1,0 +1,304 @@
+//! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
+
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use libbpf_rs::RingBuffer;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::consumer::{Consumer, Held};
+use super::interpreters::{Interpreter, Interpreters, Look};
+use super::launch::{Child, Exit};
+use super::paths::RootResolver;
+use super::process;
+use super::progress::Progress;
+use super::signals::{Policy, Reaction, Signals, forward};
+use crate::error::WithHint as _;
+use crate::scope::{Resolver as _, Scope, default_directory, script_of};
+use crate::trace::Time;
+
+/// Records taken before signals and processes are looked at again.
+const BATCH: usize = 200_000;
+/// How long the loop sleeps at most while records keep coming. The ring must not fill meanwhile:
+/// 2 ms are some 200 KB at the highest rate of one thread.
+const BUSY: Duration = Duration::from_millis(2);
+/// How long it sleeps at most while nothing comes.
+const IDLE: Duration = Duration::from_millis(20);
+/// How often what is buffered goes to the file, so that a crash of pytrace loses little.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The launched program did.
+    Exit(Exit),
+    /// All attached processes are gone.
+    Gone,
+    /// `--duration` is over.
+    Duration,
+    /// The user said so.
+    Interrupted,
+}
+
+/// Which code is the scope's, as the command line has it.
+#[derive(Debug)]
+pub(super) struct ScopeChoice {
+    /// `--scope`, absolute; empty: by default rules.
+    pub(super) directories: Vec<PathBuf>,
+    /// What the default rules go by where pytrace chose the command itself.
+    pub(super) launched: Option<Launched>,
+}
+
+/// A script or module that pytrace itself starts.
+#[derive(Debug)]
+pub(super) struct Launched {
+    /// The script, if it is one.
+    pub(super) script: Option<PathBuf>,
+    /// Where it is started.
+    pub(super) cwd: PathBuf,
+}
+
+/// What is being recorded.
+#[derive(Debug)]
+pub(super) enum Traced {
+    /// A program of our own.
+    Launched(Child),
+    /// Processes that were there: their ids and descriptors, removed as they end.
+    Attached(Vec<(u32, OwnedFd)>),
+}
+
+/// A recording in progress.
+pub(super) struct Session<'s, 'o> {
+    pub(super) interpreters: Interpreters<'o>,
+    pub(super) consumer: &'s RefCell<Consumer>,
+    pub(super) ring: RingBuffer<'s>,
+    pub(super) signals: &'s Signals,
+    pub(super) wakers: Epoll,
+    pub(super) scope: ScopeChoice,
+    /// Scope directories in force, in order of first use.
+    pub(super) scope_used: Vec<PathBuf>,
+    pub(super) progress: Progress,
+}
+
+impl<'o> Session<'_, 'o> {
+    /// Records until it is over.
+    pub(super) fn run(&mut self, traced: &mut Traced, deadline: Option<Instant>) -> Result<Ended> {
+        let mut policy = match traced {
+            Traced::Launched(_) => Policy::launched(),
+            Traced::Attached(_) => Policy::attached(),
+        };
+        let mut flushed = Instant::now();
+        let mut sleep = BUSY;
+        loop {
+            let before = self.consumer.borrow().records();
+            self.drain(BATCH);
+            self.let_go()?;
+            let records = self.consumer.borrow().records();
+            sleep = if records > before { BUSY } else { (sleep * 2).min(IDLE) };
+            if let Some(ended) = self.ended(traced)? {
+                return Ok(ended);
+            }
+            while let Some(received) = self.signals.receive()? {
+                match (policy.react(received), &*traced) {
+                    (Reaction::Stop, _) => return Ok(Ended::Interrupted),
+                    (Reaction::Forward(signal), Traced::Launched(child)) => {
+                        forward(signal, child.pid())?;
+                    }
+                    _ => {}
+                }
+            }
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(Ended::Duration);
+            }
+            if now.duration_since(flushed) >= FLUSH {
+                self.consumer.borrow_mut().flush();
+                self.progress.show(&self.consumer.borrow().totals());
+                flushed = now;
+            }
+            if let Some(error) = self.consumer.borrow_mut().failure() {
+                self.progress.clear();
+                eprintln!("pytrace: failed to write the trace: {error}");
+                eprintln!(
+                    "hint: the program goes on; what was recorded so far is kept, the rest is lost"
+                );
+            }
+            if records - before < BATCH as u64 {
+                let left = deadline.map_or(sleep, |d| d.saturating_duration_since(now).min(sleep));
+                self.wait(left)?;
+            }
+        }
+    }
+
+    /// Takes what is left in the ring, at most `limit` records.
+    pub(super) fn drain(&mut self, limit: usize) {
+        self.ring.consume_raw_n(limit);
+    }
+
+    /// Attaches to what the kernel holds, and lets it go.
+    fn let_go(&mut self) -> Result<()> {
+        loop {
+            let held = self.consumer.borrow_mut().next_held();
+            let Some(held) = held else { return Ok(()) };
+            let (pid, look) = match held {
+                Held::Executed(pid) => (pid, self.interpreters.executed(pid)),
+                Held::Loaded(pid) => (pid, self.interpreters.loaded(pid)),
+            };
+            let begun = match look {
+                Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
+                Ok(Look::Loading | Look::NotPython) => Ok(()),
+                Err(error) => Err(error),
+            };
+            let target = Pid::from_raw(pid.cast_signed());
+            if let Err(error) = begun {
+                // Killed meanwhile: its end will be noticed. Else it must not run untraced.
+                if !process::is_alive(pid) {
+                    continue;
+                }
+                let _ = kill(target, Signal::SIGKILL);
+                return Err(error);
+            }
+            let _ = kill(target, Signal::SIGCONT);
+        }
+    }
+
+    /// Ends it: what was traced, and in which scope.
+    pub(super) fn finish(self) -> (Interpreters<'o>, Vec<PathBuf>) {
+        (self.interpreters, self.scope_used)
+    }
+
+    /// Tells everybody that a process runs this interpreter now.
+    pub(super) fn begin(&mut self, pid: u32, interpreter: &Rc<Interpreter>) -> Result<()> {
+        let resolver = RootResolver::for_process(pid);
+        let cwd = process::cwd(pid)?;
+        let directories = match (&self.scope.directories[..], &self.scope.launched) {
+            ([], Some(launched)) => {
+                vec![default_directory(launched.script.as_deref(), &launched.cwd, &resolver)]
+            }
+            ([], None) => {
+                let script = script_of(&process::command_line(pid)?);
+                vec![default_directory(script.as_deref(), &cwd, &resolver)]
+            }
+            (given, _) => {
+                if let Some(missing) = given.iter().find(|dir| !resolver.is_directory(dir)) {
+                    let missing = missing.display();
+                    return Err(anyhow!("--scope {missing}: process {pid} has no such directory"))
+                        .hint("name a directory that holds the program's code");
+                }
+                given.to_vec()
+            }
+        };
+        let scope = Scope::new(&directories, &cwd, Box::new(resolver));
+        for directory in scope.directories() {
+            if !self.scope_used.contains(directory) {
+                self.scope_used.push(directory.clone());
+            }
+        }
+        self.consumer.borrow_mut().begin_process(pid, scope, interpreter);
+        Ok(())
+    }
+
+    /// Attaches to a process that runs already.
+    pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
+        self.interpreters.tracer().watch(pid)?;
+        let Look::Attached(interpreter) = self.interpreters.loaded(pid)? else {
+            let program = process::program(pid).unwrap_or_else(|| "?".into());
+            let program = program.display();
+            return Err(anyhow!("process {pid} runs {program}, which is not a CPython"))
+                .hint("`pytrace doctor --pid PID` examines a process");
+        };
+        self.begin(pid, &interpreter)
+    }
+
+    fn ended(&mut self, traced: &mut Traced) -> Result<Option<Ended>> {
+        match traced {
+            Traced::Launched(child) => match child.try_wait().context("failed to wait")? {
+                Some(exit) => {
+                    self.drain(usize::MAX >> 1);
+                    self.consumer.borrow_mut().end_process(child.pid().as_raw().cast_unsigned(), now());
+                    Ok(Some(Ended::Exit(exit)))
+                }
+                None => Ok(None),
+            },
+            Traced::Attached(processes) => {
+                let mut gone = Vec::new();
+                processes.retain(|(pid, pidfd)| {
+                    let ended = is_readable(pidfd.as_fd());
+                    if ended {
+                        gone.push(*pid);
+                    }
+                    !ended
+                });
+                if !gone.is_empty() {
+                    self.drain(usize::MAX >> 1);
+                }
+                for pid in gone {
+                    self.consumer.borrow_mut().end_process(pid, now());
+                    self.interpreters.left(pid);
+                }
+                Ok(processes.is_empty().then_some(Ended::Gone))
+            }
+        }
+    }
+
+    /// Sleeps until there is something to do, at most `timeout`.
+    fn wait(&self, timeout: Duration) -> Result<()> {
+        let timeout = EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO);
+        match self.wakers.wait(&mut [EpollEvent::empty(); 8], timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => bail!("failed to wait for events: {errno}"),
+        }
+    }
+}
+
+/// What wakes the loop from its sleep: records that must not wait, signals, ends of processes.
+pub(super) fn wakers(
+    ring: BorrowedFd<'_>,
+    signals: &Signals,
+    traced: &Traced,
+) -> Result<Epoll, Errno> {
+    let wakers = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    let level = EpollEvent::new(EpollFlags::EPOLLIN, 0);
+    // Edge-triggered: only the kernel programs' explicit wake-ups count. The ring is hardly ever
+    // empty, and a loop that woke for every record would slow the target down.
+    wakers.add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
+    wakers.add(signals, level)?;
+    match traced {
+        Traced::Launched(child) => wakers.add(child, level)?,
+        Traced::Attached(processes) => {
+            for (_, pidfd) in processes {
+                wakers.add(pidfd, level)?;
+            }
+        }
+    }
+    Ok(wakers)
+}
+
+/// Sleeps until the program ends or a signal comes.
+pub(super) fn wait_for_either(child: &Child, signals: &Signals) -> Result<()> {
+    let mut fds = [child.as_fd(), signals.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    match poll(&mut fds, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => bail!("failed to wait for the program: {errno}"),
+    }
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
+}
+
+/// The kernel's monotonic clock, which the records' times are of.
+pub(super) fn now() -> Time {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    let time = time.map(Duration::from).unwrap_or_default();
+    Time(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}

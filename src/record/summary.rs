@@ -1,0 +1,133 @@
+//! What a recording comes to, in a few lines on stderr.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use indicatif::HumanCount;
+
+use super::consumer::Consumer;
+use super::interpreters::Interpreters;
+use crate::recording::{Footer, Interpreter, Lost};
+use crate::trace::{ThreadId, Totals};
+use crate::view;
+
+/// The figures of a finished recording.
+#[derive(Debug)]
+pub(super) struct Summary {
+    totals: Totals,
+    elapsed: Duration,
+    interpreters: Vec<Interpreter>,
+    lost: Vec<Lost>,
+}
+
+impl Summary {
+    pub(super) fn new(
+        consumer: &Consumer,
+        interpreters: &Interpreters<'_>,
+        elapsed: Duration,
+    ) -> Self {
+        let mut totals = consumer.totals();
+        let mut lost: Vec<Lost> = Vec::new();
+        let mut add = |thread: ThreadId, count: u64, near_call: u64| {
+            lost.push(Lost { pid: thread.pid, tid: thread.tid, count, near_call });
+        };
+        for gap in consumer.gaps() {
+            add(gap.thread, gap.lost, gap.after_call);
+        }
+        // Of threads that had no event after their loss.
+        for (tid, count) in interpreters.tracer().unreported_losses() {
+            let (thread, calls) = consumer.thread(tid).unwrap_or((ThreadId { pid: 0, tid }, 0));
+            add(thread, count, calls);
+            totals.lost += count;
+        }
+        let interpreters = interpreters
+            .found()
+            .iter()
+            .map(|found| Interpreter {
+                path: found.path.display().to_string(),
+                version: found.plan.version.to_string(),
+                plan: found.plan.kind.to_string(),
+            })
+            .collect();
+        Summary { totals, elapsed, interpreters, lost }
+    }
+
+    /// The part of the trace file's footer that is known from this.
+    pub(super) fn footer(&self) -> Footer {
+        Footer {
+            format: Footer::FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            interpreters: self.interpreters.clone(),
+            lost: self.totals.lost,
+            lost_by_thread: self.lost.clone(),
+            ..Footer::default()
+        }
+    }
+
+    /// Says it.
+    pub(super) fn print(&self, output: Option<&Path>) {
+        if self.interpreters.is_empty() {
+            eprintln!("pytrace: no CPython was run: nothing to trace");
+            return;
+        }
+        let Totals { calls, internal, external, imports, threads, lost } = self.totals;
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
+        let nanoseconds = u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX);
+        eprintln!(
+            "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
+            HumanCount(calls),
+            plural(calls),
+            HumanCount(internal),
+            HumanCount(external),
+            HumanCount(imports),
+            plural(threads),
+            view::Duration(nanoseconds),
+        );
+        for interpreter in &self.interpreters {
+            let Interpreter { path, version, plan } = interpreter;
+            eprintln!("pytrace: CPython {version} ({path}), {plan} probes");
+        }
+        if lost > 0 {
+            eprintln!(
+                "pytrace: {} events LOST: the ring buffer was full; gaps are marked in the trace",
+                HumanCount(lost)
+            );
+            eprintln!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB);
+        }
+        if let Some(output) = output {
+            eprintln!("pytrace: trace in {}", output.display());
+        }
+    }
+}
+
+/// A time in UTC, to the second.
+pub(super) fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or_default();
+    // SAFETY: all zeroes are a valid tm; gmtime_r fills it from a live time_t.
+    let tm = unsafe {
+        let mut tm = std::mem::zeroed();
+        libc::gmtime_r(&raw const seconds, &raw mut tm);
+        tm
+    };
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        tm.tm_year + 1900,
+        tm.tm_mon + 1,
+        tm.tm_mday,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(951_827_696);
+        assert_eq!(rfc3339(time), "2000-02-29T12:34:56Z");
+    }
+}

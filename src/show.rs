@@ -1,0 +1,25 @@
+//! `pytrace show`: a saved trace as a tree.
+
+use std::io::{self, Write as _};
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::ShowOptions;
+use crate::error::WithHint as _;
+use crate::{format, view};
+
+/// Prints the call trees of a trace file.
+pub fn run(options: &ShowOptions) -> Result<()> {
+    let path = options.trace.display();
+    let recording = format::read(&options.trace)
+        .with_context(|| format!("failed to read {path}"))
+        .hint("pytrace shows its own traces and other tools' Chrome trace JSON, plain or gzipped")?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let shown =
+        view::write_tree(&recording, view::Style::Unicode, &mut out).and_then(|()| out.flush());
+    match shown {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to print the tree"),
+    }
+}
