@@ -12,6 +12,10 @@ use object::{LittleEndian, SectionIndex, StringTable};
 
 const ENDIAN: LittleEndian = LittleEndian;
 
+/// Sections and segments that a file may have. CPython has some forty and a dozen.
+const SECTIONS_MAX: usize = 512;
+const SEGMENTS_MAX: usize = 64;
+
 /// The longest name (of a symbol, section or library) that is read.
 const NAME_MAX: usize = 512;
 
@@ -124,9 +128,17 @@ impl Elf {
         let header = header(bytes)?;
         let headers = header.sections(ENDIAN, bytes)?;
 
+        let too_many = |what: &str| ElfError::Malformed(format!("too many {what}"));
+        if headers.len() > SECTIONS_MAX {
+            return Err(too_many("sections"));
+        }
+
         let mut segments = Vec::new();
         for segment in header.program_headers(ENDIAN, bytes)? {
             if segment.p_type(ENDIAN) == elf::PT_LOAD {
+                if segments.len() >= SEGMENTS_MAX {
+                    return Err(too_many("segments"));
+                }
                 segments.push(Segment {
                     address: segment.p_vaddr(ENDIAN),
                     offset: segment.p_offset(ENDIAN),

@@ -1,48 +1,44 @@
 //! Probes for 3.11 and later, where calls from Python to Python stay inside one evaluator and
 //! frames start, end and are suspended in opcode handlers.
 
-use iced_x86::{Code, ConditionCode, InstructionInfoFactory};
+use iced_x86::InstructionInfoFactory;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::aliases::aliases;
 use super::derive::{Problem, probe};
 use super::elf::Elf;
-use super::flow::{Flow, function_address};
+use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::machine::{
-    Environment, RDX, RSI, RSP, changes, emulated, ends, is_call, is_conditional, is_jump, place,
-    store, tested_for_zero,
-};
+use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
+use super::throw::throw;
+use super::unwinds::unwinds;
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
-const HANDLER_MAX: usize = 48;
-
-/// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
-const IS_ENTRY_3_11: i64 = 68;
+pub(super) const HANDLER_MAX: usize = 48;
 
 /// The evaluator's registers on entry to any handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Registers {
+pub(super) struct Registers {
     /// Points to the frame.
-    frame: Register,
+    pub(super) frame: Register,
     /// Points to the instruction about to be executed, less `skew`.
     next_instr: Register,
     skew: i64,
 }
 
 /// The parts of an interpreter that are examined.
-struct Evaluator<'elf> {
-    elf: &'elf Elf,
-    opcodes: &'static Opcodes,
-    table: DispatchTable,
-    flow: Flow,
+pub(super) struct Evaluator<'elf> {
+    pub(super) elf: &'elf Elf,
+    pub(super) opcodes: &'static Opcodes,
+    pub(super) table: DispatchTable,
+    pub(super) flow: Flow,
+    pub(super) minor: u8,
     entry: u64,
-    minor: u8,
 }
 
 /// All probes of a dispatch plan.
@@ -67,21 +63,10 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
         let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
-    probes.extend(evaluator.unwinds(registers)?);
-    probes.push(
-        evaluator
-            .throw()
-            .ok_or(Problem::Site("the entry of throw()"))?,
-    );
+    probes.extend(unwinds(&evaluator, registers)?);
+    let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
+    probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
     Ok(probes)
-}
-
-/// The one probe that a plan of the interpreter's own probes needs besides: `throw()` and
-/// `close()` into a generator.
-pub(super) fn throw_probe(interpreter: &Interpreter) -> Result<Probe, Problem> {
-    Evaluator::new(interpreter)?
-        .throw()
-        .ok_or(Problem::Site("the entry of throw()"))
 }
 
 impl<'elf> Evaluator<'elf> {
@@ -278,188 +263,8 @@ impl<'elf> Evaluator<'elf> {
         None
     }
 
-    /// Where exceptions leave frames.
-    fn unwinds(&self, registers: Registers) -> Result<Vec<Probe>, Problem> {
-        let missing = Problem::Site("exit_unwind");
-        let mut returning = FxHashSet::default();
-        for opcode in self.opcodes.returns {
-            if let Some(handler) = self.table.handler(opcode.number) {
-                returning.extend(self.flow.reachable(handler, |_| false));
-            }
-        }
-        let raise = self
-            .table
-            .handler(self.opcodes.raise)
-            .ok_or(missing.clone())?;
-        let raising = self.flow.reachable(raise, |_| false);
-        let mut probes = if self.minor == 11 {
-            self.entry_checks(&raising)
-        } else {
-            self.pops(registers, &raising, &returning)
-        };
-        if !probes.iter().any(|probe| probe.site == "exit_unwind") {
-            return Err(missing);
-        }
-        probes.sort_by_key(|probe| probe.address);
-        Ok(probes)
-    }
-
-    /// 3.11: `exit_unwind` pops the frame in line, and asks `frame->is_entry` whether that was
-    /// the frame the evaluator was entered for. So do `RETURN_VALUE` and `RETURN_GENERATOR`,
-    /// to which raising an exception does not lead.
-    fn entry_checks(&self, raising: &FxHashSet<u64>) -> Vec<Probe> {
-        let mut facts = InstructionInfoFactory::new();
-        let mut probes = Vec::new();
-        for (address, instruction) in self.flow.iter() {
-            let Some(field) = place(instruction) else {
-                continue;
-            };
-            if instruction.code() != Code::Cmp_rm8_imm8
-                || instruction.immediate8() != 0
-                || field.offset != IS_ENTRY_3_11
-                || !raising.contains(&address)
-            {
-                continue;
-            }
-            let mut at = instruction.next_ip();
-            for _ in 0..8 {
-                let Some(next) = self.flow.get(at) else { break };
-                if is_conditional(next) {
-                    let frame = FrameSource::Register(field.base);
-                    probes.extend(self.probe(at, Meaning::Unwind, frame, "exit_unwind"));
-                    break;
-                }
-                if ends(next) || is_jump(next) || changes(next, field.base, &mut facts) {
-                    break;
-                }
-                at = next.next_ip();
-            }
-        }
-        probes
-    }
-
-    /// 3.12+: the evaluator pops frames by `_PyEval_FrameClearAndPop(tstate, frame)`. The calls
-    /// that `RETURN_VALUE` leads to are that opcode's; the others are `exit_unwind`'s and those
-    /// of the instrumented returns.
-    fn pops(
-        &self,
-        registers: Registers,
-        raising: &FxHashSet<u64>,
-        returning: &FxHashSet<u64>,
-    ) -> Vec<Probe> {
-        let Some(function) = self.clear_and_pop(registers) else {
-            return Vec::new();
-        };
-        let mut probes = Vec::new();
-        for (address, instruction) in self.flow.iter() {
-            if !(is_call(instruction) || is_jump(instruction)) || returning.contains(&address) {
-                continue;
-            }
-            if function_address(self.elf, instruction.near_branch_target()) == function {
-                let site = if raising.contains(&address) {
-                    "exit_unwind"
-                } else {
-                    "frame_clear_and_pop"
-                };
-                let frame = FrameSource::Register(RSI);
-                probes.extend(self.probe(address, Meaning::Pop, frame, site));
-            }
-        }
-        probes
-    }
-
-    /// `_PyEval_FrameClearAndPop`; in 3.12 `_PyEvalFrameClearAndPop`, a hidden symbol, so that
-    /// in a stripped file it is the function that `RETURN_VALUE` calls with its frame.
-    fn clear_and_pop(&self, registers: Registers) -> Option<u64> {
-        let names = ["_PyEval_FrameClearAndPop", "_PyEvalFrameClearAndPop"];
-        if let Some(symbol) = names.iter().find_map(|name| self.elf.symbol(name)) {
-            return Some(symbol.address);
-        }
-        let opcode = self.opcodes.returns.first()?;
-        let mut environment = Environment::new();
-        let mut facts = InstructionInfoFactory::new();
-        let mut at = self.table.handler(opcode.number)?;
-        for _ in 0..HANDLER_MAX {
-            let instruction = self.flow.get(at)?;
-            if is_call(instruction) {
-                let passed = environment.get(RSI)?;
-                let is_frame = passed.origin == registers.frame && passed.delta == 0;
-                return is_frame
-                    .then(|| function_address(self.elf, instruction.near_branch_target()));
-            }
-            if ends(instruction) {
-                return None;
-            }
-            environment.step(instruction, &mut facts);
-            at = if is_jump(instruction) {
-                instruction.near_branch_target()
-            } else {
-                instruction.next_ip()
-            };
-        }
-        None
-    }
-
-    /// `throw()` and `close()` enter the evaluator with `throwflag` (its third argument) set
-    /// and execute no `RESUME`. Where the flag is found not to be zero, the next emulated
-    /// instruction is probed; it checks the recursion limit. Entering normally costs nothing.
-    fn throw(&self) -> Option<Probe> {
-        const PROLOGUE_MAX: usize = 400;
-        let mut facts = InstructionInfoFactory::new();
-        let mut seen = FxHashSet::default();
-        // The path that runs straight on is examined first: last in, first out.
-        let mut pending = vec![(self.entry, Environment::new(), false)];
-        while let Some((at, mut environment, mut flag_tested)) = pending.pop() {
-            if seen.len() > PROLOGUE_MAX || !seen.insert(at) {
-                continue;
-            }
-            let Some(instruction) = self.flow.get(at) else {
-                continue;
-            };
-            if is_conditional(instruction) && flag_tested {
-                let block = match instruction.condition_code() {
-                    ConditionCode::ne => Some(instruction.near_branch_target()),
-                    ConditionCode::e => Some(instruction.next_ip()),
-                    _ => None,
-                };
-                if let Some(found) = block.and_then(|block| self.thrown(block, &environment)) {
-                    return Some(found);
-                }
-            }
-            if let Some(register) = tested_for_zero(instruction) {
-                let value = environment.get(register);
-                flag_tested = value.is_some_and(|value| value.origin == RDX && value.delta == 0);
-            } else if instruction.rflags_modified() != 0 {
-                flag_tested = false;
-            }
-            environment.step(instruction, &mut facts);
-            for next in self.flow.successors(at).into_iter().rev() {
-                pending.push((next, environment.clone(), flag_tested));
-            }
-        }
-        None
-    }
-
-    fn thrown(&self, block: u64, at_test: &Environment) -> Option<Probe> {
-        let mut environment = at_test.clone();
-        let mut facts = InstructionInfoFactory::new();
-        let mut at = block;
-        for _ in 0..HANDLER_MAX {
-            let instruction = self.flow.get(at)?;
-            if emulated(instruction) {
-                let frame = FrameSource::Register(environment.copy_of(RSI)?);
-                return self.probe(at, Meaning::Throw, frame, "throw");
-            }
-            if ends(instruction) {
-                return None;
-            }
-            environment.step(instruction, &mut facts);
-            at = instruction.next_ip();
-        }
-        None
-    }
-
-    fn probe(
+    /// A probe on an instruction of the evaluator.
+    pub(super) fn probe(
         &self,
         address: u64,
         meaning: Meaning,

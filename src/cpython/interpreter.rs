@@ -21,7 +21,9 @@ pub enum Found {
     Interpreter(Box<Interpreter>),
     /// An executable or a library that loads CPython's shared library.
     NeedsLibpython {
-        /// The library's name, as in `DT_NEEDED` (`libpython3.13.so.1.0`).
+        /// The library's name, as in `DT_NEEDED` (`libpython3.13.so.1.0`). With a slash it is a
+        /// path, not searched for (`$ORIGIN/../lib/libpython3.12.so.1.0`, in
+        /// python-build-standalone).
         soname: String,
         /// Where it asks the dynamic linker to look (`DT_RUNPATH`, `DT_RPATH`), with `$ORIGIN`
         /// unexpanded.
@@ -215,7 +217,8 @@ fn not_an_interpreter(elf: &Elf) -> Found {
 }
 
 /// `libpython3.13.so.1.0`, `libpython3.7m.so`; not `libpython3.so`, which defines nothing.
-fn is_libpython(soname: &str) -> bool {
+fn is_libpython(needed: &str) -> bool {
+    let soname = needed.rsplit('/').next().unwrap_or(needed);
     soname
         .strip_prefix("libpython3.")
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains(".so"))
@@ -241,6 +244,7 @@ mod tests {
     #[test]
     fn a_library_of_cpython_is_known_by_its_name() {
         for name in [
+            "$ORIGIN/../lib/libpython3.12.so.1.0",
             "libpython3.13.so.1.0",
             "libpython3.7m.so",
             "libpython3.13t.so.1.0",

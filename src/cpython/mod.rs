@@ -22,6 +22,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod thread_state;
+mod throw;
+mod unwinds;
 mod usdt;
 mod version;
 

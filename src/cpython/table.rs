@@ -119,3 +119,43 @@ fn score(window: &[u64], unknown: u64, opcodes: &Opcodes) -> Option<usize> {
     let tolerated = if opcodes.resumes.is_empty() { 32 } else { 2 };
     (strangers <= tolerated && distinct.len() >= DISTINCT_MIN).then_some(distinct.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNKNOWN: u64 = 0x9000;
+
+    fn opcodes() -> &'static Opcodes {
+        Opcodes::of(13).expect("3.13 is supported")
+    }
+
+    fn table() -> Vec<u64> {
+        (0..=255u8)
+            .map(|opcode| match opcodes().is_unassigned(opcode) {
+                true => UNKNOWN,
+                false => 0x1000 + u64::from(opcode),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_dispatch_table_is_known_by_its_unassigned_opcodes() {
+        let table = table();
+        assert_eq!(shared_by_unassigned(&table, opcodes()), Some(UNKNOWN));
+        assert_eq!(score(&table, UNKNOWN, opcodes()), Some(256 - 44));
+    }
+
+    #[test]
+    fn a_table_that_starts_elsewhere_is_not_one() {
+        let mut shifted = table();
+        shifted.rotate_left(1);
+        assert_eq!(shared_by_unassigned(&shifted, opcodes()), None);
+    }
+
+    #[test]
+    fn a_table_of_one_handler_is_not_one() {
+        // The table that 3.15 records traces with.
+        assert_eq!(score(&[UNKNOWN; 256], UNKNOWN, opcodes()), None);
+    }
+}

@@ -20,13 +20,10 @@ fn interpreter(path: &Path) -> Interpreter {
                 .map(Path::to_owned);
             let origin = origin.expect("a directory");
             let directories = runpath.unwrap_or_default();
+            let expand = |path: &str| path.replace("$ORIGIN", &origin.to_string_lossy());
             let library = directories
                 .split(':')
-                .map(|directory| {
-                    Path::new(&directory.replace("$ORIGIN", &origin.to_string_lossy()))
-                        .join(&soname)
-                })
-                .chain([origin.join("../lib").join(&soname)])
+                .map(|directory| Path::new(&expand(directory)).join(expand(&soname)))
                 .chain([Path::new("/usr/lib/x86_64-linux-gnu").join(&soname)])
                 .find(|library| library.is_file())
                 .expect("the library is installed");

@@ -5,11 +5,12 @@ use rustc_hash::FxHashMap;
 
 use super::derive::{Problem, UsdtProblem, probe};
 use super::elf::Elf;
-use super::handlers;
+use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, Value, changes, decode, ends, general, is_jump, load, place};
 use super::plan::{FrameSource, Meaning, Probe, Register};
+use super::throw::throw;
 
 /// Notes that are read at most; CPython has some twenty.
 const NOTES_MAX: usize = 4096;
@@ -136,7 +137,9 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
     }
     if interpreter.version().minor >= 15 {
         // `throw()` and `close()` into a generator fire nothing.
-        probes.push(handlers::throw_probe(interpreter)?);
+        let entry = interpreter.evaluator();
+        let throw = throw(elf, &Flow::from(elf, [entry]), entry);
+        probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
     }
     Ok(probes)
 }
