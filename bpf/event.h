@@ -157,6 +157,7 @@ struct event_head {
 /* A str object as it lies in memory: `bytes` bytes captured of `length` code points of
  * `width` bytes each. */
 struct string {
+	__u64 data; /* where its characters are */
 	__u32 length;
 	__u16 bytes;
 	__u8 width; /* 1, 2 or 4; 0: not readable */
@@ -222,7 +223,7 @@ struct event_process {
 
 _Static_assert(sizeof(struct plan) == 64, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
-_Static_assert(sizeof(struct event_code) == 64, "code has no holes");
+_Static_assert(sizeof(struct event_code) == 80, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");

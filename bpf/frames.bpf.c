@@ -164,6 +164,7 @@ static __always_inline void copy_text(struct string *string, __u8 *text, __u64 d
 	asm volatile("" : "+r"(bytes));
 	if (bytes > limit)
 		return;
+	string->data = data;
 	if (bpf_probe_read_user(text, bytes, (void *)data)) {
 		string->width = 0;
 		bytes = 0;
@@ -359,6 +360,26 @@ static __always_inline bool know_stack(__u64 frame, __u64 id)
 	return true;
 }
 
+/*
+ * Whether a generator's frame has not got to its first RESUME: then an exception thrown into
+ * it is what starts it. 3.11+: the frame's instruction pointer is before the first traceable
+ * instruction, whose index the code object has two words before its instructions
+ * (_co_firsttraceable, then co_extra; 3.11 to 3.15, Include/cpython/code.h).
+ */
+#define CO_FIRSTTRACEABLE 16
+#define CODE_UNIT 2
+
+static __always_inline bool is_unstarted(const struct frame_head *head)
+{
+	__u64 instructions = frame_code(head) + plan.code_instructions;
+	__s32 first = 0;
+
+	if (!plan.code_instructions)
+		return FIELD(__s32, head, plan.frame_lasti) == -1;
+	bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE));
+	return FIELD(__u64, head, plan.frame_lasti) < instructions + (__s64)first * CODE_UNIT;
+}
+
 /* Start, resumption or throw: what the probe and the frame say. */
 static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 					 const struct frame_head *head, bool resumable)
@@ -367,7 +388,7 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_THROW:
-		return ENTER_THROW;
+		return is_unstarted(head) ? ENTER_START : ENTER_THROW;
 	case PROBE_RESUME:
 		if (!resumable) /* nothing but a generator is ever resumed */
 			return ENTER_START;
@@ -377,9 +398,9 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 		return argument & plan.resume_location_mask ? ENTER_RESUME : ENTER_START;
 	case PROBE_EVAL:
 		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && resumable &&
-		    (__u32)read_register(ctx, COOKIE_EXTRA(cookie)))
+		    !is_unstarted(head) && (__u32)read_register(ctx, COOKIE_EXTRA(cookie)))
 			return ENTER_THROW;
-		return FIELD(__s32, head, plan.frame_lasti) == -1 ? ENTER_START : ENTER_RESUME;
+		return is_unstarted(head) ? ENTER_START : ENTER_RESUME;
 	}
 	return ENTER_START;
 }

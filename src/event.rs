@@ -100,9 +100,36 @@ pub struct CodeRecord {
     /// `co_firstlineno`.
     pub first_line: u32,
     /// `co_filename`.
-    pub filename: String,
+    pub filename: Text,
     /// `co_qualname`, or `co_name` before 3.11.
-    pub name: String,
+    pub name: Text,
+}
+
+/// A str object of the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// What was captured of it; ends in `…` where that is not all.
+    pub text: String,
+    /// Where the whole string is, if not all of it was captured.
+    pub whole: Option<Whole>,
+}
+
+/// Where a string's characters are in the target's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    /// Address of the first.
+    pub address: u64,
+    /// How many there are.
+    pub length: u32,
+    /// Bytes of each: 1 (Latin-1), 2 (UCS-2) or 4 (UCS-4).
+    pub width: u8,
+}
+
+impl Whole {
+    /// How many bytes the string has.
+    pub fn bytes(&self) -> usize {
+        self.length as usize * usize::from(self.width)
+    }
 }
 
 /// Bytes that are no record. The kernel program and this file disagree: a defect of pytrace.
@@ -219,13 +246,24 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
     })
 }
 
-/// A str object's characters: Latin-1, UCS-2 or UCS-4, cut with `…` where not all were
-/// captured, lone surrogates replaced.
-fn decode_string(string: &types::string, text: &[u8]) -> String {
+fn decode_string(string: &types::string, text: &[u8]) -> Text {
     let bytes = text.get(..usize::from(string.bytes)).unwrap_or(text);
-    let width = usize::from(string.width);
+    let Some(mut text) = decode_characters(bytes, string.width) else {
+        return Text { text: "<unreadable>".to_owned(), whole: None };
+    };
+    let whole = Whole { address: string.data, length: string.length, width: string.width };
+    let cut = bytes.len() < whole.bytes();
+    if cut {
+        text.push('…');
+    }
+    Text { text, whole: cut.then_some(whole) }
+}
+
+/// The characters of a str object, of `width` bytes each: Latin-1, UCS-2 or UCS-4. Lone
+/// surrogates are replaced. `None` for another width.
+pub fn decode_characters(bytes: &[u8], width: u8) -> Option<String> {
     let replace = |code: u32| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    let mut decoded: String = match width {
+    Some(match width {
         1 => bytes.iter().map(|&byte| char::from(byte)).collect(),
         2 => bytes
             .chunks_exact(2)
@@ -235,10 +273,6 @@ fn decode_string(string: &types::string, text: &[u8]) -> String {
             .chunks_exact(4)
             .map(|c| replace(u32::from_le_bytes([c[0], c[1], c[2], c[3]])))
             .collect(),
-        _ => return "<unreadable>".to_owned(),
-    };
-    if bytes.len() < string.length as usize * width {
-        decoded.push('…');
-    }
-    decoded
+        _ => return None,
+    })
 }

@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::event::CodeRecord;
+use super::process;
+use crate::event::{CodeRecord, Text, decode_characters};
 use crate::scope::{CodeFacts, Scope, Verdict, kind_of};
 use crate::trace::{Category, Classify, Code};
 
@@ -29,23 +30,24 @@ impl Scopes {
 impl Classify for Scopes {
     fn classify(&mut self, pid: u32, record: &CodeRecord) -> Code {
         let process = self.by_pid.get(&pid);
+        let (filename, name) = (whole(pid, &record.filename), whole(pid, &record.name));
         let qualified = process.is_some_and(|process| process.qualified);
         let (verdict, file) = match process {
             Some(process) => {
-                let place = process.scope.locate(&record.filename);
+                let place = process.scope.locate(&filename);
                 (place.verdict, place.file.to_string())
             }
-            None => (Verdict::External, record.filename.clone()),
+            None => (Verdict::External, filename),
         };
         let kind = kind_of(&CodeFacts {
-            name: record.name.rsplit('.').next().unwrap_or_default(),
-            qualname: qualified.then_some(&*record.name),
+            name: name.rsplit('.').next().unwrap_or_default(),
+            qualname: qualified.then_some(&*name),
             flags: Some(record.flags),
             first_argument: None,
             verdict,
         });
         Code {
-            name: record.name.clone(),
+            name,
             file,
             line: record.first_line,
             kind,
@@ -56,4 +58,17 @@ impl Classify for Scopes {
             },
         }
     }
+}
+
+/// Names longer than this are left cut: no program has them by accident.
+const NAME_MAX_BYTES: usize = 1 << 20;
+
+/// A string of the target, whole: the kernel program captures only the first 4 KiB.
+fn whole(pid: u32, text: &Text) -> String {
+    let rest = text.whole.filter(|whole| whole.bytes() <= NAME_MAX_BYTES);
+    rest.and_then(|whole| {
+        let bytes = process::read_memory(pid, whole.address, whole.bytes())?;
+        decode_characters(&bytes, whole.width)
+    })
+    .unwrap_or_else(|| text.text.clone())
 }

@@ -129,6 +129,7 @@ impl<'o> Interpreters<'o> {
         let metadata = fs::metadata(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
         let identity = (metadata.dev(), metadata.ino());
+        let position_independent = interpreter.position_independent();
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
             None => {
@@ -144,7 +145,10 @@ impl<'o> Interpreters<'o> {
                 fresh
             }
         };
-        let bias = maps::load_bias(pid, identity).unwrap_or(0);
+        let bias = match position_independent {
+            true => maps::load_bias(pid, identity).unwrap_or(0),
+            false => 0,
+        };
         let probes =
             self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
         self.probes.insert(pid, probes);

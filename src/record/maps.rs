@@ -47,8 +47,8 @@ pub(super) fn libpython_paths(text: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// How far a file's addresses are off from those it was linked for: where its first byte is
-/// mapped. 0 for executables that are not position-independent, which start elsewhere.
+/// How far a position-independent file's addresses are off from those it was linked for: where
+/// its first byte is mapped.
 pub(super) fn load_bias(pid: u32, (device, inode): (u64, u64)) -> Option<u64> {
     let text = read(pid).ok()?;
     text.lines()

@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::IoSliceMut;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, anyhow};
 use nix::errno::Errno;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
 
 use crate::error::WithHint as _;
 
@@ -46,6 +49,18 @@ fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command's name stands in parentheses, and may contain any.
     stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// Reads its memory. `None` where it is gone, or not that many bytes can be read.
+pub(super) fn read_memory(pid: u32, address: u64, length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let base = usize::try_from(address).ok()?;
+    let read = process_vm_readv(
+        Pid::from_raw(pid.cast_signed()),
+        &mut [IoSliceMut::new(&mut bytes)],
+        &[RemoteIoVec { base, len: length }],
+    );
+    (read == Ok(length)).then_some(bytes)
 }
 
 /// A descriptor that becomes readable when the process ends; refuses what can't be traced.

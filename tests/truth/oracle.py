@@ -249,7 +249,9 @@ def activations(events, codes, left_out):
             stack.append(Frame(below.is_internal, below.nearest, below.depth, None))
             continue
         category = categorize(code, below)
-        if category is None or category in left_out:
+        # The import system's functions are external calls as well.
+        outside = not code.is_internal and "external" in left_out
+        if category is None or category in left_out or outside:
             stack.append(Frame(code.is_internal, category or below.nearest, below.depth, None))
             continue
         row = [number, category, below.depth, bool(event & RESUMED), None]
