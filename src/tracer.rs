@@ -195,24 +195,29 @@ impl<'o> Tracer<'o> {
         }
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
+        let usdt = [
+            (Meaning::UsdtEntry, &skel.progs.function_entry, "function__entry"),
+            (Meaning::UsdtReturn, &skel.progs.function_return, "function__return"),
+        ];
+        for (meaning, program, name) in usdt {
+            let mut frames =
+                plan.probes.iter().filter(|probe| probe.meaning == meaning).map(|p| p.frame);
+            let Some(first) = frames.next() else { continue };
+            // One program serves all places of a probe's name, so they must agree.
+            let frame =
+                if frames.all(|frame| frame == first) { first } else { FrameSource::ThreadState };
+            let opts = UsdtOpts { cookie: cookie(meaning, frame), ..UsdtOpts::default() };
+            links.push(
+                program
+                    .attach_usdt_with_opts(pid, path, "python", name, opts)
+                    .with_context(|| format!("failed to attach to python:{name}"))?,
+            );
+        }
         let mut by_program = [(&skel.progs.code_freed, Vec::new()), (&skel.progs.frame_leave, Vec::new()), (&skel.progs.frame_enter, Vec::new())];
         for probe in &plan.probes {
             let cookie = cookie(probe.meaning, probe.frame);
             let place = match probe.meaning {
-                Meaning::UsdtEntry | Meaning::UsdtReturn => {
-                    let (program, name) = if probe.meaning == Meaning::UsdtEntry {
-                        (&skel.progs.function_entry, "function__entry")
-                    } else {
-                        (&skel.progs.function_return, "function__return")
-                    };
-                    let opts = UsdtOpts { cookie, ..UsdtOpts::default() };
-                    links.push(
-                        program
-                            .attach_usdt_with_opts(pid, path, "python", name, opts)
-                            .with_context(|| format!("failed to attach to python:{name}"))?,
-                    );
-                    continue;
-                }
+                Meaning::UsdtEntry | Meaning::UsdtReturn => continue,
                 Meaning::CodeFreed => 0,
                 Meaning::Return
                 | Meaning::Yield
@@ -393,6 +398,10 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         layout.code_name,
         layout.code_qualname.unwrap_or(0),
     ];
+    let mut resume_opcodes = [0; 4];
+    for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
+        *slot = opcode;
+    }
     types::plan {
         code_tag_mask: layout.code_tag_mask,
         tstate_offset,
@@ -420,7 +429,6 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         resume_location_mask: layout.resume_location_mask,
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
-        usdt_creates: u8::from(minor >= 15),
-        pad: [0; 3],
+        resume_opcodes,
     }
 }
