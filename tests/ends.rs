@@ -80,6 +80,25 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 
 #[test]
 #[ignore = "needs root"]
+fn nobody_at_the_other_end_of_standard_error_is_no_error_either() {
+    let place = Place::with("def f(): pass\nf()\n");
+    for args in [
+        &["--python", PYTHON, "x.py"][..],
+        &["doctor", "--python", PYTHON],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = place.pytrace(args);
+        let status = command
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .status();
+        assert_eq!(status.unwrap().code(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_daemon_lives_on_untraced_when_its_starter_has_ended() {
     let place = Place::with(
         "import os, sys, time\n\
@@ -99,6 +118,7 @@ fn a_daemon_lives_on_untraced_when_its_starter_has_ended() {
     ran.recorded(0, &[]);
     let text = ran.text();
     let daemon = text.trim().strip_prefix("daemon ").unwrap();
+    let daemon: u32 = daemon.parse().unwrap();
     let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
     assert!(!stat.contains(") T ") && !stat.contains(") Z "), "{stat}");
     place.write("stop", "");
@@ -108,9 +128,7 @@ fn a_daemon_lives_on_untraced_when_its_starter_has_ended() {
     let trace = place.trace("trace.json");
     assert_eq!(trace.ended(), "exit 0");
     assert!(
-        trace
-            .events()
-            .all(|event| event["pid"].to_string() != daemon),
+        trace.events().all(|event| event["pid"] != daemon),
         "{}",
         trace.shown
     );
@@ -307,6 +325,46 @@ fn the_second_ctrl_c_ends_the_recording_of_a_script_that_does_not_end() {
         "{}",
         trace.shown
     );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn ctrl_c_before_the_start_starts_nothing() {
+    let place = Place::with("open('ran', 'w')\n");
+    let running = place.start(place.python(&["-o", "trace.json", "x.py"]));
+    let status = format!("/proc/{}/status", running.id());
+    eventually("pytrace to take over signals", || {
+        let status = fs::read_to_string(&status).ok()?;
+        let blocked = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigBlk:\t"))?;
+        (u64::from_str_radix(blocked, 16).ok()? & 2 != 0).then_some(())
+    });
+    running.signal_group(Signal::SIGINT);
+    running.wait().says(130, &[]);
+    assert!(!place.path("ran").exists() && !place.path("trace.json").exists());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_program_that_is_held_runs_on_when_pytrace_is_killed() {
+    let place = Place::with(&waiting(""));
+    let running = place.start(place.python(&["-o", "trace.json", "x.py"]));
+    let children = format!("/proc/{0}/task/{0}/children", running.id());
+    let state = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    };
+    let script = eventually("the program being held", || {
+        let children = fs::read_to_string(&children).ok()?;
+        let child = children.split_whitespace().next()?.to_owned();
+        (state(&child) == Some('T')).then_some(child)
+    });
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.line("up "), script);
+    let group = nix::unistd::Pid::from_raw(running.id().cast_signed());
+    assert_eq!(running.wait().code, -9);
+    nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
 }
 
 #[test]

@@ -29,7 +29,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::{RecordOptions, Target};
 use crate::cpython::{Choice, PlanKind};
-use crate::error::{self, WithHint as _};
+use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{Collector, Footer};
@@ -39,7 +39,7 @@ use crate::view;
 use command::Command;
 use consumer::{Consumer, Finished, Output};
 use interpreters::Interpreters;
-use launch::{Child, Suspended};
+use launch::{Child, Exit, Suspended};
 use output::TraceFile;
 use progress::Progress;
 use session::{Ended, Launched, ScopeChoice, Session, Traced};
@@ -61,10 +61,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     machine.check_recording()?;
     let user = User::of_target(options.as_root)?;
     if let Some(note) = options.taken_note() {
-        eprintln!("pytrace: {note}");
+        say(format_args!("pytrace: {note}"));
     }
     for note in &user.notes {
-        eprintln!("pytrace: {note}");
+        say(format_args!("pytrace: {note}"));
     }
     let cwd = std::env::current_dir().context("failed to find the working directory")?;
     let mut start = prepare(options, &user, &cwd)?;
@@ -93,6 +93,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     let started_at = SystemTime::now();
     let mut traced = match &mut start {
         Start::Command { command, .. } => {
+            // Who has changed their mind by now does not want it to start.
+            if let Some(received) = signals.receive()? {
+                return Ok(Exit::Signal(received.signal as i32).code());
+            }
             let suspended = Suspended::spawn(command, &user, signals.original())
                 .context("failed to start the program")?;
             tracer.watch(suspended.pid().as_raw().cast_unsigned())?;
@@ -177,7 +181,7 @@ fn conclude(recorded: Result<u8>, delivered: Result<()>) -> Result<u8> {
         (recorded, Ok(())) => recorded,
         (Ok(0), Err(error)) => Err(error),
         (recorded, Err(error)) => {
-            eprint!("{}", error::report(&error));
+            error::print_report(&error);
             recorded
         }
     }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 
 use super::user::User;
-use crate::error::WithHint;
+use crate::error::{WithHint, say};
 
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
 ///
@@ -63,7 +63,7 @@ impl Drop for Switched {
         if let Err(error) = restored {
             // Can't happen to a process whose effective user is root; going on with half of
             // someone else's rights is no option.
-            eprintln!("pytrace: failed to restore our own rights: {error}");
+            say(format_args!("pytrace: failed to restore our own rights: {error}"));
             std::process::abort();
         }
     }

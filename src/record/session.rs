@@ -22,7 +22,7 @@ use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
-use crate::error::WithHint as _;
+use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
 
@@ -139,10 +139,10 @@ impl<'o> Session<'_, 'o> {
             }
             if let Some(error) = self.consumer.borrow_mut().failure() {
                 self.progress.clear();
-                eprintln!(
+                say(format_args!(
                     "pytrace: failed to write the trace: {error}: \
                      the program goes on, its further calls are missing"
-                );
+                ));
             }
             if records - before < BATCH as u64 {
                 let left = deadline.map_or(sleep, |d| d.saturating_duration_since(now).min(sleep));

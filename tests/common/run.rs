@@ -112,6 +112,17 @@ impl Place {
         self.start(command).wait()
     }
 
+    /// A script that calls `f` until it is killed.
+    pub(crate) fn endless(&self) -> Running {
+        self.write(
+            "endless.py",
+            "import time\ndef f(): time.sleep(0.005)\nprint('up', flush=True)\nwhile True: f()\n",
+        );
+        let running = self.start(self.command(PYTHON, &["endless.py"]));
+        running.line("up");
+        running
+    }
+
     /// What was recorded into the file of this name.
     pub(crate) fn trace(&self, name: &str) -> Trace {
         let shown = self.run(self.pytrace(&["show", name]));
