@@ -12,7 +12,7 @@ const SYSTEM: &str = "/usr/bin/python3";
 fn interpreter(path: &Path) -> Interpreter {
     match Interpreter::open(path).expect("a file that can be examined") {
         Found::Interpreter(interpreter) => *interpreter,
-        Found::NeedsLibpython { soname, runpath } => {
+        Found::NeedsLibpython { soname, runpath, .. } => {
             let origin = path
                 .canonicalize()
                 .expect("a path")

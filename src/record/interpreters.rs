@@ -117,7 +117,7 @@ impl<'o> Interpreters<'o> {
     /// Takes all probes away.
     pub fn detach(&mut self) {
         self.entry_holds.clear();
-        self.probes.clear();
+        Probes::remove_all(self.probes.drain().map(|(_, probes)| probes));
     }
 
     fn attach(
