@@ -15,6 +15,7 @@ mod process;
 mod progress;
 mod session;
 mod shebang;
+mod standing;
 mod sudo;
 mod summary;
 
@@ -109,16 +110,18 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
+        standing: Vec::new(),
     };
     if let Traced::Attached(processes) = &traced {
         for (pid, _) in processes {
             session.attach(*pid)?;
         }
     }
-    let deadline = options.duration.and_then(|duration| started.checked_add(duration));
+    let deadline = options.duration.and_then(|duration| Instant::now().checked_add(duration));
     let outcome = session.run(&mut traced, deadline);
     session.interpreters.detach();
     session.drain(usize::MAX >> 1);
+    session.settle();
     session.progress.clear();
     let elapsed = started.elapsed();
     let ended = match outcome {

@@ -123,16 +123,7 @@ impl<C: Classify> Builder<C> {
                 }
                 thread.running.push((*frame, *code));
             }
-            EventKind::Code(record) => {
-                let code = self.classify.classify(event.thread.pid, record);
-                let category = code.category;
-                // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object
-                // whose file name is no file's.
-                let activation = !(code.name == "__init__" && code.file == "__init__");
-                let known = KnownCode { code: Arc::new(code), activation };
-                self.codes.insert((event.thread.pid, record.address), known);
-                return Ok(Some(category));
-            }
+            EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
             EventKind::Exec => self.end_process(event.thread.pid, event.time, sink)?,
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
             EventKind::Loaded => {}
@@ -162,21 +153,36 @@ impl<C: Classify> Builder<C> {
         Ok(())
     }
 
-    /// Reports frames of a thread that had no event at all, as found by looking at it from
-    /// outside: innermost first.
-    pub fn stand_still(
+    /// Reports the frames of a thread that has had no event, as found by looking at it from
+    /// outside: innermost first. Their code objects, as far as no event has described them, are
+    /// in `codes`; frames of others are left out. Events tell better: a thread that had any is
+    /// left as it is.
+    pub fn stand_still<'r>(
         &mut self,
         thread: ThreadId,
         frames: &[(u64, u64)],
+        mut codes: impl FnMut(u64) -> Option<&'r CodeRecord>,
         time: Time,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let state = self.threads.entry(thread).or_default();
-        if state.calls == 0 && state.stack.is_empty() {
-            state.running = frames.to_vec();
-            self.reconcile(thread, time, sink)?;
+        if self.has_seen(thread) {
+            return Ok(());
         }
-        Ok(())
+        let mut running = Vec::new();
+        for &(frame, code) in frames {
+            if !self.codes.contains_key(&(thread.pid, code)) {
+                let Some(record) = codes(code) else { continue };
+                self.meet_code(thread.pid, record);
+            }
+            running.push((frame, code));
+        }
+        self.threads.entry(thread).or_default().running = running;
+        self.reconcile(thread, time, sink)
+    }
+
+    /// Whether a thread has had an event.
+    pub fn has_seen(&self, thread: ThreadId) -> bool {
+        self.threads.contains_key(&thread)
     }
 
     /// What was counted so far.
@@ -193,6 +199,18 @@ impl<C: Classify> Builder<C> {
     pub fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
         let (id, thread) = self.threads.iter().find(|(id, _)| id.tid == tid)?;
         Some((*id, thread.calls))
+    }
+
+    /// Takes note of a code object; it replaces what was at its address before.
+    fn meet_code(&mut self, pid: u32, record: &CodeRecord) -> Category {
+        let code = self.classify.classify(pid, record);
+        let category = code.category;
+        // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object whose file
+        // name is no file's.
+        let activation = !(code.name == "__init__" && code.file == "__init__");
+        let known = KnownCode { code: Arc::new(code), activation };
+        self.codes.insert((pid, record.address), known);
+        category
     }
 
     /// Before an event: makes the thread's stack what the kernel program says it is.
