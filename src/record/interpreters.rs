@@ -128,6 +128,7 @@ impl<'o> Interpreters<'o> {
 
     /// Takes all probes away.
     pub fn detach(&mut self) {
+        self.tracer.stop();
         self.entry_holds.clear();
         self.probes.clear();
     }
@@ -164,7 +165,7 @@ impl<'o> Interpreters<'o> {
         let probes =
             self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
         self.probes.insert(pid, Probed { _probes: probes, bias });
-        self.tracer.start(interpreter.build)?;
+        self.tracer.start(interpreter.build, super::process::threads(pid))?;
         Ok(Look::Attached(interpreter))
     }
 }

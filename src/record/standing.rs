@@ -24,6 +24,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 use rustc_hash::FxHashMap;
 
+use super::process;
 use super::session::now;
 use crate::cpython::{Layout, Plan, ThreadList};
 use crate::event::{CodeRecord, Text, Whole};
@@ -87,10 +88,8 @@ struct Tasks(FxHashMap<u32, u32>);
 
 impl Tasks {
     fn of(pid: u32) -> Tasks {
-        let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        let tasks = entries.take(THREADS_MAX).filter_map(|entry| {
-            let tid: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let status = fs::read(entry.path().join("status")).ok()?;
+        let tasks = process::threads(pid).take(THREADS_MAX).filter_map(|tid| {
+            let status = fs::read(format!("/proc/{pid}/task/{tid}/status")).ok()?;
             Some((innermost_id(&String::from_utf8_lossy(&status)).unwrap_or(tid), tid))
         });
         Tasks(tasks.collect())

@@ -61,6 +61,8 @@ struct Thread {
     stack: Vec<Frame>,
     /// Frames reported as active, innermost first, for the event that follows them.
     running: Vec<(u64, u64)>,
+    /// Whether there are frames below these.
+    running_cut: bool,
     /// Number of the last recorded call.
     calls: u64,
 }
@@ -116,12 +118,13 @@ impl<C: Classify> Builder<C> {
                 };
                 self.leave(event, *frame, exit, exception, sink)?;
             }
-            EventKind::Running { frame, code, depth, cut: _ } => {
+            EventKind::Running { frame, code, depth, cut } => {
                 let thread = self.threads.entry(event.thread).or_default();
                 if *depth == 0 {
                     thread.running.clear();
                 }
                 thread.running.push((*frame, *code));
+                thread.running_cut = *cut;
             }
             EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
             EventKind::Exec => self.end_process(event.thread.pid, event.time, sink)?,
@@ -176,7 +179,9 @@ impl<C: Classify> Builder<C> {
             }
             running.push((frame, code));
         }
-        self.threads.entry(thread).or_default().running = running;
+        let state = self.threads.entry(thread).or_default();
+        state.running = running;
+        state.running_cut = false;
         self.reconcile(thread, time, sink)
     }
 
@@ -235,7 +240,14 @@ impl<C: Classify> Builder<C> {
         let running = std::mem::take(&mut thread.running);
         let mut chain = running.iter().rev().copied().peekable();
         let mut keep = 0;
-        for frame in &thread.stack {
+        if thread.running_cut {
+            // What is known below the outermost frame reported is still there.
+            let outermost = chain.peek();
+            let known =
+                thread.stack.iter().position(|frame| outermost == Some(&(frame.address, frame.code)));
+            keep = known.unwrap_or(0);
+        }
+        for frame in thread.stack.iter().skip(keep) {
             // What lies between the frames of the stack was left out by the kernel program.
             let mut ahead = chain.clone();
             if !ahead.any(|(address, code)| address == frame.address && code == frame.code) {
