@@ -18,8 +18,10 @@
 /* Bytes kept of a code object's file name and name, in short and long records. */
 #define STRING_SHORT 192
 #define STRING_LONG 4096
-/* Frames reported of a stack that was there before the recording. */
-#define RUNNING_MAX 1024
+/* Frames reported of a stack that was there before the recording: as many as the kernel can
+ * loop over, Linux 5.17 and before. */
+#define RUNNING_MAX (1 << 17)
+#define RUNNING_MAX_UNROLLED 1024
 
 /* Which field says how a suspended frame of 3.6 to 3.10 is told from a finished one. */
 enum frame_state {
@@ -212,7 +214,7 @@ struct event_running {
 	__u64 frame;
 	__u64 code;
 	__u32 depth; /* from the innermost frame, 0 */
-	__u32 cut; /* 1: there are more frames below than RUNNING_MAX */
+	__u32 cut; /* 1: there are more frames below, which are not reported */
 };
 
 /* EVENT_EXEC, EVENT_LOADED, EVENT_THREAD_END, EVENT_PROCESS_END */

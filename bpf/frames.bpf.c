@@ -306,37 +306,65 @@ static __always_inline bool concerns_scope(__u8 verdict, __u64 *previous, __u64 
 	return caller && !is_outside(CALLER_VERDICT(caller));
 }
 
+/* On the way down a stack that user space has not seen grow. */
+struct walk {
+	__u64 frame;
+	__u64 id;
+	__u32 depth;
+	__u32 max;
+	bool failed;
+};
+
+/* Reports a frame and goes on to the one below; 1 at the end. */
+static long walk_step(__u32 index, struct walk *walk)
+{
+	struct code_key key = { .tgid = walk->id >> 32 };
+	struct event_running *record;
+	struct frame_head head;
+	__u64 previous;
+
+	if (!walk->frame || !read_frame(&head, walk->frame))
+		return 1;
+	previous = frame_previous(&head);
+	if (!is_entry_frame(&head)) {
+		key.code = frame_code(&head);
+		walk->failed = true;
+		if (!meet_code(&key, walk->id))
+			return 1;
+		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+		if (!record)
+			return 1;
+		walk->failed = false;
+		fill_head(&record->head, EVENT_RUNNING, 0, walk->id);
+		record->frame = walk->frame;
+		record->code = key.code;
+		record->depth = walk->depth++;
+		record->cut = index == walk->max - 1 && previous;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	walk->frame = previous;
+	return 0;
+}
+
+/* As in the kernel's enum, which the build machine's headers may be too old to have in full. */
+enum bpf_func_id___newer {
+	BPF_FUNC_loop___newer = 181,
+};
+
 /* Reports the frames from `frame` on, which user space has not seen start. */
 __noinline int walk(__u64 frame, __u64 id)
 {
-	__u32 depth = 0;
+	struct walk walk = { .frame = frame, .id = id, .max = RUNNING_MAX };
 
-	for (int i = 0; i < RUNNING_MAX && frame; i++) {
-		struct code_key key = { .tgid = id >> 32 };
-		struct event_running *record;
-		struct frame_head head;
-		__u64 previous;
-
-		if (!read_frame(&head, frame))
-			break;
-		previous = frame_previous(&head);
-		if (!is_entry_frame(&head)) {
-			key.code = frame_code(&head);
-			if (!meet_code(&key, id))
-				return false;
-			record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-			if (!record)
-				return false;
-			fill_head(&record->head, EVENT_RUNNING, 0, id);
-			record->frame = frame;
-			record->code = key.code;
-			record->depth = depth++;
-			record->cut = i == RUNNING_MAX - 1 && previous;
-			bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-		}
-		frame = previous;
+	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
+		bpf_loop(RUNNING_MAX, walk_step, &walk, 0);
+		return !walk.failed;
 	}
-	return true;
+	walk.max = RUNNING_MAX_UNROLLED;
+	for (__u32 i = 0; i < RUNNING_MAX_UNROLLED; i++)
+		if (walk_step(i, &walk))
+			break;
+	return !walk.failed;
 }
 
 /* An event could not be recorded: the thread's stack is no longer known. */

@@ -125,6 +125,25 @@ pub struct Whole {
     pub width: u8,
 }
 
+impl Text {
+    /// A string of which the first `bytes` were captured.
+    pub fn captured(bytes: &[u8], whole: Whole) -> Text {
+        let Some(mut text) = decode_characters(bytes, whole.width) else {
+            return Text::unreadable();
+        };
+        let cut = bytes.len() < whole.bytes();
+        if cut {
+            text.push('…');
+        }
+        Text { text, whole: cut.then_some(whole) }
+    }
+
+    /// In place of a string that could not be read.
+    pub fn unreadable() -> Text {
+        Text { text: "<unreadable>".to_owned(), whole: None }
+    }
+}
+
 impl Whole {
     /// How many bytes the string has.
     pub fn bytes(&self) -> usize {
@@ -248,15 +267,8 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
 
 fn decode_string(string: &types::string, text: &[u8]) -> Text {
     let bytes = text.get(..usize::from(string.bytes)).unwrap_or(text);
-    let Some(mut text) = decode_characters(bytes, string.width) else {
-        return Text { text: "<unreadable>".to_owned(), whole: None };
-    };
     let whole = Whole { address: string.data, length: string.length, width: string.width };
-    let cut = bytes.len() < whole.bytes();
-    if cut {
-        text.push('…');
-    }
-    Text { text, whole: cut.then_some(whole) }
+    Text::captured(bytes, whole)
 }
 
 /// The characters of a str object, of `width` bytes each: Latin-1, UCS-2 or UCS-4. Lone

@@ -288,13 +288,29 @@ impl<'o> Tracer<'o> {
         Ok(Probes { links })
     }
 
-    /// Lets a build's probes record, now that all of a process's are on.
-    pub fn start(&mut self, build: Build) -> Result<()> {
+    /// Lets a build's probes record, now that all of a process's are on. `threads` are the
+    /// process's: where another process has the build's probes recording already, those of this
+    /// one have done so since they were put on, one after the other, and missed what changed.
+    pub fn start(&mut self, build: Build, threads: impl Iterator<Item = u32>) -> Result<()> {
         let skel = self.builds.get_mut(build.0).context("no such build")?;
         let bss = skel.maps.bss_data.as_deref_mut().context("bss is not mapped")?;
-        // SAFETY: a byte of memory shared with the kernel programs, which only read it.
-        unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), 1) };
+        let seen = (&raw mut bss.seen).cast::<u32>();
+        for thread in threads {
+            let place = thread as usize % bss.seen.len();
+            // SAFETY: within the array, which is memory shared with the kernel programs; they
+            // report the stack of a thread that is not in it.
+            unsafe { ptr::write_volatile(seen.add(place), 0) };
+        }
+        set_ready(bss, true);
         Ok(())
+    }
+
+    /// Lets nothing record any more. To be called before probes are taken away, one after the
+    /// other: those that are left would tell half of what happens.
+    pub fn stop(&mut self) {
+        for bss in self.builds.iter_mut().filter_map(|skel| skel.maps.bss_data.as_deref_mut()) {
+            set_ready(bss, false);
+        }
     }
 
     /// Where a build wants to hear what its code objects are.
@@ -388,6 +404,11 @@ impl Entrance {
             Meaning::UsdtReturn => Entrance::UsdtReturn,
         }
     }
+}
+
+fn set_ready(bss: &mut types::bss, ready: bool) {
+    // SAFETY: a byte of memory shared with the kernel programs, which only read it.
+    unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
 }
 
 fn forward_message(_level: PrintLevel, message: String) {

@@ -16,6 +16,8 @@ struct Words {
     thread_state_current_frame: usize,
     /// Since 3.15.
     thread_state_current_exception: Option<usize>,
+    /// `thread_state.thread_id`, followed by `native_thread_id`.
+    thread_state_thread_id: usize,
     /// `interpreter_frame`: size, previous, executable, instr_ptr, localsplus, owner,
     /// since 3.14 stackpointer.
     interpreter_frame: usize,
@@ -32,6 +34,7 @@ fn words(minor: u8) -> Option<Words> {
         13 => Words {
             thread_state_current_frame: 23,
             thread_state_current_exception: None,
+            thread_state_thread_id: 24,
             interpreter_frame: 28,
             code_object: 34,
             ascii_size: 70,
@@ -39,6 +42,7 @@ fn words(minor: u8) -> Option<Words> {
         14 => Words {
             thread_state_current_frame: 26,
             thread_state_current_exception: None,
+            thread_state_thread_id: 27,
             interpreter_frame: 31,
             code_object: 39,
             ascii_size: 80,
@@ -46,6 +50,7 @@ fn words(minor: u8) -> Option<Words> {
         15 => Words {
             thread_state_current_frame: 26,
             thread_state_current_exception: Some(36),
+            thread_state_thread_id: 30,
             interpreter_frame: 39,
             code_object: 47,
             ascii_size: 92,
@@ -112,6 +117,8 @@ impl DebugOffsets {
                 Some(index) => word(index)?,
                 None => layout.tstate_exception,
             },
+            tstate_thread_id: word(words.thread_state_thread_id)?,
+            tstate_native_id: Some(word(words.thread_state_thread_id + 1)?),
             frame_previous: frame(1)?,
             frame_code: frame(2)?,
             frame_lasti: frame(3)?,

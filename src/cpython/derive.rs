@@ -9,7 +9,7 @@ use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version};
-use super::{evaluator, handlers, thread_state, usdt};
+use super::{evaluator, handlers, thread_list, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,6 +120,7 @@ fn derive(interpreter: &Interpreter, choice: Choice) -> Result<Plan, Problem> {
         probes,
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
+        threads: thread_list::find(interpreter.elf()),
     })
 }
 

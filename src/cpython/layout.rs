@@ -50,6 +50,10 @@ pub struct Layout {
     /// `PyThreadState.curexc_type` (up to 3.11) or `current_exception` (3.12+): null when no
     /// exception is being propagated.
     pub tstate_exception: u16,
+    /// `PyThreadState.thread_id`: the thread's `pthread_t`.
+    pub tstate_thread_id: u16,
+    /// `PyThreadState.native_thread_id`: the kernel's id of the thread, 3.11+.
+    pub tstate_native_id: Option<u16>,
     /// Mask of `RESUME`'s argument that tells a start (0) from a resumption (3.11+).
     pub resume_location_mask: u8,
 }
@@ -128,12 +132,15 @@ const V3_6: Layout = Layout {
     tstate_frame: 24,
     cframe_frame: None,
     tstate_exception: 80,
+    tstate_thread_id: 152,
+    tstate_native_id: None,
     resume_location_mask: 0,
 };
 
 const V3_7: Layout = Layout {
     frame_lasti: 104,
     tstate_exception: 88,
+    tstate_thread_id: 176,
     ..V3_6
 };
 
@@ -167,6 +174,8 @@ const V3_11: Layout = Layout {
     tstate_frame: 56,
     cframe_frame: Some(8),
     tstate_exception: 96,
+    tstate_thread_id: 152,
+    tstate_native_id: Some(160),
     resume_location_mask: 3,
     ..V3_10
 };
@@ -182,6 +191,8 @@ const V3_12: Layout = Layout {
     str_ascii: 40,
     str_compact: 56,
     cframe_frame: Some(0),
+    tstate_thread_id: 136,
+    tstate_native_id: Some(144),
     ..V3_11
 };
 
@@ -190,6 +201,8 @@ const V3_13: Layout = Layout {
     tstate_frame: 72,
     cframe_frame: None,
     tstate_exception: 112,
+    tstate_thread_id: 152,
+    tstate_native_id: Some(160),
     ..V3_12
 };
 
@@ -204,6 +217,8 @@ const V3_14: Layout = Layout {
 /// 3.15 brought `RESUME_AT_GENEXPR_START` (4).
 const V3_15: Layout = Layout {
     tstate_exception: 136,
+    tstate_thread_id: 176,
+    tstate_native_id: Some(184),
     resume_location_mask: 7,
     ..V3_14
 };

@@ -131,6 +131,16 @@ pub(super) fn load(instruction: &Instruction) -> Option<(Register, Place)> {
     Some((register, place(instruction)?))
 }
 
+/// `push rbp` or `mov rbp, rsp`: a function built with frame pointers begins so.
+pub(super) fn is_frame_setup(instruction: &Instruction) -> bool {
+    let (to, from) = (instruction.op0_register(), instruction.op1_register());
+    match instruction.mnemonic() {
+        Mnemonic::Push => to == Iced::RBP,
+        Mnemonic::Mov => to == Iced::RBP && from == Iced::RSP,
+        _ => false,
+    }
+}
+
 /// `test register, register` of one and the same register, of 4 or 8 bytes.
 pub(super) fn tested_for_zero(instruction: &Instruction) -> Option<Register> {
     let whole = matches!(

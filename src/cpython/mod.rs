@@ -21,6 +21,7 @@ mod plan;
 mod table;
 #[cfg(test)]
 mod tests;
+mod thread_list;
 mod thread_state;
 mod throw;
 mod unwinds;
@@ -32,4 +33,5 @@ pub use elf::ElfError;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::Layout;
 pub use plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version};
+pub use thread_list::ThreadList;
 pub use usdt::Note;

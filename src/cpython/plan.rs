@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Layout;
+use super::{Layout, ThreadList};
 use super::opcode::Opcodes;
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
@@ -216,6 +216,8 @@ pub struct Plan {
     pub layout: Layout,
     /// How a thread finds its thread state, where that is known.
     pub thread_state: Option<ThreadStateSource>,
+    /// Where the states of all threads are, where that is known.
+    pub threads: Option<ThreadList>,
 }
 
 impl Plan {

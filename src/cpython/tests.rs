@@ -49,7 +49,7 @@ fn show(plan: &Plan) -> String {
                 .map_or(String::new(), |at| format!(" semaphore at {at:#x}")),
         );
     }
-    text + &format!("  {:?} {:?}\n", plan.thread_state, plan.layout)
+    text + &format!("  {:?} {:?} {:?}\n", plan.thread_state, plan.threads, plan.layout)
 }
 
 /// What must hold of any plan.
@@ -81,6 +81,7 @@ fn check(interpreter: &Interpreter, plan: &Plan) {
         .iter()
         .filter(|probe| probe.meaning == Meaning::CodeFreed);
     assert_eq!(freed.count(), 1);
+    assert!(plan.threads.is_some(), "where its threads are is not known");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use iced_x86::{Code, Instruction, OpKind, Register as Iced};
 
 use super::elf::Elf;
 use super::flow::function_address;
-use super::machine::{decode, ends, is_call, is_jump, is_landing_pad, load};
+use super::machine::{RAX, decode, ends, is_call, is_frame_setup, is_jump, is_landing_pad, load};
 use super::plan::{ThreadStateSource, Version};
 
 /// Reads the way off the accessor functions that CPython exports.
@@ -23,7 +23,7 @@ pub(super) fn find(elf: &Elf, version: Version) -> Option<ThreadStateSource> {
         if version.minor >= 12 {
             thread_local(elf, function, 2)
         } else {
-            global(elf, function)
+            global(elf, function).map(ThreadStateSource::Global)
         }
     })
 }
@@ -46,25 +46,31 @@ fn thread_local(elf: &Elf, function: u64, depth: u32) -> Option<ThreadStateSourc
     None
 }
 
-/// `mov rax, [rip + global]`, or the same through the global offset table:
-/// `mov rax, [rip + slot]`, `mov rax, [rax + offset]`.
-fn global(elf: &Elf, function: u64) -> Option<ThreadStateSource> {
-    let mut instructions = body(elf, function).filter(|at| !is_landing_pad(at));
+/// The variable whose value a function returns: `mov rax, [rip + variable]`, or the same through
+/// the global offset table, `mov rax, [rip + slot]`, `mov rax, [rax + offset]`.
+pub(super) fn global(elf: &Elf, function: u64) -> Option<u64> {
+    let mut instructions =
+        body(elf, function).filter(|at| !is_landing_pad(at) && !is_frame_setup(at));
     let first = instructions.next()?;
     let reads = first.code() == Code::Mov_r64_rm64
+        && first.op0_register() == Iced::RAX
         && first.op1_kind() == OpKind::Memory
         && first.is_ip_rel_memory_operand();
     if !reads {
         return None;
     }
     let address = first.ip_rel_memory_address();
-    let Some(name) = elf.imported_at(address) else {
-        // A slot that the linker resolved to the file's own variable holds its address.
-        return Some(ThreadStateSource::Global(address));
-    };
-    let (_, place) = load(&instructions.next()?)?;
-    let variable = elf.export(name)?.address.checked_add_signed(place.offset)?;
-    Some(ThreadStateSource::Global(variable))
+    let second = instructions.next().and_then(|second| load(&second));
+    let through = second.filter(|(to, place)| (*to, place.base) == (RAX, RAX));
+    match (elf.imported_at(address), through) {
+        (None, None) => Some(address),
+        (Some(name), Some((_, place))) => {
+            elf.export(name)?.address.checked_add_signed(place.offset)
+        }
+        // The linker has resolved the slot to a variable of this file.
+        (None, Some((_, place))) => elf.pointer_at(address)?.checked_add_signed(place.offset),
+        (Some(_), None) => None,
+    }
 }
 
 /// A function's first instructions.

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::classify::Scopes;
 use super::interpreters::Interpreter;
 use super::output::TraceFile;
+use super::standing::Snapshot;
 use crate::event::{EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
@@ -158,11 +159,24 @@ impl Consumer {
         self.note(result);
     }
 
-    /// Frames of a thread that had no event, innermost first, as (frame, code) addresses.
-    pub(super) fn stand_still(&mut self, thread: ThreadId, frames: &[(u64, u64)], time: Time) {
-        self.name_thread(thread);
-        let result = self.builder.stand_still(thread, frames, time, &mut self.output);
-        self.note(result);
+    /// Takes the stacks of those threads that have had no event.
+    pub(super) fn stand_still(&mut self, snapshot: &Snapshot) {
+        for stack in &snapshot.stacks {
+            let thread = ThreadId { pid: snapshot.pid, tid: stack.tid };
+            if self.builder.has_seen(thread) {
+                continue;
+            }
+            self.name_thread(thread);
+            let codes = |address| snapshot.codes.get(&address);
+            let result = self.builder.stand_still(
+                thread,
+                &stack.frames,
+                codes,
+                snapshot.time,
+                &mut self.output,
+            );
+            self.note(result);
+        }
     }
 
     /// Whether a process is or was recorded.

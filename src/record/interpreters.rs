@@ -37,6 +37,13 @@ pub struct Interpreter {
     build: Build,
 }
 
+/// A process whose probes are on, as long as this lives.
+#[derive(Debug)]
+struct Probed {
+    probes: Probes,
+    bias: u64,
+}
+
 /// All of a recording's interpreters, and the processes that run them.
 #[derive(Debug)]
 pub struct Interpreters<'o> {
@@ -46,7 +53,7 @@ pub struct Interpreters<'o> {
     builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
-    probes: FxHashMap<u32, Probes>,
+    probes: FxHashMap<u32, Probed>,
     entry_holds: FxHashMap<u32, Link>,
 }
 
@@ -71,6 +78,11 @@ impl<'o> Interpreters<'o> {
     /// The interpreters that were found, in order.
     pub fn found(&self) -> &[Rc<Interpreter>] {
         &self.order
+    }
+
+    /// What addresses in a process are off from those in its interpreter's file.
+    pub fn bias(&self, pid: u32) -> Option<u64> {
+        Some(self.probes.get(&pid)?.bias)
     }
 
     /// After an exec, the process being held: attaches, or has it held again once its
@@ -116,8 +128,9 @@ impl<'o> Interpreters<'o> {
 
     /// Takes all probes away.
     pub fn detach(&mut self) {
+        self.tracer.stop();
         self.entry_holds.clear();
-        Probes::remove_all(self.probes.drain().map(|(_, probes)| probes));
+        Probes::remove_all(self.probes.drain().map(|(_, probed)| probed.probes));
     }
 
     fn attach(
@@ -153,8 +166,8 @@ impl<'o> Interpreters<'o> {
         };
         let probes =
             self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
-        self.probes.insert(pid, probes);
-        self.tracer.start(interpreter.build)?;
+        self.probes.insert(pid, Probed { probes: probes, bias });
+        self.tracer.start(interpreter.build, super::process::threads(pid))?;
         Ok(Look::Attached(interpreter))
     }
 }

@@ -16,6 +16,7 @@ mod process;
 mod progress;
 mod session;
 mod shebang;
+mod standing;
 mod sudo;
 mod summary;
 
@@ -117,13 +118,14 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
+        standing: Vec::new(),
     };
     if let Traced::Attached(processes) = &traced {
         for (pid, _) in processes {
             session.attach(*pid)?;
         }
     }
-    let deadline = options.duration.and_then(|duration| started.checked_add(duration));
+    let deadline = options.duration.and_then(|duration| Instant::now().checked_add(duration));
     let outcome = session.run(&mut traced, deadline);
     if let (Err(_), Traced::Launched(child)) = (&outcome, &traced) {
         // The program was not let go on, or can't be watched any more.
@@ -132,6 +134,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     }
     session.interpreters.detach();
     session.drain(usize::MAX >> 1);
+    session.settle();
     session.progress.clear();
     let elapsed = started.elapsed();
     consumer.borrow_mut().end(session::now());

@@ -96,6 +96,12 @@ pub(super) fn cure(pid: u32) -> String {
     }
 }
 
+/// The ids of its threads.
+pub(super) fn threads(pid: u32) -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// Reads its memory. `None` where it is gone, or not that many bytes can be read.
 pub(super) fn read_memory(pid: u32, address: u64, length: usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; length];

@@ -21,6 +21,7 @@ use super::launch::{Child, Exit};
 use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
+use super::standing::{self, Snapshot};
 use super::signals::{Policy, Reaction, Signals, forward};
 use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
@@ -35,6 +36,10 @@ const BUSY: Duration = Duration::from_millis(2);
 const IDLE: Duration = Duration::from_millis(20);
 /// How often what is buffered goes to the file, so that a crash of pytrace loses little.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// How long after a look at the stacks all records from before it are in the ring for sure. A
+/// kernel program that is interrupted while it writes one takes no longer.
+const SETTLED: Duration = Duration::from_millis(2);
 
 /// Why a recording ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +104,8 @@ pub(super) struct Session<'s, 'o> {
     /// Scope directories in force, in order of first use.
     pub(super) scope_used: Vec<PathBuf>,
     pub(super) progress: Progress,
+    /// Stacks of attached processes, until it is clear which threads have had no event.
+    pub(super) standing: Vec<Snapshot>,
 }
 
 impl<'o> Session<'_, 'o> {
@@ -115,6 +122,10 @@ impl<'o> Session<'_, 'o> {
             self.drain(BATCH);
             self.let_go()?;
             let records = self.consumer.borrow().records();
+            let all_taken = records - before < BATCH as u64;
+            if all_taken && self.standing.iter().all(|stacks| stacks.age() >= SETTLED) {
+                self.settle();
+            }
             sleep = if records > before { BUSY } else { (sleep * 2).min(IDLE) };
             if let Some(ended) = self.ended(traced)? {
                 return Ok(ended);
@@ -144,7 +155,7 @@ impl<'o> Session<'_, 'o> {
                      the program goes on, its further calls are missing"
                 ));
             }
-            if records - before < BATCH as u64 {
+            if all_taken {
                 let left = deadline.map_or(sleep, |d| d.saturating_duration_since(now).min(sleep));
                 self.wait(left)?;
             }
@@ -162,7 +173,10 @@ impl<'o> Session<'_, 'o> {
             let held = self.consumer.borrow_mut().next_held();
             let Some(held) = held else { return Ok(()) };
             let (pid, look) = match held {
-                Held::Executed(pid) => (pid, self.interpreters.executed(pid)),
+                Held::Executed(pid) => {
+                    self.standing.retain(|stacks| stacks.pid != pid);
+                    (pid, self.interpreters.executed(pid))
+                }
                 Held::Loaded(pid) => (pid, self.interpreters.loaded(pid)),
             };
             let begun = match look {
@@ -228,7 +242,18 @@ impl<'o> Session<'_, 'o> {
             return Err(anyhow!("process {pid} runs {program}, which is not a CPython"))
                 .hint(process::cure(pid));
         };
-        self.begin(pid, &interpreter)
+        self.begin(pid, &interpreter)?;
+        let bias = self.interpreters.bias(pid).unwrap_or(0);
+        self.standing.extend(standing::look(pid, &interpreter.plan, bias));
+        Ok(())
+    }
+
+    /// Reports the stacks of threads that have had no event. All records from before the looks
+    /// at them must have been taken.
+    pub(super) fn settle(&mut self) {
+        for stacks in self.standing.drain(..) {
+            self.consumer.borrow_mut().stand_still(&stacks);
+        }
     }
 
     fn ended(&mut self, traced: &mut Traced) -> Result<Option<Ended>> {
@@ -252,6 +277,7 @@ impl<'o> Session<'_, 'o> {
                 });
                 if !gone.is_empty() {
                     self.drain(usize::MAX >> 1);
+                    self.settle();
                 }
                 for pid in gone {
                     self.consumer.borrow_mut().end_process(pid, now());

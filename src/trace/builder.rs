@@ -61,6 +61,8 @@ struct Thread {
     stack: Vec<Frame>,
     /// Frames reported as active, innermost first, for the event that follows them.
     running: Vec<(u64, u64)>,
+    /// Whether there are frames below these.
+    running_cut: bool,
     /// Number of the last recorded call.
     calls: u64,
 }
@@ -148,23 +150,15 @@ impl<C: Classify> Builder<C> {
                 };
                 self.leave(event, *frame, exit, exception, sink)?;
             }
-            EventKind::Running { frame, code, depth, cut: _ } => {
+            EventKind::Running { frame, code, depth, cut } => {
                 let thread = self.threads.get_or_insert(event.thread);
                 if *depth == 0 {
                     thread.running.clear();
                 }
                 thread.running.push((*frame, *code));
+                thread.running_cut = *cut;
             }
-            EventKind::Code(record) => {
-                let code = self.classify.classify(event.thread.pid, record);
-                let category = code.category;
-                // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object
-                // whose file name is no file's.
-                let activation = !(code.name == "__init__" && code.file == "__init__");
-                let known = KnownCode { code: Arc::new(code), activation };
-                self.codes.insert((event.thread.pid, record.address), known);
-                return Ok(Some(category));
-            }
+            EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
             EventKind::Exec => self.end_process(event.thread.pid, event.time, sink)?,
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
             EventKind::Loaded => {}
@@ -194,21 +188,38 @@ impl<C: Classify> Builder<C> {
         Ok(())
     }
 
-    /// Reports frames of a thread that had no event at all, as found by looking at it from
-    /// outside: innermost first.
-    pub fn stand_still(
+    /// Reports the frames of a thread that has had no event, as found by looking at it from
+    /// outside: innermost first. Their code objects, as far as no event has described them, are
+    /// in `codes`; frames of others are left out. Events tell better: a thread that had any is
+    /// left as it is.
+    pub fn stand_still<'r>(
         &mut self,
         thread: ThreadId,
         frames: &[(u64, u64)],
+        mut codes: impl FnMut(u64) -> Option<&'r CodeRecord>,
         time: Time,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let state = self.threads.get_or_insert(thread);
-        if state.calls == 0 && state.stack.is_empty() {
-            state.running = frames.to_vec();
-            self.reconcile(thread, time, sink)?;
+        if self.has_seen(thread) {
+            return Ok(());
         }
-        Ok(())
+        let mut running = Vec::new();
+        for &(frame, code) in frames {
+            if !self.codes.contains_key(&(thread.pid, code)) {
+                let Some(record) = codes(code) else { continue };
+                self.meet_code(thread.pid, record);
+            }
+            running.push((frame, code));
+        }
+        let state = self.threads.get_or_insert(thread);
+        state.running = running;
+        state.running_cut = false;
+        self.reconcile(thread, time, sink)
+    }
+
+    /// Whether a thread has had an event.
+    pub fn has_seen(&self, thread: ThreadId) -> bool {
+        self.threads.by_id.contains_key(&thread)
     }
 
     /// What was counted so far.
@@ -225,6 +236,18 @@ impl<C: Classify> Builder<C> {
     pub fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
         let (id, thread) = self.threads.list.iter().find(|(id, _)| id.tid == tid)?;
         Some((*id, thread.calls))
+    }
+
+    /// Takes note of a code object; it replaces what was at its address before.
+    fn meet_code(&mut self, pid: u32, record: &CodeRecord) -> Category {
+        let code = self.classify.classify(pid, record);
+        let category = code.category;
+        // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object whose file
+        // name is no file's.
+        let activation = !(code.name == "__init__" && code.file == "__init__");
+        let known = KnownCode { code: Arc::new(code), activation };
+        self.codes.insert((pid, record.address), known);
+        category
     }
 
     /// Before an event: makes the thread's stack what the kernel program says it is.
@@ -249,7 +272,14 @@ impl<C: Classify> Builder<C> {
         let running = std::mem::take(&mut thread.running);
         let mut chain = running.iter().rev().copied().peekable();
         let mut keep = 0;
-        for frame in &thread.stack {
+        if thread.running_cut {
+            // What is known below the outermost frame reported is still there.
+            let outermost = chain.peek();
+            let known =
+                thread.stack.iter().position(|frame| outermost == Some(&(frame.address, frame.code)));
+            keep = known.unwrap_or(0);
+        }
+        for frame in thread.stack.iter().skip(keep) {
             // What lies between the frames of the stack was left out by the kernel program.
             let mut ahead = chain.clone();
             if !ahead.any(|(address, code)| address == frame.address && code == frame.code) {

@@ -1,0 +1,485 @@
+//! The Python stacks of a process's threads, read from outside while it runs on.
+//!
+//! A thread that blocks, or that computes without calling anything, has no event: no probe tells
+//! of it. Its stack is read from the target's memory instead, right after the probes have been
+//! put on.
+//!
+//! Nothing is stopped for that, so two things need proof. *A stack is one that was there*: it is
+//! read until two reads agree. *It is that of the beginning*: only threads that have had no event
+//! up to a time after the look count, and every change of a stack that concerns the recording is
+//! an event. What changes unseen is code outside the scope, above the frames that matter: where
+//! two reads never agree, the part from the outermost frame on in which they do is taken.
+//!
+//! The next event of such a thread brings the kernel program's own report of its stack, as every
+//! thread's first does, and the two are made to agree by the frames' addresses.
+//!
+//! What is read is the target's, hence hostile: every loop is bounded.
+
+use std::collections::hash_map::Entry;
+use std::fs;
+use std::io::IoSliceMut;
+use std::time::{Duration, Instant};
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+use rustc_hash::FxHashMap;
+
+use super::process;
+use super::session::now;
+use crate::cpython::{Layout, Plan, ThreadList};
+use crate::event::{CodeRecord, Text, Whole};
+use crate::trace::Time;
+
+/// Interpreters and threads that are looked at.
+const THREADS_MAX: usize = 1 << 16;
+/// Frames that are read of a thread's stack, and of all together.
+const FRAMES_MAX: usize = 1 << 17;
+const FRAMES_TOTAL: usize = 1 << 20;
+/// Code objects that are read.
+const CODES_MAX: usize = 1 << 14;
+/// Bytes that are read of a file name or a name at once; the rest is read where it is needed.
+const STRING_MAX: usize = 4096;
+/// How often a stack is read before what two reads have in common is taken for it.
+const READS_MAX: usize = 8;
+/// Bytes of the largest struct head that is read.
+const HEAD_MAX: usize = 144;
+
+/// All that was found in a process.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) pid: u32,
+    /// When the look began.
+    pub(super) time: Time,
+    /// The threads that have a Python stack.
+    pub(super) stacks: Vec<Stack>,
+    /// The stacks' code objects, by their addresses.
+    pub(super) codes: FxHashMap<u64, CodeRecord>,
+    done: Instant,
+}
+
+/// A thread's activations.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stack {
+    pub(super) tid: u32,
+    /// Addresses of frame and code object, innermost first.
+    pub(super) frames: Vec<(u64, u64)>,
+}
+
+impl Snapshot {
+    /// How long ago the look ended.
+    pub(super) fn age(&self) -> Duration {
+        self.done.elapsed()
+    }
+}
+
+/// Looks at a process. `bias` is what its addresses are off from those in the interpreter's
+/// file. `None` where the interpreter does not tell where its threads are.
+pub(super) fn look(pid: u32, plan: &Plan, bias: u64) -> Option<Snapshot> {
+    let list = plan.threads?;
+    let time = now();
+    let target = Target { memory: Process(pid), layout: &plan.layout };
+    let (stacks, codes) = target.look(list, bias, &Tasks::of(pid));
+    Some(Snapshot { pid, time, stacks, codes, done: Instant::now() })
+}
+
+/// A process's threads: the ids that it knows them by, to those that we do.
+#[derive(Debug, Default)]
+struct Tasks(FxHashMap<u32, u32>);
+
+impl Tasks {
+    fn of(pid: u32) -> Tasks {
+        let tasks = process::threads(pid).take(THREADS_MAX).filter_map(|tid| {
+            let status = fs::read(format!("/proc/{pid}/task/{tid}/status")).ok()?;
+            Some((innermost_id(&String::from_utf8_lossy(&status)).unwrap_or(tid), tid))
+        });
+        Tasks(tasks.collect())
+    }
+}
+
+/// A thread's id in the pid namespace that it lives in, the last of those in `NSpid`
+/// (`/proc/PID/task/TID/status`).
+fn innermost_id(status: &str) -> Option<u32> {
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    ids.split_whitespace().next_back()?.parse().ok()
+}
+
+/// Somebody's memory.
+trait Memory {
+    /// Fills `bytes` from `address` on; false where that is not possible.
+    fn read(&self, address: u64, bytes: &mut [u8]) -> bool;
+
+    fn word(&self, address: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.read(address, &mut bytes).then(|| u64::from_le_bytes(bytes))
+    }
+}
+
+/// A process's memory.
+#[derive(Debug)]
+struct Process(u32);
+
+impl Memory for Process {
+    fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
+        let Ok(base) = usize::try_from(address) else { return false };
+        let remote = RemoteIoVec { base, len: bytes.len() };
+        let pid = Pid::from_raw(self.0.cast_signed());
+        process_vm_readv(pid, &mut [IoSliceMut::new(bytes)], &[remote]) == Ok(remote.len)
+    }
+}
+
+/// An interpreter in somebody's memory.
+struct Target<'l, M> {
+    memory: M,
+    layout: &'l Layout,
+}
+
+impl<M: Memory> Target<'_, M> {
+    fn look(
+        &self,
+        list: ThreadList,
+        bias: u64,
+        tasks: &Tasks,
+    ) -> (Vec<Stack>, FxHashMap<u64, CodeRecord>) {
+        let mut budget = FRAMES_TOTAL;
+        let mut stacks: FxHashMap<u32, Stack> = FxHashMap::default();
+        let mut codes = FxHashMap::default();
+        for state in self.thread_states(list, bias) {
+            let Some(tid) = self.thread_id(state, tasks) else { continue };
+            // The interpreters' newest come first, and each one's newest thread state: of
+            // several that a thread has with frames, one of a sub-interpreter runs on top.
+            let Entry::Vacant(vacant) = stacks.entry(tid) else { continue };
+            let mut frames = self.stack(state, &mut budget);
+            frames.retain(|&(_, code)| self.meet_code(code, &mut codes));
+            if !frames.is_empty() {
+                vacant.insert(Stack { tid, frames });
+            }
+        }
+        let mut stacks: Vec<Stack> = stacks.into_values().collect();
+        stacks.sort_unstable_by_key(|stack| stack.tid);
+        (stacks, codes)
+    }
+
+    /// The addresses of all `PyThreadState`s.
+    fn thread_states(&self, list: ThreadList, bias: u64) -> Vec<u64> {
+        let mut states = Vec::new();
+        let mut interpreters = 0;
+        let mut interpreter = self.memory.word(list.head.wrapping_add(bias));
+        while let Some(at) = interpreter.filter(|&at| at != 0 && interpreters < THREADS_MAX) {
+            interpreters += 1;
+            let mut state = self.field(at, list.interpreter_threads);
+            while let Some(at) = state.filter(|&at| at != 0 && states.len() < THREADS_MAX) {
+                states.push(at);
+                state = self.field(at, list.thread_next);
+            }
+            interpreter = self.field(at, list.interpreter_next);
+        }
+        states
+    }
+
+    /// The id of a thread state's thread, if there is one.
+    fn thread_id(&self, state: u64, tasks: &Tasks) -> Option<u32> {
+        /// glibc's `struct pthread.tid` (`nptl/descr.h`: behind a `tcbhead_t` that is padded to
+        /// 0x2c0 bytes and a `list_t`), and musl's (`src/internal/pthread_impl.h`).
+        const TID_IN_PTHREAD: [u16; 2] = [0x2d0, 0x30];
+        let known = |id: u64| tasks.0.get(&(id as u32)).copied();
+        let native = self.layout.tstate_native_id.and_then(|offset| self.field(state, offset));
+        native.and_then(known).or_else(|| {
+            let pthread = self.field(state, self.layout.tstate_thread_id)?;
+            TID_IN_PTHREAD.iter().find_map(|&offset| known(self.field(pthread, offset)?))
+        })
+    }
+
+    /// A thread's stack; empty where it can't be read.
+    fn stack(&self, state: u64, budget: &mut usize) -> Vec<(u64, u64)> {
+        let mut last: Vec<(u64, u64)> = Vec::new();
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for read in 0..READS_MAX {
+            let frames = self.walk(state, (*budget).min(FRAMES_MAX)).unwrap_or_default();
+            *budget = budget.saturating_sub(frames.len());
+            if read > 0 && frames == last {
+                found = frames;
+                break;
+            }
+            let same = frames.iter().rev().zip(last.iter().rev()).take_while(|(a, b)| a == b);
+            let common = same.count();
+            if common > found.len() {
+                found = frames[frames.len() - common..].to_vec();
+            }
+            last = frames;
+        }
+        found
+    }
+
+    /// Reads a thread's chain of frames once, at most `limit` of them.
+    fn walk(&self, state: u64, limit: usize) -> Option<Vec<(u64, u64)>> {
+        let layout = self.layout;
+        let mut frame = self.field(state, layout.tstate_frame)?;
+        if let Some(offset) = layout.cframe_frame.filter(|_| frame != 0) {
+            frame = self.field(frame, offset)?;
+        }
+        let mut frames = Vec::new();
+        let mut is_top = true;
+        for _ in 0..limit {
+            if frame == 0 {
+                break;
+            }
+            let head = self.head(frame, layout.frame_head)?;
+            if !is_entry_frame(layout, &head) {
+                let code = word(&head, layout.frame_code) & !layout.code_tag_mask;
+                if !(is_top && self.is_unstarted(&head, code)) {
+                    frames.push((frame, code));
+                }
+                is_top = false;
+            }
+            frame = word(&head, layout.frame_previous);
+        }
+        Some(frames)
+    }
+
+    /// Whether a frame was made, but has not got to where its start is an event: see
+    /// `is_unstarted` in `bpf/frames.bpf.c`.
+    fn is_unstarted(&self, head: &[u8; HEAD_MAX], code: u64) -> bool {
+        const CO_FIRSTTRACEABLE: u64 = 16;
+        const CODE_UNIT: u64 = 2;
+        let Some(instructions) = self.layout.code_instructions else {
+            return word(head, self.layout.frame_lasti) as i32 == -1;
+        };
+        let instructions = code.wrapping_add(u64::from(instructions));
+        let first = self.memory.word(instructions.wrapping_sub(CO_FIRSTTRACEABLE));
+        let first = u64::from(first.unwrap_or(0) as u32).wrapping_mul(CODE_UNIT);
+        word(head, self.layout.frame_lasti) < instructions.wrapping_add(first)
+    }
+
+    /// Reads a code object, unless it has been read; false where it is none.
+    fn meet_code(&self, address: u64, codes: &mut FxHashMap<u64, CodeRecord>) -> bool {
+        let full = codes.len() >= CODES_MAX;
+        match codes.entry(address) {
+            Entry::Occupied(_) => true,
+            Entry::Vacant(_) if full => false,
+            Entry::Vacant(vacant) => self.code(address).map(|code| vacant.insert(code)).is_some(),
+        }
+    }
+
+    fn code(&self, address: u64) -> Option<CodeRecord> {
+        let layout = self.layout;
+        let name = layout.code_qualname.unwrap_or(layout.code_name);
+        let fields = [layout.code_flags, layout.code_firstlineno, layout.code_filename, name];
+        let head = self.head(address, fields.into_iter().max()?.checked_add(8)?)?;
+        Some(CodeRecord {
+            address,
+            id: 0,
+            flags: word(&head, layout.code_flags) as u32,
+            first_line: word(&head, layout.code_firstlineno) as u32,
+            filename: self.string(word(&head, layout.code_filename)),
+            name: self.string(word(&head, name)),
+        })
+    }
+
+    /// A str object: see `read_string_head` in `bpf/python.h`.
+    fn string(&self, address: u64) -> Text {
+        self.compact_string(address).unwrap_or_else(Text::unreadable)
+    }
+
+    fn compact_string(&self, address: u64) -> Option<Text> {
+        const LENGTH: u16 = 16;
+        const STATE: u16 = 32;
+        let head = self.head(address, STATE + 8)?;
+        let state = word(&head, STATE) as u32;
+        let (width, compact, ascii) = ((state >> 2 & 7) as u8, state >> 5 & 1, state >> 6 & 1);
+        let before = if ascii == 1 { self.layout.str_ascii } else { self.layout.str_compact };
+        let whole = Whole {
+            address: address.wrapping_add(u64::from(before)),
+            length: u32::try_from(word(&head, LENGTH)).unwrap_or(u32::MAX),
+            width,
+        };
+        let mut bytes = vec![0; whole.bytes().min(STRING_MAX)];
+        let read = compact == 1 && self.memory.read(whole.address, &mut bytes);
+        read.then(|| Text::captured(&bytes, whole))
+    }
+
+    fn field(&self, object: u64, offset: u16) -> Option<u64> {
+        self.memory.word(object.wrapping_add(u64::from(offset)))
+    }
+
+    /// The first `length` bytes of an object, followed by zeros.
+    fn head(&self, address: u64, length: u16) -> Option<[u8; HEAD_MAX]> {
+        let mut head = [0; HEAD_MAX];
+        self.memory.read(address, head.get_mut(..usize::from(length))?).then_some(head)
+    }
+}
+
+/// 3.12+: a frame of no function, where C code has called Python; the highest values of
+/// `enum _frameowner`.
+fn is_entry_frame(layout: &Layout, head: &[u8; HEAD_MAX]) -> bool {
+    const FRAME_OWNED_BY_C: u8 = 3;
+    layout.frame_owner.is_some_and(|owner| word(head, owner) as u8 >= FRAME_OWNED_BY_C)
+}
+
+/// The eight bytes at an offset; zero past the end.
+fn word(head: &[u8; HEAD_MAX], offset: u16) -> u64 {
+    let bytes = head.get(usize::from(offset)..).and_then(|bytes| bytes.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::cpython::Version;
+
+    /// Words at addresses; what is not there reads as zero, up to an end.
+    #[derive(Default)]
+    struct Fake {
+        words: FxHashMap<u64, u64>,
+        /// What a word is from its second reading on, and from its third, ...
+        later: FxHashMap<u64, Vec<u64>>,
+        reads: Cell<u64>,
+    }
+
+    const END: u64 = 1 << 32;
+
+    impl Memory for Fake {
+        fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
+            self.reads.set(self.reads.get() + 1);
+            if address >= END || address < 0x1000 {
+                return false;
+            }
+            for (at, bytes) in (address..).step_by(8).zip(bytes.chunks_mut(8)) {
+                let word = self.words.get(&at).copied().unwrap_or(0);
+                bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
+            }
+            true
+        }
+
+        fn word(&self, address: u64) -> Option<u64> {
+            let mut bytes = [0; 8];
+            let read = self.read(address, &mut bytes);
+            let later = self.later.get(&address).filter(|later| !later.is_empty());
+            let later = later.map(|later| later[self.reads.get() as usize % later.len()]);
+            read.then(|| later.unwrap_or(u64::from_le_bytes(bytes)))
+        }
+    }
+
+    const LIST: ThreadList =
+        ThreadList { head: 0x1000, interpreter_next: 0, interpreter_threads: 8, thread_next: 8 };
+    const INTERPRETER: u64 = 0x2000;
+    const STATE: u64 = 0x3000;
+    const FRAMES: u64 = 0x10_0000;
+    const CODE: u64 = 0x8000;
+
+    fn layout() -> Layout {
+        Layout::of(Version { major: 3, minor: 13, micro: None }).expect("a layout")
+    }
+
+    /// A thread with id 7 and so many frames of 256 bytes each, innermost first.
+    fn fake(frames: u64) -> Fake {
+        let layout = layout();
+        let mut fake = Fake::default();
+        let mut set = |object: u64, offset: u16, word| {
+            fake.words.insert(object + u64::from(offset), word);
+        };
+        set(LIST.head, 0, INTERPRETER);
+        set(INTERPRETER, LIST.interpreter_threads, STATE);
+        set(STATE, layout.tstate_native_id.expect("3.13 has it"), 7);
+        set(STATE, layout.tstate_frame, FRAMES);
+        for frame in 0..frames {
+            let at = FRAMES + frame * 256;
+            set(at, layout.frame_code, CODE);
+            set(at, layout.frame_lasti, u64::MAX);
+            set(at, layout.frame_previous, if frame + 1 < frames { at + 256 } else { 0 });
+        }
+        fake
+    }
+
+    fn look(fake: &Fake) -> Vec<Stack> {
+        let tasks = Tasks([(7, 1007)].into_iter().collect());
+        let layout = layout();
+        Target { memory: Borrowed(fake), layout: &layout }.look(LIST, 0, &tasks).0
+    }
+
+    struct Borrowed<'f>(&'f Fake);
+
+    impl Memory for Borrowed<'_> {
+        fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
+            self.0.read(address, bytes)
+        }
+
+        fn word(&self, address: u64) -> Option<u64> {
+            self.0.word(address)
+        }
+    }
+
+    #[test]
+    fn a_stack_is_read_from_the_innermost_frame_on() {
+        let frames = [(FRAMES, CODE), (FRAMES + 256, CODE), (FRAMES + 512, CODE)];
+        assert_eq!(look(&fake(3)), [Stack { tid: 1007, frames: frames.to_vec() }]);
+    }
+
+    #[test]
+    fn a_frame_that_has_not_started_is_none() {
+        let mut fake = fake(3);
+        fake.words.insert(FRAMES + u64::from(layout().frame_lasti), CODE);
+        assert_eq!(look(&fake)[0].frames.len(), 2);
+    }
+
+    #[test]
+    fn where_reads_never_agree_the_outer_frames_are_taken() {
+        let mut fake = fake(9);
+        let top = STATE + u64::from(layout().tstate_frame);
+        fake.later.insert(top, (0..7).map(|n| FRAMES + n * 256).collect());
+        let stacks = look(&fake);
+        assert!((3..9).contains(&stacks[0].frames.len()), "{stacks:?}");
+        assert_eq!(stacks[0].frames.last(), Some(&(FRAMES + 8 * 256, CODE)));
+    }
+
+    #[test]
+    fn circles_end() {
+        let layout = layout();
+        let mut frames = fake(3);
+        frames.words.insert(FRAMES + 512 + u64::from(layout.frame_previous), FRAMES);
+        assert!(look(&frames)[0].frames.len() <= FRAMES_MAX);
+        let mut states = fake(3);
+        states.words.insert(STATE + u64::from(LIST.thread_next), STATE);
+        assert_eq!(look(&states).len(), 1);
+        let mut interpreters = fake(3);
+        interpreters.words.insert(INTERPRETER, INTERPRETER);
+        assert_eq!(look(&interpreters).len(), 1);
+    }
+
+    #[test]
+    fn wild_pointers_are_no_stack() {
+        let layout = layout();
+        for wild in [1, END, u64::MAX, u64::MAX - 7] {
+            for place in [
+                LIST.head,
+                INTERPRETER + u64::from(LIST.interpreter_threads),
+                STATE + u64::from(layout.tstate_frame),
+                FRAMES + 512 + u64::from(layout.frame_previous),
+            ] {
+                let mut fake = fake(3);
+                fake.words.insert(place, wild);
+                assert_eq!(look(&fake), [], "{wild:#x} at {place:#x}");
+            }
+            let mut names = fake(3);
+            names.words.insert(CODE + u64::from(layout.code_filename), wild);
+            assert_eq!(look(&names)[0].frames.len(), 3, "a name is not needed");
+        }
+        assert_eq!(look(&Fake::default()), []);
+    }
+
+    #[test]
+    fn ids_are_those_of_the_innermost_namespace() {
+        assert_eq!(innermost_id("Name:\tx\nNSpid:\t812\t7\t3\nNSsid: 1"), Some(3));
+        assert_eq!(innermost_id("NSpid:\t812\n"), Some(812));
+        assert_eq!(innermost_id("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn our_own_memory_can_be_read() {
+        let word = 0x1234_5678_9abc_def0_u64;
+        let own = Process(std::process::id());
+        assert_eq!(own.word((&raw const word) as u64), Some(word));
+        assert_eq!(own.word(8), None);
+    }
+}
