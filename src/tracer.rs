@@ -368,6 +368,12 @@ impl Verdicts {
         let _ = self.answers.update(&code_key(pid, address), &value, MapFlags::ANY);
     }
 
+    /// Under which id the kernel asks for a code object, if it has met it.
+    pub fn asked(&self, pid: u32, address: u64) -> Option<u64> {
+        let state = self.codes.lookup(&code_key(pid, address), MapFlags::ANY).ok()??;
+        Some(u64::from_ne_bytes(*state.first_chunk()?))
+    }
+
     /// Forgets all code objects of a process, which runs another program now.
     pub fn forget(&self, pid: u32) {
         for map in [&self.codes, &self.answers] {
