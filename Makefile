@@ -32,7 +32,7 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 	$(PYTRACE) show trace.json
 	@printf '\n%s\n' \
 		'The whole trace is in trace.json. To look at it:' \
-		'  $(PYTRACE) serve trace.json      then open the address that it prints' \
+		'  $(PYTRACE) show trace.json | less' \
 		'  https://ui.perfetto.dev           "Open trace file": it stays on this machine'
 
 test: lint test-unit test-root test-truth ## all checks: lint, test-unit, test-root, test-truth

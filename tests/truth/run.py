@@ -23,7 +23,8 @@ A program declares, in comments at the start of a line:
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of
-real programs come from `fetch-packages.sh DIR`; pass `--packages DIR`.
+real programs come from `fetch-packages.sh DIR`; pass `--packages DIR`. With `--all` nothing may be
+skipped.
 Needs CPython 3.9 for itself; the interpreters under test, 3.8 and later.
 """
 
@@ -313,7 +314,7 @@ def run_all(options, work):
             if rest:
                 print("".join("      %s\n" % line for line in rest.splitlines()), end="")
     print("%d identical, %d differ, %d skipped" % (totals[True], totals[False], totals[None]))
-    return not totals[False]
+    return not totals[False] and not (options.all and totals[None])
 
 
 def main():
@@ -326,6 +327,7 @@ def main():
     parser.add_argument("--probes", action="append", help="pytrace's --probes (repeatable)")
     parser.add_argument("--packages", metavar="DIR", help="what fetch-packages.sh filled")
     parser.add_argument("--jobs", type=int, default=2, help="at the same time (default: 2)")
+    parser.add_argument("--all", action="store_true", help="a program that is skipped has failed")
     parser.add_argument("--keep", action="store_true", help="keep truths and traces, and say where")
     options = parser.parse_args()
     if options.pytrace:
