@@ -70,7 +70,7 @@ impl Summary {
             eprintln!("pytrace: no CPython was run: nothing to trace");
             return;
         }
-        let Totals { calls, internal, external, imports, threads, lost } = self.totals;
+        let Totals { calls, internal, external, imports, threads, lost, cut } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         let nanoseconds = u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX);
         eprintln!(
@@ -93,6 +93,12 @@ impl Summary {
                 HumanCount(lost)
             );
             eprintln!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB);
+        }
+        if cut > 0 {
+            eprintln!(
+                "pytrace: {cut} stack{} too deep to be read whole: the outermost calls are missing",
+                if cut == 1 { " was" } else { "s were" }
+            );
         }
         if let Some(output) = output {
             eprintln!("pytrace: trace in {}", output.display());
