@@ -1,4 +1,5 @@
-//! Compiles the kernel programs in `bpf/` and generates their skeletons into `OUT_DIR`.
+//! Compiles the kernel programs in `bpf/` and generates their skeletons into `OUT_DIR`: `floor`
+//! for the benchmark alone.
 
 use std::path::PathBuf;
 use std::{env, ffi::OsString};
@@ -10,7 +11,7 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=bpf");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let arch = env::var("CARGO_CFG_TARGET_ARCH").context("cargo sets the target")?;
-    for name in ["frames", "process"] {
+    for name in ["frames", "process", "floor"] {
         SkeletonBuilder::new()
             .source(format!("bpf/{name}.bpf.c"))
             .clang_args([

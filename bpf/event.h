@@ -65,8 +65,7 @@ struct plan {
 	__u8 resume_location_mask;
 	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */
 	__u8 external_calls; /* record calls from the scope to code outside */
-	__u8 usdt_creates; /* entry also fires where a generator is only created (3.15) */
-	__u8 pad[3];
+	__u8 resume_opcodes[4]; /* RESUME and its forms, 3.11+; 0: none */
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */

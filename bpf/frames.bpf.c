@@ -408,6 +408,42 @@ static __always_inline bool is_unstarted(const struct frame_head *head)
 	return FIELD(__u64, head, plan.frame_lasti) < instructions + (__s64)first * CODE_UNIT;
 }
 
+/* RESUME's argument where a generator expression is only being made (RESUME_AT_GENEXPR_START,
+ * 3.15, Include/internal/pycore_opcode_utils.h): no activation. */
+#define RESUME_AT_GENEXPR_START 4
+#define ENTER_NONE 0xff
+
+/* 3.11+: whether a generator's frame is to go on at a RESUME that is not its first. */
+static __always_inline bool is_suspended_at_resume(const struct frame_head *head)
+{
+	__u8 unit[CODE_UNIT] = {};
+
+	bpf_probe_read_user(unit, sizeof(unit), (void *)FIELD(__u64, head, plan.frame_lasti));
+	for (int i = 0; i < 4; i++)
+		if (plan.resume_opcodes[i] && unit[0] == plan.resume_opcodes[i])
+			return unit[1] & plan.resume_location_mask;
+	return false;
+}
+
+/* enum _frameowner: the frame is part of a generator. Else it is on the thread's stack. */
+#define FRAME_OWNED_BY_GENERATOR 1
+
+/*
+ * function__entry tells no start from a resumption. Since 3.15 it also fires where a generator
+ * function is called, which only makes the generator: its code runs up to RETURN_GENERATOR in
+ * a frame on the thread's stack. That is no activation.
+ */
+static __always_inline __u8 usdt_enter_detail(const struct frame_head *head, bool resumable)
+{
+	if (!plan.code_instructions)
+		return is_unstarted(head) ? ENTER_START : ENTER_RESUME;
+	if (!resumable)
+		return ENTER_START;
+	if (FIELD(__u8, head, plan.frame_owner) != FRAME_OWNED_BY_GENERATOR)
+		return ENTER_NONE;
+	return is_suspended_at_resume(head) ? ENTER_RESUME : ENTER_START;
+}
+
 /* Start, resumption or throw: what the probe and the frame say. */
 static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 					 const struct frame_head *head, bool resumable)
@@ -423,7 +459,12 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 		bpf_probe_read_user(&argument, 1,
 				    (void *)(read_register(ctx, COOKIE_EXTRA(cookie)) +
 					     COOKIE_DELTA(cookie)));
-		return argument & plan.resume_location_mask ? ENTER_RESUME : ENTER_START;
+		argument &= plan.resume_location_mask;
+		if (argument == RESUME_AT_GENEXPR_START)
+			return ENTER_NONE;
+		return argument ? ENTER_RESUME : ENTER_START;
+	case PROBE_USDT_ENTRY:
+		return usdt_enter_detail(head, resumable);
 	case PROBE_EVAL:
 		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && resumable &&
 		    !is_unstarted(head) && (__u32)read_register(ctx, COOKIE_EXTRA(cookie)))
@@ -431,24 +472,6 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 		return is_unstarted(head) ? ENTER_START : ENTER_RESUME;
 	}
 	return ENTER_START;
-}
-
-/*
- * 3.15's function__entry has no RESUME to go by, and fires where a generator is only created
- * as well. The frame's instruction pointer tells: at the code object's first instruction the
- * generator is being created, on the RESUME 0 or right before it (POP_TOP) it starts.
- * False: not an activation.
- */
-static __always_inline bool usdt_enter_detail(const struct frame_head *head, __u64 code,
-					      bool resumable, __u8 *detail)
-{
-	*detail = ENTER_START;
-	if (!plan.code_instructions) {
-		if (FIELD(__s32, head, plan.frame_lasti) != -1)
-			*detail = ENTER_RESUME;
-		return true;
-	}
-	return true;
 }
 
 static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
@@ -486,12 +509,9 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 			previous = CALLER_FRAME(find_caller(previous, id));
 	}
 
-	if (COOKIE_KIND(cookie) == PROBE_USDT_ENTRY) {
-		if (!usdt_enter_detail(&head, key.code, state->resumable, &detail))
-			return 0;
-	} else {
-		detail = enter_detail(ctx, cookie, &head, state->resumable);
-	}
+	detail = enter_detail(ctx, cookie, &head, state->resumable);
+	if (detail == ENTER_NONE)
+		return 0;
 	if (!know_stack(frame_previous(&head), id))
 		return lose(id);
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
@@ -536,8 +556,13 @@ static __always_inline bool exit_concerns(__u64 frame, __u64 id, bool *resumable
 /* Whether a frame that leaves the evaluator is suspended: generators only. */
 static __always_inline bool is_suspended(__u64 frame)
 {
+	struct frame_head head;
 	__s8 state = 0;
 
+	if (plan.code_instructions)
+		return read_frame(&head, frame) &&
+		       FIELD(__u8, &head, plan.frame_owner) == FRAME_OWNED_BY_GENERATOR &&
+		       is_suspended_at_resume(&head);
 	if (plan.frame_state == FRAME_STATE_STACKTOP)
 		return read_pointer(frame + plan.frame_state_offset) != 0;
 	if (plan.frame_state == FRAME_STATE_CHAR)

@@ -1,5 +1,7 @@
 //! `pytrace doctor`: what this machine allows, and how an interpreter would be probed.
 
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -14,7 +16,20 @@ use crate::record::user::User;
 
 /// Prints the machine's abilities and the probe plan.
 pub fn run(options: &DoctorOptions) -> Result<()> {
-    print!("{}", Machine::look());
+    let mut report = String::new();
+    let examined = examine(options, &mut report);
+    match io::stdout().write_all(report.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("failed to print the report")
+        }
+        _ => examined,
+    }
+}
+
+/// Writes the report, as far as it comes.
+fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
+    writeln!(out, "{}", Machine::look())?;
     let file = match (options.pid, &options.python) {
         (Some(pid), _) => interpreters::of_process(pid)?,
         (None, Some(python)) => of_executable(python)?,
@@ -29,17 +44,16 @@ pub fn run(options: &DoctorOptions) -> Result<()> {
     let Found::Interpreter(interpreter) = Interpreter::open(&file)? else {
         return Err(not_python(&file));
     };
-    println!();
-    print_interpreter(&file, &interpreter);
+    write_interpreter(&file, &interpreter, out)?;
     for choice in [Choice::Usdt, Choice::Dispatch] {
-        println!();
+        writeln!(out)?;
         match cpython::plan(&interpreter, choice) {
-            Ok(plan) => print_plan(&plan),
-            Err(error) => println!("{choice:?}: {}", error.problem),
+            Ok(plan) => write_plan(&plan, out)?,
+            Err(error) => writeln!(out, "{choice:?}: {}", error.problem)?,
         }
     }
     let plan = cpython::plan(&interpreter, Choice::Auto)?;
-    println!("\nplan: {} (--probes forces the other)", plan.kind);
+    writeln!(out, "\nplan: {} (--probes forces the other)", plan.kind)?;
     Ok(())
 }
 
@@ -60,7 +74,7 @@ fn not_python(path: &Path) -> anyhow::Error {
         .hint("name the interpreter itself, not a script that starts it: --python PATH")
 }
 
-fn print_interpreter(file: &Path, interpreter: &Interpreter) {
+fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -> fmt::Result {
     let shape = match (interpreter.position_independent(), interpreter.stripped()) {
         (true, true) => "position-independent, stripped",
         (true, false) => "position-independent",
@@ -68,24 +82,27 @@ fn print_interpreter(file: &Path, interpreter: &Interpreter) {
         (false, false) => "fixed addresses",
     };
     let usdt = interpreter.notes().iter().filter(|note| note.provider == "python").count();
-    println!("interpreter      {}", file.display());
-    println!("version          CPython {}", interpreter.version());
-    println!("build            {shape}");
-    println!("USDT probes      {usdt}");
-    println!(
+    writeln!(out, "interpreter      {}", file.display())?;
+    writeln!(out, "version          CPython {}", interpreter.version())?;
+    writeln!(out, "build            {shape}")?;
+    writeln!(out, "USDT probes      {usdt}")?;
+    writeln!(
+        out,
         "debug offsets    {}",
         if interpreter.has_debug_offsets() { "yes" } else { "no (3.13 and later have them)" }
-    );
+    )
 }
 
-fn print_plan(plan: &Plan) {
-    println!("{} probes:", plan.kind);
-    println!(
+fn write_plan(plan: &Plan, out: &mut String) -> fmt::Result {
+    writeln!(out, "{} probes:", plan.kind)?;
+    writeln!(
+        out,
         "  {:<14} {:<26} {:<24} {:<13} instruction",
         "address", "site", "meaning", "frame in"
-    );
+    )?;
     for probe in &plan.probes {
-        println!(
+        writeln!(
+            out,
             "  {:<14} {:<26} {:<24} {:<13} {}{}",
             format!("{:#x}", probe.address),
             probe.site,
@@ -93,6 +110,7 @@ fn print_plan(plan: &Plan) {
             probe.frame.to_string(),
             probe.instruction,
             if probe.emulated { "" } else { "  (single-stepped)" },
-        );
+        )?;
     }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! of the message, wherever in the chain of causes it was given.
 
 use std::fmt;
+use std::io::{self, Write as _};
 
 /// Exit code of a pytrace that could not do what it was asked to.
 pub const FAILURE: u8 = 1;
@@ -95,6 +96,18 @@ pub fn report(error: &anyhow::Error) -> String {
         lines.push_str(&format!("hint: {}\n", printable(&hinted.hint)));
     }
     lines
+}
+
+/// Prints the report of `error` to stderr, as [`say`] does.
+pub fn print_report(error: &anyhow::Error) {
+    let _ = io::stderr().write_all(report(error).as_bytes());
+}
+
+/// Prints a line to stderr. That nobody may be there to read it, behind `2>&1 | head` or on a
+/// terminal that was closed, is no reason to fail.
+pub fn say(line: fmt::Arguments<'_>) {
+    let line = printable(&line.to_string()) + "\n";
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// `text` as one line that is safe to print on a terminal: control characters are escaped.

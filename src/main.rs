@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprint!("{}", error::report(&failure));
+            error::print_report(&failure);
             ExitCode::from(error::exit_code(&failure))
         }
     }

@@ -1,7 +1,8 @@
 //! What this machine allows: looked at before a recording, and printed by `pytrace doctor`.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -20,6 +21,9 @@ pub struct KernelVersion(pub u32, pub u32);
 
 /// The first with a ring buffer (and `faccessat2`).
 const OLDEST: KernelVersion = KernelVersion(5, 8);
+
+/// The names in the kernel's type information take a megabyte or two.
+const TYPE_NAMES_MAX: u32 = 64 << 20;
 
 /// What a machine allows. Which of the kernel's abilities exist is looked up in its type
 /// information where that can be read, so that a distribution's backports count; else it follows
@@ -59,15 +63,16 @@ impl Machine {
         let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
         let version = parse_release(&release);
         let btf_path = Path::new("/sys/kernel/btf/vmlinux");
-        let types = fs::read(btf_path).ok();
-        let able = |type_name: &str, since: KernelVersion| match &types {
-            Some(types) => names(types, type_name),
+        let names = ["bpf_ringbuf", "bpf_cookie", "bpf_uprobe_multi_link"];
+        let found = type_names(btf_path).map(|types| find_names(&types, names));
+        let able = |at: usize, since: KernelVersion| match &found {
+            Some(found) => found[at],
             None => version >= Some(since),
         };
         Machine {
-            ring_buffer: able("bpf_ringbuf", OLDEST),
-            attach_cookies: able("bpf_cookie", KernelVersion(5, 15)),
-            uprobe_multi: able("bpf_uprobe_multi_link", KernelVersion(6, 6)),
+            ring_buffer: able(0, OLDEST),
+            attach_cookies: able(1, KernelVersion(5, 15)),
+            uprobe_multi: able(2, KernelVersion(6, 6)),
             btf: btf_path.exists(),
             version,
             release,
@@ -210,13 +215,33 @@ fn parse_lockdown(text: &str) -> Option<String> {
     Some(rest.split_once(']')?.0.to_owned())
 }
 
-/// Whether a blob of type information has this name among its strings, which are null-terminated
-/// and lie one after the other.
-fn names(types: &[u8], name: &str) -> bool {
-    let mut needle = vec![0];
-    needle.extend(name.as_bytes());
-    needle.push(0);
-    types.windows(needle.len()).any(|window| window == needle)
+/// The strings of a file of type information (BTF). Only these are read: the kernel hands out the
+/// file's 5 MB a page at a time.
+fn type_names(path: &Path) -> Option<Vec<u8>> {
+    // struct btf_header (Linux, include/uapi/linux/btf.h): u16 magic, u8 version, u8 flags, then
+    // u32 each: hdr_len, type_off, type_len, str_off, str_len. Offsets count from the header's end.
+    let file = File::open(path).ok()?;
+    let mut head = [0; 24];
+    file.read_exact_at(&mut head, 0).ok()?;
+    let word = |at: usize| head[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    let (header, offset, length) = (word(4)?, word(16)?, word(20)?);
+    if u16::from_ne_bytes([head[0], head[1]]) != 0xeb9f || length > TYPE_NAMES_MAX {
+        return None;
+    }
+    let mut strings = vec![0; length as usize];
+    file.read_exact_at(&mut strings, u64::from(header) + u64::from(offset)).ok()?;
+    Some(strings)
+}
+
+/// Which of `names` are among strings that each end with a null byte.
+fn find_names<const N: usize>(strings: &[u8], names: [&str; N]) -> [bool; N] {
+    let mut found = [false; N];
+    for string in strings.split(|&byte| byte == 0) {
+        for (found, name) in found.iter_mut().zip(names) {
+            *found |= string == name.as_bytes();
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -343,8 +368,9 @@ mod tests {
         let lockdown = parse_lockdown("none [integrity] confidentiality");
         assert_eq!(lockdown.as_deref(), Some("integrity"));
         assert_eq!(parse_lockdown(""), None);
-        assert!(names(b"\0a\0bpf_cookie\0b", "bpf_cookie"));
-        assert!(!names(b"\0bpf_cookies\0xbpf_cookie\0", "bpf_cookie"));
+        let types = b"\0a\0bpf_cookie\0bpf_links\0xbpf_map\0";
+        let names = ["bpf_cookie", "bpf_link", "bpf_map"];
+        assert_eq!(find_names(types, names), [true, false, false]);
     }
 
     #[test]

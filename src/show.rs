@@ -2,18 +2,26 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
+use crate::format::ReadError;
 use crate::{format, view};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
     let path = options.trace.display();
-    let recording = format::read(&options.trace)
-        .with_context(|| format!("failed to read {path}"))
-        .hint("pytrace shows its own traces and other tools' Chrome trace JSON, plain or gzipped")?;
+    let recording = format::read(&options.trace).map_err(|error| {
+        let is_something_else = matches!(error, ReadError::NotATrace(_));
+        let error = anyhow!(error).context(format!("failed to read {path}"));
+        match is_something_else {
+            true => error.hint(
+                "pytrace shows its own traces and other tools' Chrome trace JSON, plain or gzipped",
+            ),
+            false => error,
+        }
+    })?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let shown =
         view::write_tree(&recording, view::Style::Unicode, &mut out).and_then(|()| out.flush());

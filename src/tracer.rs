@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::ptr;
+use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
@@ -14,7 +15,7 @@ use libbpf_rs::{
 };
 
 use crate::bpf::{frames, process};
-use crate::cpython::{FrameSource, Meaning, Plan, Register, ThreadStateSource};
+use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource};
 use crate::trace::Category;
 use frames::types;
 
@@ -76,7 +77,35 @@ pub struct Build(usize);
 /// The probes of one process; dropping it removes them.
 #[derive(Debug)]
 pub struct Probes {
-    _links: Vec<Link>,
+    links: Vec<Link>,
+}
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        remove_links(std::mem::take(&mut self.links));
+    }
+}
+
+impl Probes {
+    /// Removes the probes of many processes.
+    pub fn remove_all(probes: impl Iterator<Item = Probes>) {
+        remove_links(probes.flat_map(|mut probes| std::mem::take(&mut probes.links)).collect());
+    }
+}
+
+/// Takes links away. To close one takes the kernel an RCU grace period, some 40 ms, during which
+/// it only waits: those who wait at the same time share it.
+fn remove_links(mut links: Vec<Link>) {
+    const AT_ONCE: usize = 16;
+    while !links.is_empty() {
+        let waiting = links.split_off(links.len().saturating_sub(AT_ONCE));
+        thread::scope(|scope| {
+            for link in waiting {
+                // Where no thread can be had, the closure and its link are dropped here.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
+            }
+        });
+    }
 }
 
 /// Sends what user space found out about code objects to one build's programs.
@@ -161,6 +190,17 @@ impl<'o> Tracer<'o> {
         let rodata = open.maps.rodata_data.as_deref_mut().context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
         open.maps.events.reuse_fd(self.process.maps.events.as_fd())?;
+        // Each takes the verifier some 100 ms: what the plan has no use for is left out.
+        let progs = &mut open.progs;
+        for (program, wanted) in [
+            (&mut progs.frame_enter, Entrance::Enter),
+            (&mut progs.frame_leave, Entrance::Leave),
+            (&mut progs.code_freed, Entrance::CodeFreed),
+            (&mut progs.function_entry, Entrance::UsdtEntry),
+            (&mut progs.function_return, Entrance::UsdtReturn),
+        ] {
+            program.set_autoload(plan.probes.iter().any(|probe| Entrance::of(probe) == wanted));
+        }
         if self.settings.uprobe_multi {
             for program in
                 [&mut open.progs.frame_enter, &mut open.progs.frame_leave, &mut open.progs.code_freed]
@@ -195,33 +235,32 @@ impl<'o> Tracer<'o> {
         }
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
+        let usdt = [
+            (Meaning::UsdtEntry, &skel.progs.function_entry, "function__entry"),
+            (Meaning::UsdtReturn, &skel.progs.function_return, "function__return"),
+        ];
+        for (meaning, program, name) in usdt {
+            let mut frames =
+                plan.probes.iter().filter(|probe| probe.meaning == meaning).map(|p| p.frame);
+            let Some(first) = frames.next() else { continue };
+            // One program serves all places of a probe's name, so they must agree.
+            let frame =
+                if frames.all(|frame| frame == first) { first } else { FrameSource::ThreadState };
+            let opts = UsdtOpts { cookie: cookie(meaning, frame), ..UsdtOpts::default() };
+            links.push(
+                program
+                    .attach_usdt_with_opts(pid, path, "python", name, opts)
+                    .with_context(|| format!("failed to attach to python:{name}"))?,
+            );
+        }
+        // In the order of `Entrance`.
         let mut by_program = [(&skel.progs.code_freed, Vec::new()), (&skel.progs.frame_leave, Vec::new()), (&skel.progs.frame_enter, Vec::new())];
         for probe in &plan.probes {
-            let cookie = cookie(probe.meaning, probe.frame);
-            let place = match probe.meaning {
-                Meaning::UsdtEntry | Meaning::UsdtReturn => {
-                    let (program, name) = if probe.meaning == Meaning::UsdtEntry {
-                        (&skel.progs.function_entry, "function__entry")
-                    } else {
-                        (&skel.progs.function_return, "function__return")
-                    };
-                    let opts = UsdtOpts { cookie, ..UsdtOpts::default() };
-                    links.push(
-                        program
-                            .attach_usdt_with_opts(pid, path, "python", name, opts)
-                            .with_context(|| format!("failed to attach to python:{name}"))?,
-                    );
-                    continue;
-                }
-                Meaning::CodeFreed => 0,
-                Meaning::Return
-                | Meaning::Yield
-                | Meaning::Unwind
-                | Meaning::Pop
-                | Meaning::EvalExit { .. } => 1,
-                Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => 2,
-            };
-            by_program[place].1.push((usize::try_from(probe.offset)?, cookie));
+            let entrance = Entrance::of(probe);
+            if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
+                let cookie = cookie(probe.meaning, probe.frame);
+                sites.push((usize::try_from(probe.offset)?, cookie));
+            }
         }
         for (program, sites) in by_program {
             if sites.is_empty() {
@@ -246,7 +285,7 @@ impl<'o> Tracer<'o> {
                 );
             }
         }
-        Ok(Probes { _links: links })
+        Ok(Probes { links })
     }
 
     /// Lets a build's probes record, now that all of a process's are on. `threads` are the
@@ -346,6 +385,32 @@ fn set_ready(bss: &mut types::bss, ready: bool) {
     unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
 }
 
+/// The kernel program that a probe runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entrance {
+    CodeFreed,
+    Leave,
+    Enter,
+    UsdtEntry,
+    UsdtReturn,
+}
+
+impl Entrance {
+    fn of(probe: &Probe) -> Entrance {
+        match probe.meaning {
+            Meaning::CodeFreed => Entrance::CodeFreed,
+            Meaning::Return
+            | Meaning::Yield
+            | Meaning::Unwind
+            | Meaning::Pop
+            | Meaning::EvalExit { .. } => Entrance::Leave,
+            Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
+            Meaning::UsdtEntry => Entrance::UsdtEntry,
+            Meaning::UsdtReturn => Entrance::UsdtReturn,
+        }
+    }
+}
+
 fn forward_message(_level: PrintLevel, message: String) {
     if std::env::var_os("PYTRACE_LIBBPF").is_some() {
         eprint!("{message}");
@@ -414,6 +479,10 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         layout.code_name,
         layout.code_qualname.unwrap_or(0),
     ];
+    let mut resume_opcodes = [0; 4];
+    for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
+        *slot = opcode;
+    }
     types::plan {
         code_tag_mask: layout.code_tag_mask,
         tstate_offset,
@@ -441,7 +510,6 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         resume_location_mask: layout.resume_location_mask,
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
-        usdt_creates: u8::from(minor >= 15),
-        pad: [0; 3],
+        resume_opcodes,
     }
 }

@@ -290,8 +290,8 @@ fn probes_come_and_go_without_harm() {
     // A scope without code, mostly: the probes fire as often, and there is little to write.
     let nothing = tempfile::tempdir().expect("a directory");
     let nothing = nothing.path().to_str().expect("text");
-    for round in 0..50 {
-        let args: &[&str] = if round % 10 == 0 {
+    for round in 0..20 {
+        let args: &[&str] = if round % 5 == 0 {
             &[]
         } else {
             &["--scope", nothing]

@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Pid, Uid};
 
 use pytrace::record::command::Command;
 use pytrace::record::launch::{Exit, Suspended};
-use pytrace::record::rights::{may_execute, open_as_user, read_as_user};
+use pytrace::record::rights::{Opened, may_execute, open_as_user, read_as_user};
 use pytrace::record::signals::{Policy, Reaction, Received, Signals, forward};
 use pytrace::record::user::User;
 
@@ -334,10 +334,15 @@ fn is_zombie(pid: i32) -> bool {
 fn output_belongs_to_the_user() {
     let dir = open_directory();
     let path = dir.path().join("trace.json");
-    for content in ["first and longer", "second"] {
-        let mut file = open_as_user(&path, &nobody()).expect("a file");
+    for (content, is_new, found) in [("first", true, ""), ("second", false, "first")] {
+        let Opened { mut file, new } = open_as_user(&path, &nobody()).expect("a file");
+        assert_eq!(new, is_new);
+        assert_eq!(
+            fs::read_to_string(&path).expect("read"),
+            found,
+            "not emptied"
+        );
         file.write_all(content.as_bytes()).expect("written");
-        assert_eq!(fs::read_to_string(&path).expect("read"), content);
     }
     let metadata = fs::metadata(&path).expect("a file");
     assert_eq!((metadata.uid(), metadata.gid()), (NOBODY, NOBODY));

@@ -33,6 +33,8 @@ pub struct ChromeWriter<O: Output> {
     flushed: u64,
     empty: bool,
     fragments: FxHashMap<usize, Fragment>,
+    /// How an event of the last call's thread begins: up to `"ts":`.
+    beginning: (ThreadId, Vec<u8>),
     /// Calls whose text could yet be taken back, in order.
     recent: VecDeque<Mark>,
     failure: Option<io::Error>,
@@ -79,6 +81,7 @@ impl<O: Output> ChromeWriter<O> {
             flushed: 0,
             empty: true,
             fragments: FxHashMap::default(),
+            beginning: (ThreadId::default(), beginning(ThreadId::default())),
             recent: VecDeque::new(),
             failure: None,
             unwritten: Vec::new(),
@@ -202,10 +205,11 @@ impl<O: Output> ChromeWriter<O> {
 
     fn write_call(&mut self, call: &Call) {
         self.begin_event();
+        if self.beginning.0 != call.thread {
+            self.beginning = (call.thread, beginning(call.thread));
+        }
         let out = &mut self.buffer;
-        integer(out, b"{\"ph\":\"X\",\"pid\":", call.thread.pid);
-        integer(out, b",\"tid\":", call.thread.tid);
-        out.extend_from_slice(b",\"ts\":");
+        out.extend_from_slice(&self.beginning.1);
         write_micros(out, call.start.0);
         out.extend_from_slice(b",\"dur\":");
         write_micros(out, call.duration);
@@ -287,6 +291,15 @@ impl Fragment {
             _code: code.clone(),
         }
     }
+}
+
+/// How the events of a thread's calls begin: up to `"ts":`.
+fn beginning(thread: ThreadId) -> Vec<u8> {
+    let mut out = Vec::new();
+    integer(&mut out, b"{\"ph\":\"X\",\"pid\":", thread.pid);
+    integer(&mut out, b",\"tid\":", thread.tid);
+    out.extend_from_slice(b",\"ts\":");
+    out
 }
 
 /// What follows the last event.

@@ -1,7 +1,7 @@
 //! Takes the kernel's records, and makes calls in a file or in memory of them.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::classify::Scopes;
 use super::interpreters::Interpreter;
+use super::output::TraceFile;
 use super::standing::Snapshot;
 use crate::event::{EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
@@ -20,7 +21,7 @@ use crate::trace::{Builder, Call, Filter, Gap, Sink, ThreadId, Time, Totals};
 #[derive(Debug)]
 pub(super) enum Output {
     /// A file, as they end.
-    File(Box<ChromeWriter<OutputFile<File>>>),
+    File(Box<ChromeWriter<OutputFile<TraceFile>>>),
     /// Memory, to be shown when the recording has ended.
     Memory(Box<Collector>),
 }
@@ -179,9 +180,16 @@ impl Consumer {
         }
     }
 
-    /// Writes out what is buffered.
+    /// Whether a process is or was recorded.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.interpreters.is_empty()
+    }
+
+    /// Writes out what is buffered, once there is something to keep.
     pub(super) fn flush(&mut self) {
-        if let Output::File(file) = &mut self.output {
+        if let Output::File(file) = &mut self.output
+            && !self.interpreters.is_empty()
+        {
             let result = file.flush();
             self.note(result);
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use libbpf_rs::Link;
 use rustc_hash::FxHashMap;
 
@@ -40,7 +40,7 @@ pub struct Interpreter {
 /// A process whose probes are on, as long as this lives.
 #[derive(Debug)]
 struct Probed {
-    _probes: Probes,
+    probes: Probes,
     bias: u64,
 }
 
@@ -130,7 +130,7 @@ impl<'o> Interpreters<'o> {
     pub fn detach(&mut self) {
         self.tracer.stop();
         self.entry_holds.clear();
-        self.probes.clear();
+        Probes::remove_all(self.probes.drain().map(|(_, probed)| probed.probes));
     }
 
     fn attach(
@@ -146,11 +146,13 @@ impl<'o> Interpreters<'o> {
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
             None => {
-                let plan = cpython::plan(interpreter, self.choice)
-                    .map_err(anyhow::Error::from)
-                    .hint(format!("pytrace doctor --pid {pid} shows what was found"))?;
-                let build = self.tracer.load_build(&plan)?;
                 let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
+                let plan = cpython::plan(interpreter, self.choice).map_err(|error| {
+                    let shown = path.display();
+                    anyhow!("can't trace CPython {} ({shown}): {}", error.version, error.problem)
+                        .hint(format!("`pytrace doctor --python {shown}` shows what was found"))
+                })?;
+                let build = self.tracer.load_build(&plan)?;
                 let verdicts = self.tracer.verdicts(build)?;
                 let fresh = Rc::new(Interpreter { path, plan, verdicts, build });
                 self.builds.insert(identity, Rc::clone(&fresh));
@@ -164,7 +166,7 @@ impl<'o> Interpreters<'o> {
         };
         let probes =
             self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
-        self.probes.insert(pid, Probed { _probes: probes, bias });
+        self.probes.insert(pid, Probed { probes, bias });
         self.tracer.start(interpreter.build, super::process::threads(pid))?;
         Ok(Look::Attached(interpreter))
     }
@@ -185,7 +187,7 @@ pub fn of_process(pid: u32) -> Result<PathBuf> {
     let library = maps::libpythons(pid)?.into_iter().next();
     library
         .with_context(|| format!("process {pid} has neither CPython nor a libpython loaded"))
-        .hint("name a process that runs Python")
+        .hint(super::process::cure(pid))
 }
 
 /// The `libpython` that an executable loads: asks the dynamic linker, through a Python that

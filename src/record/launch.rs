@@ -266,6 +266,10 @@ impl Start<'_> {
             {
                 self.fail(Step::Rights, errno);
             }
+            // Held at its first instruction it must not stay stopped should pytrace be killed;
+            // to a running process this signal says nothing. Later than the rights, with which
+            // the kernel forgets it.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT);
             libc::signal(libc::SIGPIPE, libc::SIG_DFL);
             libc::sigprocmask(
                 libc::SIG_SETMASK,

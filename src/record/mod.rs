@@ -11,6 +11,7 @@ pub mod user;
 mod classify;
 mod consumer;
 mod maps;
+mod output;
 mod process;
 mod progress;
 mod session;
@@ -21,6 +22,7 @@ mod summary;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -28,7 +30,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::{RecordOptions, Target};
 use crate::cpython::{Choice, PlanKind};
-use crate::error::WithHint as _;
+use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{Collector, Footer};
@@ -38,7 +40,8 @@ use crate::view;
 use command::Command;
 use consumer::{Consumer, Finished, Output};
 use interpreters::Interpreters;
-use launch::{Child, Suspended};
+use launch::{Child, Exit, Suspended};
+use output::TraceFile;
 use progress::Progress;
 use session::{Ended, Launched, ScopeChoice, Session, Traced};
 use signals::{Policy, Reaction, Signals};
@@ -59,17 +62,18 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     machine.check_recording()?;
     let user = User::of_target(options.as_root)?;
     if let Some(note) = options.taken_note() {
-        eprintln!("pytrace: {note}");
+        say(format_args!("pytrace: {note}"));
     }
     for note in &user.notes {
-        eprintln!("pytrace: {note}");
+        say(format_args!("pytrace: {note}"));
     }
     let cwd = std::env::current_dir().context("failed to find the working directory")?;
     let mut start = prepare(options, &user, &cwd)?;
     let scope = scope_choice(options, &cwd)?;
     let output = match &options.output {
         Some(path) => {
-            let file = rights::open_as_user(path, &user)?;
+            check_output(path, &options.target)?;
+            let file = TraceFile::open(path, &user)?;
             let file = OutputFile::new(file, Compression::of(path));
             Output::File(Box::new(ChromeWriter::new(file)))
         }
@@ -90,6 +94,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     let started_at = SystemTime::now();
     let mut traced = match &mut start {
         Start::Command { command, .. } => {
+            // Who has changed their mind by now does not want it to start.
+            if let Some(received) = signals.receive()? {
+                return Ok(Exit::Signal(received.signal as i32).code());
+            }
             let suspended = Suspended::spawn(command, &user, signals.original())
                 .context("failed to start the program")?;
             tracer.watch(suspended.pid().as_raw().cast_unsigned())?;
@@ -119,54 +127,67 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     }
     let deadline = options.duration.and_then(|duration| Instant::now().checked_add(duration));
     let outcome = session.run(&mut traced, deadline);
+    if let (Err(_), Traced::Launched(child)) = (&outcome, &traced) {
+        // The program was not let go on, or can't be watched any more.
+        let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
+        let _ = child.wait();
+    }
     session.interpreters.detach();
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();
     let elapsed = started.elapsed();
-    let ended = match outcome {
-        Ok(ended) => ended,
-        Err(error) => {
-            // The program was not let go on, or can't be watched any more.
-            if let Traced::Launched(child) = &traced {
-                let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
-                let _ = child.wait();
-            }
-            return Err(error);
-        }
-    };
     consumer.borrow_mut().end(session::now());
-
     let (interpreters, scope_used) = session.finish();
     let consumer = consumer.into_inner();
+    if !consumer.has_begun()
+        && let Err(error) = outcome
+    {
+        return Err(error);
+    }
+    // What was recorded before an error is kept.
     let summary = Summary::new(&consumer, &interpreters, elapsed);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used.iter().map(|dir| dir.display().to_string()).collect(),
         started_at: summary::rfc3339(started_at),
-        ended: match ended {
-            Ended::Exit(exit) => exit.to_string(),
-            Ended::Gone => "process ended".to_owned(),
-            Ended::Duration => "duration".to_owned(),
-            Ended::Interrupted => "interrupted".to_owned(),
+        ended: match &outcome {
+            Ok(ended) => ended.to_string(),
+            Err(error) => format!("error: {error:#}"),
         },
         ..summary.footer()
     };
-    let finished = consumer.finish(footer).context("failed to complete the trace")?;
-    let code = match (ended, &traced) {
-        (Ended::Exit(exit), _) => exit.code(),
-        (Ended::Duration, Traced::Launched(child)) => {
+    let finished = consumer.finish(footer);
+    let (code, summed_up) = match (&outcome, &traced) {
+        (Ok(Ended::Exit(exit)), _) => (exit.code(), false),
+        (Ok(Ended::Duration), Traced::Launched(child)) => {
             summary.print(options.output.as_deref());
-            let exit = wait_for(child, &signals)?;
-            deliver(finished)?;
-            return Ok(exit);
+            (wait_for(child, &signals)?, true)
         }
-        (Ended::Interrupted, Traced::Launched(_)) => INTERRUPTED,
-        _ => 0,
+        (Ok(Ended::Interrupted), Traced::Launched(_)) => (INTERRUPTED, false),
+        _ => (0, false),
     };
-    deliver(finished)?;
-    summary.print(options.output.as_deref());
-    Ok(code)
+    // A Ctrl-C that came with the program's end was the program's; the next one ends the printing.
+    while signals.receive()?.is_some() {}
+    drop(signals);
+    let delivered = deliver(finished, options.output.as_deref());
+    if !summed_up {
+        summary.print(options.output.as_deref());
+    }
+    conclude(outcome.map(|_| code), delivered)
+}
+
+/// The exit code, or what there is to say instead: what ended the recording comes before what
+/// happened to the trace, and the program's own failure before pytrace's.
+fn conclude(recorded: Result<u8>, delivered: Result<()>) -> Result<u8> {
+    match (recorded, delivered) {
+        (recorded, Ok(())) => recorded,
+        (Ok(0), Err(error)) => Err(error),
+        (recorded, Err(error)) => {
+            error::print_report(&error);
+            recorded
+        }
+    }
 }
 
 /// What a recording begins with.
@@ -192,6 +213,23 @@ fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
     let line = command.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     Ok(Start::Command { command, line })
+}
+
+/// Refuses to write the trace over the script.
+fn check_output(output: &Path, target: &Target) -> Result<()> {
+    let identity = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
+    };
+    match target {
+        Target::Script { path, .. }
+            if identity(path).is_some_and(|script| identity(output) == Some(script)) =>
+        {
+            Err(anyhow!("-o {} is the script itself", output.display()))
+                .hint("name another file for the trace")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn scope_choice(options: &RecordOptions, cwd: &Path) -> Result<ScopeChoice> {
@@ -245,7 +283,13 @@ fn wait_for(child: &Child, signals: &Signals) -> Result<u8> {
 }
 
 /// Shows what was kept in memory, and says what the disk refused.
-fn deliver(finished: Finished) -> Result<()> {
+fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> {
+    let finished = finished
+        .with_context(|| {
+            let output = output.unwrap_or(Path::new("the trace")).display();
+            format!("failed to complete {output}")
+        })
+        .hint("make room, or write to another disk")?;
     match finished {
         Finished::Memory(recording) => {
             let mut out = io::BufWriter::new(io::stdout().lock());

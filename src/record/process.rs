@@ -7,7 +7,7 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
@@ -46,9 +46,54 @@ pub(super) fn is_alive(pid: u32) -> bool {
 
 /// `state` of `/proc/PID/stat`: R, S, D, T, Z, ...
 fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command's name stands in parentheses, and may contain any.
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+    stat(pid, 0)?.chars().next()
+}
+
+/// Whether it is part of the kernel.
+fn is_kernel_thread(pid: u32) -> bool {
+    /// `PF_KTHREAD` of the kernel's `linux/sched.h`.
+    const KERNEL_THREAD: u64 = 0x0020_0000;
+    let flags = stat(pid, 6).and_then(|flags| flags.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & KERNEL_THREAD != 0)
+}
+
+/// A field of `/proc/PID/stat`, counted from the one behind the command's name.
+fn stat(pid: u32, field: usize) -> Option<String> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    // The name stands in parentheses, and may contain any.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(field).map(str::to_owned)
+}
+
+/// The ids in a line of `/proc/PID/status`.
+fn ids(pid: &str, name: &str) -> Option<Vec<u32>> {
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let ids = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    ids.split_whitespace().map(|id| id.parse().ok()).collect()
+}
+
+/// What to do about a `--pid` that leads to no Python: in a container processes have other ids
+/// than here, which are easily mistaken.
+pub(super) fn cure(pid: u32) -> String {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let inside: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        // Outermost id first.
+        .filter(|name| {
+            ids(name, "NSpid").is_some_and(|ids| ids.len() > 1 && ids.last() == Some(&pid))
+        })
+        .collect();
+    match &inside[..] {
+        [] => "`pgrep -a python` lists the processes that run Python".to_owned(),
+        [one] => format!("the process whose id is {pid} in its container is {one} here: --pid {one}"),
+        many => format!(
+            "of processes in containers, these have the id {pid} there: {}; name one of them",
+            many.join(", ")
+        ),
+    }
 }
 
 /// The ids of its threads.
@@ -72,27 +117,28 @@ pub(super) fn read_memory(pid: u32, address: u64, length: usize) -> Option<Vec<u
 /// A descriptor that becomes readable when the process ends; refuses what can't be traced.
 pub(super) fn open(pid: u32) -> Result<OwnedFd> {
     match state(pid) {
-        None => {
-            return Err(anyhow!("there is no process {pid}"))
-                .hint("`ps -e` lists the processes; inside a container ids differ from the host's");
-        }
+        None => return Err(anyhow!("there is no process {pid}")).hint(cure(pid)),
         Some('Z' | 'X') => {
-            return Err(anyhow!("process {pid} has ended already: it is a zombie"))
-                .hint("its parent has not collected it yet; there is nothing left to trace");
+            bail!("process {pid} has ended: it is a zombie that its parent has not collected yet");
         }
         Some(_) => {}
     }
-    if !fs::exists(format!("/proc/{pid}/exe")).unwrap_or(false) && program(pid).is_none() {
-        return Err(anyhow!("process {pid} runs no program: it is a kernel thread"))
-            .hint("name a process that runs Python");
+    if let Some([process]) = ids(&pid.to_string(), "Tgid").as_deref()
+        && *process != pid
+    {
+        return Err(anyhow!("{pid} is a thread of process {process}, not a process"))
+            .hint(format!("--pid {process} records all of its threads"));
+    }
+    if pid == std::process::id() {
+        return Err(anyhow!("process {pid} is pytrace itself")).hint(cure(pid));
+    }
+    if is_kernel_thread(pid) {
+        return Err(anyhow!("process {pid} is a thread of the kernel: it runs no program"))
+            .hint(cure(pid));
     }
     // SAFETY: no pointers; flags 0. The descriptor is close-on-exec by definition.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = Errno::result(fd).map_err(|errno| match errno {
-        Errno::EINVAL | Errno::ENOENT => anyhow!("{pid} is the id of a thread, not of a process"),
-        errno => anyhow!("failed to open process {pid}: {errno}"),
-    });
-    let fd = fd.hint("`ps -e` lists the processes")?;
+    let fd = Errno::result(fd).with_context(|| format!("failed to open process {pid}"))?;
     // SAFETY: the kernel has just made it for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd)?) })
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 
 use super::user::User;
-use crate::error::WithHint;
+use crate::error::{WithHint, say};
 
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
 ///
@@ -63,7 +63,7 @@ impl Drop for Switched {
         if let Err(error) = restored {
             // Can't happen to a process whose effective user is root; going on with half of
             // someone else's rights is no option.
-            eprintln!("pytrace: failed to restore our own rights: {error}");
+            say(format_args!("pytrace: failed to restore our own rights: {error}"));
             std::process::abort();
         }
     }
@@ -90,23 +90,37 @@ fn set_fs_ids(uid: Uid, gid: Gid) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens `path` for writing with the rights of `user`, to whom it belongs when it is new; a file
-/// that exists is emptied.
+/// A file to write to.
+#[derive(Debug)]
+pub struct Opened {
+    /// At its start; what it held before is still there.
+    pub file: File,
+    /// Whether it was not there before.
+    pub new: bool,
+}
+
+/// Opens `path` for writing with the rights of `user`, to whom it belongs when it is new.
 ///
 /// # Errors
 ///
 /// With a hint for a missing or closed directory, a directory, and a file of someone else.
-pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<File> {
+pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
     let open = || {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match options.clone().create_new(true).open(path) {
+            Ok(file) => Ok(Opened { file, new: true }),
+            // A link that leads nowhere exists as well, and its file does not.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let file = options.create(true).truncate(false).open(path)?;
+                Ok(Opened { file, new: false })
+            }
+            Err(error) => Err(error),
+        }
     };
     let shown = path.display();
     let error = match as_user(user, open).context("failed to take on the user's rights")? {
-        Ok(file) => return Ok(file),
+        Ok(opened) => return Ok(opened),
         Err(error) => error,
     };
     let parent = match path.parent() {

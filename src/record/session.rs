@@ -1,6 +1,7 @@
 //! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use super::process;
 use super::progress::Progress;
 use super::standing::{self, Snapshot};
 use super::signals::{Policy, Reaction, Signals, forward};
-use crate::error::WithHint as _;
+use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
 
@@ -51,6 +52,18 @@ pub(super) enum Ended {
     Duration,
     /// The user said so.
     Interrupted,
+}
+
+impl fmt::Display for Ended {
+    /// As trace files have it: `exit 0`, `interrupted`, ...
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exit(exit) => write!(f, "{exit}"),
+            Ended::Gone => f.write_str("process ended"),
+            Ended::Duration => f.write_str("duration"),
+            Ended::Interrupted => f.write_str("interrupted"),
+        }
+    }
 }
 
 /// Which code is the scope's, as the command line has it.
@@ -137,10 +150,10 @@ impl<'o> Session<'_, 'o> {
             }
             if let Some(error) = self.consumer.borrow_mut().failure() {
                 self.progress.clear();
-                eprintln!("pytrace: failed to write the trace: {error}");
-                eprintln!(
-                    "hint: the program goes on; what was recorded so far is kept, the rest is lost"
-                );
+                say(format_args!(
+                    "pytrace: failed to write the trace: {error}: \
+                     the program goes on, its further calls are missing"
+                ));
             }
             if all_taken {
                 let left = deadline.map_or(sleep, |d| d.saturating_duration_since(now).min(sleep));
@@ -227,7 +240,7 @@ impl<'o> Session<'_, 'o> {
             let program = process::program(pid).unwrap_or_else(|| "?".into());
             let program = program.display();
             return Err(anyhow!("process {pid} runs {program}, which is not a CPython"))
-                .hint("`pytrace doctor --pid PID` examines a process");
+                .hint(process::cure(pid));
         };
         self.begin(pid, &interpreter)?;
         let bias = self.interpreters.bias(pid).unwrap_or(0);

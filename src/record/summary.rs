@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 
 use super::consumer::Consumer;
 use super::interpreters::Interpreters;
+use crate::error::say;
 use crate::recording::{Footer, Interpreter, Lost};
 use crate::trace::{ThreadId, Totals};
 use crate::view;
@@ -67,13 +68,13 @@ impl Summary {
     /// Says it.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
-            eprintln!("pytrace: no CPython was run: nothing to trace");
+            say(format_args!("pytrace: no CPython was run: nothing to trace"));
             return;
         }
         let Totals { calls, internal, external, imports, threads, lost, cut } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         let nanoseconds = u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX);
-        eprintln!(
+        say(format_args!(
             "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
             HumanCount(calls),
             plural(calls),
@@ -82,17 +83,17 @@ impl Summary {
             HumanCount(imports),
             plural(threads),
             view::Duration(nanoseconds),
-        );
+        ));
         for interpreter in &self.interpreters {
             let Interpreter { path, version, plan } = interpreter;
-            eprintln!("pytrace: CPython {version} ({path}), {plan} probes");
+            say(format_args!("pytrace: CPython {version} ({path}), {plan} probes"));
         }
         if lost > 0 {
-            eprintln!(
+            say(format_args!(
                 "pytrace: {} events LOST: the ring buffer was full; gaps are marked in the trace",
                 HumanCount(lost)
-            );
-            eprintln!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB);
+            ));
+            say(format_args!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB));
         }
         if cut > 0 {
             eprintln!(
@@ -101,7 +102,7 @@ impl Summary {
             );
         }
         if let Some(output) = output {
-            eprintln!("pytrace: trace in {}", output.display());
+            say(format_args!("pytrace: trace in {}", output.display()));
         }
     }
 }

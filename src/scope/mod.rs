@@ -172,7 +172,8 @@ fn push_normal(path: &mut PathBuf, rest: &Path) {
 
 /// `<string>`, `<stdin>`, `<frozen os>`, and code without a file name.
 fn is_no_file(filename: &str) -> bool {
-    filename.is_empty() || (filename.starts_with('<') && filename.ends_with('>'))
+    // Also `<class 'm.C'> compilation 4`, as programs name what they generate.
+    filename.is_empty() || filename.starts_with('<')
 }
 
 /// The frozen modules that imports run through.

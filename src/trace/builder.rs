@@ -44,7 +44,7 @@ pub struct Builder<C> {
     filter: Filter,
     /// By process and address; a later record for the same address replaces the earlier.
     codes: FxHashMap<(u32, u64), KnownCode>,
-    threads: FxHashMap<ThreadId, Thread>,
+    threads: Threads,
     totals: Totals,
     gaps: Vec<Gap>,
 }
@@ -65,6 +65,38 @@ struct Thread {
     running_cut: bool,
     /// Number of the last recorded call.
     calls: u64,
+}
+
+/// The threads. Events mostly come in runs of the same one, which is found without a search.
+#[derive(Debug, Default)]
+struct Threads {
+    list: Vec<(ThreadId, Thread)>,
+    by_id: FxHashMap<ThreadId, usize>,
+    /// Index of the one that was asked for last.
+    last: usize,
+}
+
+impl Threads {
+    fn ids(&self) -> impl Iterator<Item = ThreadId> {
+        self.list.iter().map(|(id, _)| *id)
+    }
+
+    fn get_mut(&mut self, id: ThreadId) -> Option<&mut Thread> {
+        if self.list.get(self.last).is_none_or(|(last, _)| *last != id) {
+            self.last = *self.by_id.get(&id)?;
+        }
+        self.list.get_mut(self.last).map(|(_, thread)| thread)
+    }
+
+    fn get_or_insert(&mut self, id: ThreadId) -> &mut Thread {
+        if self.list.get(self.last).is_none_or(|(last, _)| *last != id) {
+            self.last = *self.by_id.entry(id).or_insert_with(|| {
+                self.list.push((id, Thread::default()));
+                self.list.len() - 1
+            });
+        }
+        &mut self.list[self.last].1
+    }
 }
 
 /// An activation that has not ended.
@@ -89,7 +121,7 @@ impl<C: Classify> Builder<C> {
             classify,
             filter,
             codes: FxHashMap::default(),
-            threads: FxHashMap::default(),
+            threads: Threads::default(),
             totals: Totals::default(),
             gaps: Vec::new(),
         }
@@ -119,7 +151,7 @@ impl<C: Classify> Builder<C> {
                 self.leave(event, *frame, exit, exception, sink)?;
             }
             EventKind::Running { frame, code, depth, cut } => {
-                let thread = self.threads.entry(event.thread).or_default();
+                let thread = self.threads.get_or_insert(event.thread);
                 if *depth == 0 {
                     thread.running.clear();
                 }
@@ -137,7 +169,7 @@ impl<C: Classify> Builder<C> {
     /// Ends every thread of a process: its open calls are unfinished.
     pub fn end_process(&mut self, pid: u32, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
         let mut threads: Vec<ThreadId> =
-            self.threads.keys().copied().filter(|thread| thread.pid == pid).collect();
+            self.threads.ids().filter(|thread| thread.pid == pid).collect();
         threads.sort_unstable();
         for thread in threads {
             self.end_thread(thread, time, sink)?;
@@ -148,7 +180,7 @@ impl<C: Classify> Builder<C> {
 
     /// Ends everything.
     pub fn finish(&mut self, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        let mut threads: Vec<ThreadId> = self.threads.keys().copied().collect();
+        let mut threads: Vec<ThreadId> = self.threads.ids().collect();
         threads.sort_unstable();
         for thread in threads {
             self.end_thread(thread, time, sink)?;
@@ -181,7 +213,7 @@ impl<C: Classify> Builder<C> {
             }
             running.push((frame, code));
         }
-        let state = self.threads.entry(thread).or_default();
+        let state = self.threads.get_or_insert(thread);
         state.running = running;
         state.running_cut = cut;
         self.reconcile(thread, time, sink)
@@ -189,12 +221,12 @@ impl<C: Classify> Builder<C> {
 
     /// Whether a thread has had an event.
     pub fn has_seen(&self, thread: ThreadId) -> bool {
-        self.threads.contains_key(&thread)
+        self.threads.by_id.contains_key(&thread)
     }
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals { threads: self.threads.len() as u64, ..self.totals }
+        Totals { threads: self.threads.list.len() as u64, ..self.totals }
     }
 
     /// Where events were lost.
@@ -204,7 +236,7 @@ impl<C: Classify> Builder<C> {
 
     /// A thread by its id alone, and the number of its last call.
     pub fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
-        let (id, thread) = self.threads.iter().find(|(id, _)| id.tid == tid)?;
+        let (id, thread) = self.threads.list.iter().find(|(id, _)| id.tid == tid)?;
         Some((*id, thread.calls))
     }
 
@@ -222,7 +254,7 @@ impl<C: Classify> Builder<C> {
 
     /// Before an event: makes the thread's stack what the kernel program says it is.
     fn agree(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-        let thread = self.threads.entry(event.thread).or_default();
+        let thread = self.threads.get_or_insert(event.thread);
         if event.lost > 0 {
             self.totals.lost += u64::from(event.lost);
             self.gaps.push(Gap {
@@ -238,7 +270,7 @@ impl<C: Classify> Builder<C> {
     }
 
     fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(&id) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(id) else { return Ok(()) };
         let running = std::mem::take(&mut thread.running);
         let mut chain = running.iter().rev().copied().peekable();
         let mut keep = 0;
@@ -275,7 +307,7 @@ impl<C: Classify> Builder<C> {
         how: Enter,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
         if let Some(top) = thread.stack.last() {
             if top.address == frame && top.code == code {
                 return Ok(());
@@ -310,7 +342,7 @@ impl<C: Classify> Builder<C> {
         if !known.activation {
             return;
         }
-        let thread = self.threads.entry(id).or_default();
+        let thread = self.threads.get_or_insert(id);
         let top = thread.stack.last();
         let depth = top.map_or(0, |top| top.depth);
         let under_import = top.is_some_and(|top| top.importing);
@@ -373,14 +405,14 @@ impl<C: Classify> Builder<C> {
         exception: &[u8],
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
         let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
             return Ok(());
         };
         if at + 1 < thread.stack.len() {
             self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
         }
-        let Some(thread) = self.threads.get_mut(&event.thread) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
         if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
             call.duration = event.time.0.saturating_sub(call.start.0);
             call.exit = exit;
@@ -405,7 +437,7 @@ impl<C: Classify> Builder<C> {
         exit: Exit,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(&id) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(id) else { return Ok(()) };
         while thread.stack.len() > keep {
             if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
                 call.duration = time.0.saturating_sub(call.start.0);

@@ -71,17 +71,20 @@ class Truth:
         if "B" not in artefacts.names or self.version < (3, 14):
             return
         for index, thread in enumerate(self.threads):
-            depths = [activation.depth for activation in thread.activations[1:]] + [0]
-            kept = [
-                activation
-                for activation, next_depth in zip(thread.activations, depths)
-                if not (
+            kept = []
+            removed = []  # depths of those taken out that the current one is nested in
+            for activation in thread.activations:
+                while removed and removed[-1] >= activation.depth:
+                    removed.pop()
+                if (
                     activation.resumed
                     and activation.exit == "at once"
-                    and next_depth <= activation.depth
                     and artefacts.functions & {"*", activation.name.rpartition(".")[2]}
-                )
-            ]
+                ):
+                    # What dies with its frame is run by its caller.
+                    removed.append(activation.depth)
+                else:
+                    kept.append(activation._replace(depth=activation.depth - len(removed)))
             self.threads[index] = thread._replace(activations=kept)
 
 
@@ -182,6 +185,19 @@ def forget_unknown_exits(truth, trace):
         else:
             yield found
     yield from trace.activations[len(truth.activations):]
+
+
+def without_startup(truth, trace):
+    """The main thread's trace without what ran before the program, which starts with `<module>`.
+
+    With the standard library in scope, that is the import of site and encodings; the oracle comes
+    after it.
+    """
+    first = truth.activations[:1]
+    if trace.main and first and first[0].name == "<module>" and first[0] in trace.activations:
+        start = trace.activations.index(first[0])
+        return trace._replace(activations=trace.activations[start:])
+    return trace
 
 
 def without_teardown(truth, trace):
@@ -287,7 +303,7 @@ def compare(truth, trace, exits=False):
         found = [without_exits(thread) for thread in found]
     for one, other in match(expected, found):
         other = other._replace(activations=list(forget_unknown_exits(one, other)))
-        yield from explain(one, without_teardown(one, other))
+        yield from explain(one, without_teardown(one, without_startup(one, other)))
 
 
 def compare_counts(truth, trace):

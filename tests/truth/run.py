@@ -176,7 +176,8 @@ class Case:
         code, output = self.target.run(command)
         if code:
             return None
-        return json.loads(output.splitlines()[-1]) or [self.path().parent]
+        # The program itself as well: where it begins, interpreter start-up ends (compare.py).
+        return json.loads(output.splitlines()[-1]) + [self.path().parent]
 
     def program_arguments(self):
         """What follows the interpreter; a package's working directory goes with it."""

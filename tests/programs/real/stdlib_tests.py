@@ -1,15 +1,15 @@
-"""A test module of the standard library, with the tested package (or all of the library) in scope.
+"""A test module of the standard library, with the tests (or the tested package) in scope.
 
 Failing tests are no failure here: a few fail under any profile function, and all that counts is
 that the same calls are made. Left out: tests with threads that compete (test_functools, test_enum).
 """
-# each: test.test_json=json test.test_configparser=configparser test.test_textwrap=textwrap
-# each: test.test_bisect=bisect test.test_string=string test.test_heapq=heapq
-# each: test.test_dataclasses=dataclasses test.test_fractions=fractions test.test_colorsys=colorsys
-# each: test.test_generators=test.test_generators test.test_contextlib=contextlib
-# each: test.test_coroutines=test.test_coroutines
-# each: test.test_shlex=shlex test.test_html=html
-# each: test.test_htmlparser=html test.test_difflib=difflib test.test_reprlib=reprlib
+# each: test.test_json=json test.test_configparser=test test.test_textwrap=test
+# each: test.test_bisect=test test.test_string=test test.test_heapq=test
+# each: test.test_dataclasses=test test.test_fractions=test test.test_colorsys=test
+# each: test.test_generators=test test.test_contextlib=test
+# each: test.test_coroutines=test
+# each: test.test_shlex=test test.test_html=html
+# each: test.test_htmlparser=html test.test_difflib=test test.test_reprlib=test
 # artefact: B
 # artefact-functions: *
 import gc
@@ -23,6 +23,21 @@ import unittest
 
 module = importlib.import_module(sys.argv[1])
 random.seed(0)
-suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+
+
+def single(tests):
+    """The tests of a suite of suites that the truth can be had for.
+
+    A profile function that runs out of stack loses calls, and up to 3.9 aborts the interpreter;
+    what a signal handler does while it runs goes unseen.
+    """
+    for test in tests:
+        if isinstance(test, unittest.TestSuite):
+            yield from single(test)
+        elif "Recursion" not in test.id() and "SignalAndYieldFromTest" not in test.id():
+            yield test
+
+
+suite = unittest.TestSuite(single(unittest.defaultTestLoader.loadTestsFromModule(module)))
 result = unittest.TextTestRunner(stream=io.StringIO(), verbosity=0).run(suite)
 print("%d tests, %d failed" % (result.testsRun, len(result.failures) + len(result.errors)))

@@ -1,0 +1,73 @@
+//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [memory] [start]`.
+//!
+//! Absolute times are this machine's, this minute. What carries over are ratios of what was
+//! measured in turns within one run; of several rounds the fastest counts, since everything else
+//! that a machine does makes a round slower, never faster.
+
+#![allow(missing_docs, reason = "a program")]
+
+mod calls;
+mod consume;
+mod floor;
+mod memory;
+mod python;
+mod start;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::python::Python;
+
+const SECTIONS: [(&str, fn(&Python) -> Result<()>); 4] = [
+    ("calls", calls::measure),
+    ("memory", memory::measure),
+    ("start", start::measure),
+    ("consume", consume::measure),
+];
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    // `cargo bench` adds options that are meant for the standard harness.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.iter().any(|(known, _)| known == name))
+    {
+        bail!("no such benchmark: {unknown}; there are calls, memory, start, consume");
+    }
+    ensure!(nix::unistd::geteuid().is_root(), "this needs root: run `make bench`");
+    let python = Python::find()?;
+    print_machine(&python);
+    for (name, measure) in SECTIONS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            println!();
+            measure(&python)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_machine(python: &Python) {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("?", |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
+    let load = read("/proc/loadavg");
+    println!("pytrace      {}", env!("CARGO_PKG_VERSION"));
+    println!("machine      {model}, {cores} cores");
+    println!("kernel       {}", read("/proc/sys/kernel/osrelease").trim());
+    println!("load         {}", load.split(' ').next().unwrap_or("?"));
+    println!("interpreter  CPython {} ({}), {} probes", python.plan.version, python.path.display(), python.plan.kind);
+    println!("reproduce    make bench PYTHON={}", python.path.display());
+}
