@@ -368,6 +368,12 @@ impl Verdicts {
         let _ = self.answers.update(&code_key(pid, address), &value, MapFlags::ANY);
     }
 
+    /// Under which id the kernel asks for a code object, if it has met it.
+    pub fn asked(&self, pid: u32, address: u64) -> Option<u64> {
+        let state = self.codes.lookup(&code_key(pid, address), MapFlags::ANY).ok()??;
+        Some(u64::from_ne_bytes(*state.first_chunk()?))
+    }
+
     /// Forgets all code objects of a process, which runs another program now.
     pub fn forget(&self, pid: u32) {
         for map in [&self.codes, &self.answers] {
@@ -378,11 +384,6 @@ impl Verdicts {
             }
         }
     }
-}
-
-fn set_ready(bss: &mut types::bss, ready: bool) {
-    // SAFETY: a byte of memory shared with the kernel programs, which only read it.
-    unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
 }
 
 /// The kernel program that a probe runs.
@@ -409,6 +410,11 @@ impl Entrance {
             Meaning::UsdtReturn => Entrance::UsdtReturn,
         }
     }
+}
+
+fn set_ready(bss: &mut types::bss, ready: bool) {
+    // SAFETY: a byte of memory shared with the kernel programs, which only read it.
+    unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
 }
 
 fn forward_message(_level: PrintLevel, message: String) {

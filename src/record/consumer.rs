@@ -85,6 +85,8 @@ pub(super) struct Consumer {
     last_named: ThreadId,
     held: VecDeque<Held>,
     records: u64,
+    /// Our own process id.
+    own: u32,
     /// The first error of the output; later ones are its consequences.
     failure: Option<io::Error>,
 }
@@ -99,6 +101,7 @@ impl Consumer {
             last_named: ThreadId::default(),
             held: VecDeque::new(),
             records: 0,
+            own: std::process::id(),
             failure: None,
         }
     }
@@ -128,6 +131,9 @@ impl Consumer {
                 return;
             }
         };
+        if event.thread.pid == self.own {
+            return; // the calibration's
+        }
         match event.kind {
             EventKind::Exec => self.held.push_back(Held::Executed(event.thread.pid)),
             EventKind::Loaded => self.held.push_back(Held::Loaded(event.thread.pid)),

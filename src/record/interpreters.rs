@@ -44,6 +44,13 @@ struct Probed {
     bias: u64,
 }
 
+impl Interpreter {
+    /// The kernel programs for it.
+    pub(super) fn build(&self) -> Build {
+        self.build
+    }
+}
+
 /// All of a recording's interpreters, and the processes that run them.
 #[derive(Debug)]
 pub struct Interpreters<'o> {
@@ -126,11 +133,12 @@ impl<'o> Interpreters<'o> {
         }
     }
 
-    /// Takes all probes away.
-    pub fn detach(&mut self) {
+    /// Takes all probes away, and these.
+    pub fn detach(&mut self, others: Option<Probes>) {
         self.tracer.stop();
         self.entry_holds.clear();
-        Probes::remove_all(self.probes.drain().map(|(_, probed)| probed.probes));
+        let probes = self.probes.drain().map(|(_, probed)| probed.probes);
+        Probes::remove_all(probes.chain(others));
     }
 
     fn attach(

@@ -59,6 +59,14 @@ pub(super) fn load_bias(pid: u32, (device, inode): (u64, u64)) -> Option<u64> {
         .map(|mapping| mapping.start)
 }
 
+/// Where in its file an address is mapped from, by the text of a `maps` file.
+pub(super) fn file_offset(text: &str, address: u64) -> Option<u64> {
+    text.lines()
+        .filter_map(parse)
+        .find(|mapping| (mapping.start..mapping.end).contains(&address))
+        .map(|mapping| address - mapping.start + mapping.offset)
+}
+
 fn read(pid: u32) -> Result<String> {
     let path = format!("/proc/{pid}/maps");
     let bytes = fs::read(&path).with_context(|| format!("failed to read {path}"))?;

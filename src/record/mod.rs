@@ -8,6 +8,7 @@ pub mod rights;
 pub mod signals;
 pub mod user;
 
+mod calibrate;
 mod classify;
 mod consumer;
 mod maps;
@@ -132,7 +133,14 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
         let _ = child.wait();
     }
-    session.interpreters.detach();
+    // Before detaching, as all probes together are removed as fast as one; a target that lives
+    // on is recorded those few milliseconds longer.
+    let calibration = match consumer.borrow().totals().calls {
+        0 => None,
+        _ => calibrate::cost_per_call(&session.interpreters),
+    };
+    let (cost, probes) = calibration.unzip();
+    session.interpreters.detach(probes);
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();
@@ -146,7 +154,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         return Err(error);
     }
     // What was recorded before an error is kept.
-    let summary = Summary::new(&consumer, &interpreters, elapsed);
+    let summary = Summary::new(&consumer, &interpreters, elapsed, cost);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used.iter().map(|dir| dir.display().to_string()).collect(),

@@ -19,6 +19,8 @@ pub(super) struct Summary {
     elapsed: Duration,
     interpreters: Vec<Interpreter>,
     lost: Vec<Lost>,
+    /// What recording a call costs here, as calibrated.
+    cost: Option<Duration>,
 }
 
 impl Summary {
@@ -26,6 +28,7 @@ impl Summary {
         consumer: &Consumer,
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
+        cost: Option<Duration>,
     ) -> Self {
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
@@ -50,7 +53,7 @@ impl Summary {
                 plan: found.plan.kind.to_string(),
             })
             .collect();
-        Summary { totals, elapsed, interpreters, lost }
+        Summary { totals, elapsed, interpreters, lost, cost }
     }
 
     /// The part of the trace file's footer that is known from this.
@@ -73,7 +76,6 @@ impl Summary {
         }
         let Totals { calls, internal, external, imports, threads, lost, cut } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
-        let nanoseconds = u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX);
         say(format_args!(
             "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
             HumanCount(calls),
@@ -82,11 +84,19 @@ impl Summary {
             HumanCount(external),
             HumanCount(imports),
             plural(threads),
-            view::Duration(nanoseconds),
+            view::Duration(nanoseconds(self.elapsed)),
         ));
         for interpreter in &self.interpreters {
             let Interpreter { path, version, plan } = interpreter;
             say(format_args!("pytrace: CPython {version} ({path}), {plan} probes"));
+        }
+        if let Some(cost) = self.cost {
+            let in_all = cost * u32::try_from(calls).unwrap_or(u32::MAX);
+            say(format_args!(
+                "pytrace: a recorded call costs {} on this machine: {} in all",
+                view::Duration(nanoseconds(cost)),
+                view::Duration(nanoseconds(in_all)),
+            ));
         }
         if lost > 0 {
             say(format_args!(
@@ -105,6 +115,10 @@ impl Summary {
             say(format_args!("pytrace: trace in {}", output.display()));
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A time in UTC, to the second.
