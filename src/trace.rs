@@ -211,4 +211,6 @@ pub struct Totals {
     pub threads: u64,
     /// Events that could not be recorded.
     pub lost: u64,
+    /// Stacks whose outermost frames could not be recorded: depths count from there.
+    pub cut: u64,
 }

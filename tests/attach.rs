@@ -6,7 +6,6 @@ mod attach;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -32,11 +31,22 @@ fn depth_and_callers_are_right_from_the_first_event() {
     }
     // At most the two that ran when the first probe fired.
     assert!(rest.iter().skip(2).all(|call| !call.already_running));
-    let edges = [("", "<module>"), ("<module>", "main"), ("inner", "leaf"), ("main", "worker")];
-    assert_eq!(recorded.trace.edges(), [&edges[..], &[("worker", "inner")]].concat());
+    let edges = [
+        ("", "<module>"),
+        ("<module>", "main"),
+        ("inner", "leaf"),
+        ("main", "worker"),
+    ];
+    assert_eq!(
+        recorded.trace.edges(),
+        [&edges[..], &[("worker", "inner")]].concat()
+    );
     assert!(recorded.trace.count("leaf") > 100);
     let (status, rounds) = target.end();
-    assert!(rounds.parse::<u64>().is_ok_and(|rounds| rounds > 0), "{rounds:?}");
+    assert!(
+        rounds.parse::<u64>().is_ok_and(|rounds| rounds > 0),
+        "{rounds:?}"
+    );
     assert_eq!(status.code(), Some(7));
 }
 
@@ -53,7 +63,11 @@ fn all_calls_between_two_points_are_recorded() {
     assert_eq!(recorded.code, Some(0), "{}", recorded.messages);
     assert_eq!(recorded.trace.footer["lost"], 0);
     assert_eq!(recorded.trace.count("counted"), 20078);
-    let edges = [("", "<module>"), ("<module>", "serve"), ("serve", "counted")];
+    let edges = [
+        ("", "<module>"),
+        ("<module>", "serve"),
+        ("serve", "counted"),
+    ];
     let mut recorded_edges = recorded.trace.edges();
     recorded_edges.retain(|(_, callee)| !callee.contains("Decoder")); // of its input
     assert_eq!(recorded_edges, edges);
@@ -81,20 +95,36 @@ fn threads_that_wait_are_shown_where_they_wait() {
         &["waiting"],
     ];
     assert_eq!(running.len(), 9, "{running:?}");
-    assert_eq!(running.iter().filter(|stack| stack[..] == ["busy"]).count(), 3);
+    assert_eq!(
+        running.iter().filter(|stack| stack[..] == ["busy"]).count(),
+        3
+    );
     for stack in waiting {
-        assert!(running.iter().any(|names| names == stack), "{stack:?} in {running:?}");
+        assert!(
+            running.iter().any(|names| names == stack),
+            "{stack:?} in {running:?}"
+        );
     }
     for call in &recorded.trace.calls {
-        assert!(!call.already_running || call.name == "leaf" || call.unfinished, "{call:?}");
+        assert!(
+            !call.already_running || call.name == "leaf" || call.unfinished,
+            "{call:?}"
+        );
         assert!(call.end - call.start < 10_000_000_000, "{call:?}");
     }
 
     // What they wait in, as far as the scope calls it itself.
     let recorded = record(&[&target], "200ms", &[]);
     let running = recorded.trace.already_running();
-    assert!(running.contains(&vec!["waiting", "Event.wait"]), "{running:?}");
-    let event = recorded.trace.calls.iter().find(|call| call.name == "Event.wait");
+    assert!(
+        running.contains(&vec!["waiting", "Event.wait"]),
+        "{running:?}"
+    );
+    let event = recorded
+        .trace
+        .calls
+        .iter()
+        .find(|call| call.name == "Event.wait");
     assert_eq!(event.expect("it").category, "external");
 }
 
@@ -120,8 +150,16 @@ fn a_thread_that_goes_on_after_standing_still_is_recorded_from_there() {
         .collect();
     let descend = ("descend", true, false);
     let leaf = ("leaf", false, false);
-    assert_eq!(names, [("<module>", true, false), descend, descend, descend, leaf]);
-    let leaf = recorded.trace.calls.iter().find(|call| call.name == "leaf").expect("it");
+    assert_eq!(
+        names,
+        [("<module>", true, false), descend, descend, descend, leaf]
+    );
+    let leaf = recorded
+        .trace
+        .calls
+        .iter()
+        .find(|call| call.name == "leaf")
+        .expect("it");
     assert_eq!(leaf.depth, 4);
 }
 
@@ -138,9 +176,18 @@ fn deep_stacks_are_whole() {
         target.tell("");
         assert_eq!(target.hear(), "called");
         let recorded = recording.stop();
-        let running = recorded.trace.calls.iter().filter(|call| call.already_running);
+        let running = recorded
+            .trace
+            .calls
+            .iter()
+            .filter(|call| call.already_running);
         assert_eq!(running.count() as u64, levels + 1, "{depth}");
-        let leaves: Vec<_> = recorded.trace.calls.iter().filter(|c| c.name == "leaf").collect();
+        let leaves: Vec<_> = recorded
+            .trace
+            .calls
+            .iter()
+            .filter(|c| c.name == "leaf")
+            .collect();
         assert_eq!(leaves.len(), 2);
         for leaf in leaves {
             assert_eq!(leaf.depth, levels + 1);
@@ -155,9 +202,15 @@ fn deep_stacks_are_whole() {
 fn generators_and_coroutines_have_their_callers() {
     let target = Target::start(python("generators.py", &[]));
     let recorded = record(&[&target], "100ms", &["--no-external-calls"]);
-    let ours = ["<module>", "main", "task", "rest", "delegate", "count", "leaf"];
-    let edges: Vec<_> =
-        recorded.trace.edges().into_iter().filter(|(_, callee)| ours.contains(callee)).collect();
+    let ours = [
+        "<module>", "main", "task", "rest", "delegate", "count", "leaf",
+    ];
+    let edges: Vec<_> = recorded
+        .trace
+        .edges()
+        .into_iter()
+        .filter(|(_, callee)| ours.contains(callee))
+        .collect();
     // The event loop, outside the scope, is left out: what it resumes has <module> below it.
     for edge in &edges {
         let expected = [
@@ -194,7 +247,11 @@ fn several_processes_are_recorded_at_once() {
     assert_eq!(recorded.trace.count("counted"), 15);
     assert!(recorded.trace.count("leaf") > 100);
     for call in &recorded.trace.calls {
-        let pid = if matches!(&*call.name, "counted" | "serve") { pids[1] } else { call.pid };
+        let pid = if matches!(&*call.name, "counted" | "serve") {
+            pids[1]
+        } else {
+            call.pid
+        };
         assert_eq!(call.pid, pid, "{call:?}");
         assert!(pids.contains(&call.pid));
     }
@@ -232,8 +289,12 @@ fn probes_come_and_go_without_harm() {
     // A scope without code, mostly: the probes fire as often, and there is little to write.
     let nothing = tempfile::tempdir().expect("a directory");
     let nothing = nothing.path().to_str().expect("text");
-    for round in 0..50 {
-        let args: &[&str] = if round % 10 == 0 { &[] } else { &["--scope", nothing] };
+    for round in 0..20 {
+        let args: &[&str] = if round % 5 == 0 {
+            &[]
+        } else {
+            &["--scope", nothing]
+        };
         record(&[&target], ["1ms", "20ms"][round % 2], args);
         assert!(target.is_alive(), "after {round} rounds");
     }
@@ -274,21 +335,39 @@ fn a_program_in_another_mount_namespace_has_its_own_scope() {
                  exec \"$3\" ./code/../code/busy.py";
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", setup, "sh"]);
-    command.arg(directory.path()).arg(program("busy.py")).arg(PYTHON);
+    command
+        .arg(directory.path())
+        .arg(program("busy.py"))
+        .arg(PYTHON);
     let target = Target::start(command);
     let recorded = record(&[&target], "50ms", &[]);
     assert!(!directory.path().join("code").exists());
-    let scope = directory.path().canonicalize().expect("a path").join("code");
-    assert_eq!(recorded.trace.footer["scope"][0], scope.to_str().expect("text"));
+    let scope = directory
+        .path()
+        .canonicalize()
+        .expect("a path")
+        .join("code");
+    assert_eq!(
+        recorded.trace.footer["scope"][0],
+        scope.to_str().expect("text")
+    );
     assert!(recorded.trace.count("leaf") > 10);
-    assert!(recorded.trace.calls.iter().all(|call| call.category == "internal"));
+    assert!(
+        recorded
+            .trace
+            .calls
+            .iter()
+            .all(|call| call.category == "internal")
+    );
 }
 
 #[test]
 #[ignore = "needs root and BPF"]
 fn a_program_in_another_pid_namespace_has_the_ids_that_we_know() {
     let mut command = Command::new("unshare");
-    command.args(["--pid", "--fork", "--kill-child", PYTHON]).arg(program("standing.py"));
+    command
+        .args(["--pid", "--fork", "--kill-child", PYTHON])
+        .arg(program("standing.py"));
     let target = Target::start(command);
     let children = format!("/proc/{0}/task/{0}/children", target.pid());
     let inner = fs::read_to_string(children).expect("its children");
@@ -299,8 +378,15 @@ fn a_program_in_another_pid_namespace_has_the_ids_that_we_know() {
         .expect("pytrace");
     let shown = String::from_utf8_lossy(&output.stdout);
     for task in fs::read_dir(format!("/proc/{inner}/task")).expect("its threads") {
-        let tid = task.expect("a thread").file_name().into_string().expect("an id");
-        assert!(shown.contains(&format!("Thread {tid} ")), "{tid} is not in\n{shown}");
+        let tid = task
+            .expect("a thread")
+            .file_name()
+            .into_string()
+            .expect("an id");
+        assert!(
+            shown.contains(&format!("Thread {tid} ")),
+            "{tid} is not in\n{shown}"
+        );
     }
     assert!(shown.contains("pause"), "{shown}");
 }
@@ -320,26 +406,4 @@ fn programs_of_other_users_can_be_recorded() {
     let recorded = record(&[&target], "50ms", &[]);
     assert!(recorded.trace.count("leaf") > 10);
     assert_eq!(target.end().0.code(), Some(7));
-}
-
-#[test]
-#[ignore = "needs root and BPF"]
-fn what_cannot_be_attached_to_is_said() {
-    let mut sleep = Command::new("sleep").arg("100").spawn().expect("a program");
-    for (pid, message) in [
-        (sleep.id(), "which is not a CPython"),
-        (u32::MAX >> 1, "there is no process"),
-        (2, "kernel thread"),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_pytrace"))
-            .args(["--pid", &pid.to_string()])
-            .output()
-            .expect("pytrace");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let skip = pid == 2 && !Path::new("/proc/2").exists();
-        assert!(skip || said.contains(message) && said.contains("hint: "), "{said}");
-        assert_eq!(output.status.code(), Some(1));
-    }
-    sleep.kill().expect("killed");
-    sleep.wait().expect("its end");
 }

@@ -177,6 +177,7 @@ impl Consumer {
             let result = self.builder.stand_still(
                 thread,
                 &stack.frames,
+                stack.cut,
                 codes,
                 snapshot.time,
                 &mut self.output,

@@ -174,7 +174,7 @@ impl<'o> Interpreters<'o> {
         };
         let probes =
             self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
-        self.probes.insert(pid, Probed { probes: probes, bias });
+        self.probes.insert(pid, Probed { probes, bias });
         self.tracer.start(interpreter.build, super::process::threads(pid))?;
         Ok(Look::Attached(interpreter))
     }

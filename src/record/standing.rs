@@ -63,6 +63,8 @@ pub(super) struct Stack {
     pub(super) tid: u32,
     /// Addresses of frame and code object, innermost first.
     pub(super) frames: Vec<(u64, u64)>,
+    /// Whether there are frames below these.
+    pub(super) cut: bool,
 }
 
 impl Snapshot {
@@ -77,9 +79,18 @@ impl Snapshot {
 pub(super) fn look(pid: u32, plan: &Plan, bias: u64) -> Option<Snapshot> {
     let list = plan.threads?;
     let time = now();
-    let target = Target { memory: Process(pid), layout: &plan.layout };
+    let target = Target {
+        memory: Process(pid),
+        layout: &plan.layout,
+    };
     let (stacks, codes) = target.look(list, bias, &Tasks::of(pid));
-    Some(Snapshot { pid, time, stacks, codes, done: Instant::now() })
+    Some(Snapshot {
+        pid,
+        time,
+        stacks,
+        codes,
+        done: Instant::now(),
+    })
 }
 
 /// A process's threads: the ids that it knows them by, to those that we do.
@@ -90,7 +101,10 @@ impl Tasks {
     fn of(pid: u32) -> Tasks {
         let tasks = process::threads(pid).take(THREADS_MAX).filter_map(|tid| {
             let status = fs::read(format!("/proc/{pid}/task/{tid}/status")).ok()?;
-            Some((innermost_id(&String::from_utf8_lossy(&status)).unwrap_or(tid), tid))
+            Some((
+                innermost_id(&String::from_utf8_lossy(&status)).unwrap_or(tid),
+                tid,
+            ))
         });
         Tasks(tasks.collect())
     }
@@ -99,7 +113,9 @@ impl Tasks {
 /// A thread's id in the pid namespace that it lives in, the last of those in `NSpid`
 /// (`/proc/PID/task/TID/status`).
 fn innermost_id(status: &str) -> Option<u32> {
-    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    let ids = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?;
     ids.split_whitespace().next_back()?.parse().ok()
 }
 
@@ -110,7 +126,8 @@ trait Memory {
 
     fn word(&self, address: u64) -> Option<u64> {
         let mut bytes = [0; 8];
-        self.read(address, &mut bytes).then(|| u64::from_le_bytes(bytes))
+        self.read(address, &mut bytes)
+            .then(|| u64::from_le_bytes(bytes))
     }
 }
 
@@ -120,11 +137,23 @@ struct Process(u32);
 
 impl Memory for Process {
     fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
-        let Ok(base) = usize::try_from(address) else { return false };
-        let remote = RemoteIoVec { base, len: bytes.len() };
+        let Ok(base) = usize::try_from(address) else {
+            return false;
+        };
+        let remote = RemoteIoVec {
+            base,
+            len: bytes.len(),
+        };
         let pid = Pid::from_raw(self.0.cast_signed());
         process_vm_readv(pid, &mut [IoSliceMut::new(bytes)], &[remote]) == Ok(remote.len)
     }
+}
+
+/// What one reading of a stack gives.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Chain {
+    frames: Vec<(u64, u64)>,
+    cut: bool,
 }
 
 /// An interpreter in somebody's memory.
@@ -144,14 +173,18 @@ impl<M: Memory> Target<'_, M> {
         let mut stacks: FxHashMap<u32, Stack> = FxHashMap::default();
         let mut codes = FxHashMap::default();
         for state in self.thread_states(list, bias) {
-            let Some(tid) = self.thread_id(state, tasks) else { continue };
+            let Some(tid) = self.thread_id(state, tasks) else {
+                continue;
+            };
             // The interpreters' newest come first, and each one's newest thread state: of
             // several that a thread has with frames, one of a sub-interpreter runs on top.
-            let Entry::Vacant(vacant) = stacks.entry(tid) else { continue };
-            let mut frames = self.stack(state, &mut budget);
+            let Entry::Vacant(vacant) = stacks.entry(tid) else {
+                continue;
+            };
+            let Chain { mut frames, cut } = self.stack(state, &mut budget);
             frames.retain(|&(_, code)| self.meet_code(code, &mut codes));
             if !frames.is_empty() {
-                vacant.insert(Stack { tid, frames });
+                vacant.insert(Stack { tid, frames, cut });
             }
         }
         let mut stacks: Vec<Stack> = stacks.into_values().collect();
@@ -182,36 +215,44 @@ impl<M: Memory> Target<'_, M> {
         /// 0x2c0 bytes and a `list_t`), and musl's (`src/internal/pthread_impl.h`).
         const TID_IN_PTHREAD: [u16; 2] = [0x2d0, 0x30];
         let known = |id: u64| tasks.0.get(&(id as u32)).copied();
-        let native = self.layout.tstate_native_id.and_then(|offset| self.field(state, offset));
+        let native = self
+            .layout
+            .tstate_native_id
+            .and_then(|offset| self.field(state, offset));
         native.and_then(known).or_else(|| {
             let pthread = self.field(state, self.layout.tstate_thread_id)?;
-            TID_IN_PTHREAD.iter().find_map(|&offset| known(self.field(pthread, offset)?))
+            TID_IN_PTHREAD
+                .iter()
+                .find_map(|&offset| known(self.field(pthread, offset)?))
         })
     }
 
     /// A thread's stack; empty where it can't be read.
-    fn stack(&self, state: u64, budget: &mut usize) -> Vec<(u64, u64)> {
-        let mut last: Vec<(u64, u64)> = Vec::new();
-        let mut found: Vec<(u64, u64)> = Vec::new();
+    fn stack(&self, state: u64, budget: &mut usize) -> Chain {
+        let mut last = Chain::default();
+        let mut best = Chain::default();
         for read in 0..READS_MAX {
-            let frames = self.walk(state, (*budget).min(FRAMES_MAX)).unwrap_or_default();
-            *budget = budget.saturating_sub(frames.len());
-            if read > 0 && frames == last {
-                found = frames;
-                break;
+            let chain = self
+                .walk(state, (*budget).min(FRAMES_MAX))
+                .unwrap_or_default();
+            *budget = budget.saturating_sub(chain.frames.len());
+            if read > 0 && chain == last {
+                return chain;
             }
-            let same = frames.iter().rev().zip(last.iter().rev()).take_while(|(a, b)| a == b);
-            let common = same.count();
-            if common > found.len() {
-                found = frames[frames.len() - common..].to_vec();
+            if !chain.cut && !last.cut {
+                let pairs = chain.frames.iter().rev().zip(last.frames.iter().rev());
+                let common = pairs.take_while(|(now, before)| now == before).count();
+                if common > best.frames.len() {
+                    best.frames = chain.frames[chain.frames.len() - common..].to_vec();
+                }
             }
-            last = frames;
+            last = chain;
         }
-        found
+        best
     }
 
     /// Reads a thread's chain of frames once, at most `limit` of them.
-    fn walk(&self, state: u64, limit: usize) -> Option<Vec<(u64, u64)>> {
+    fn walk(&self, state: u64, limit: usize) -> Option<Chain> {
         let layout = self.layout;
         let mut frame = self.field(state, layout.tstate_frame)?;
         if let Some(offset) = layout.cframe_frame.filter(|_| frame != 0) {
@@ -233,7 +274,10 @@ impl<M: Memory> Target<'_, M> {
             }
             frame = word(&head, layout.frame_previous);
         }
-        Some(frames)
+        Some(Chain {
+            frames,
+            cut: frame != 0,
+        })
     }
 
     /// Whether a frame was made, but has not got to where its start is an event: see
@@ -245,7 +289,9 @@ impl<M: Memory> Target<'_, M> {
             return word(head, self.layout.frame_lasti) as i32 == -1;
         };
         let instructions = code.wrapping_add(u64::from(instructions));
-        let first = self.memory.word(instructions.wrapping_sub(CO_FIRSTTRACEABLE));
+        let first = self
+            .memory
+            .word(instructions.wrapping_sub(CO_FIRSTTRACEABLE));
         let first = u64::from(first.unwrap_or(0) as u32).wrapping_mul(CODE_UNIT);
         word(head, self.layout.frame_lasti) < instructions.wrapping_add(first)
     }
@@ -263,7 +309,12 @@ impl<M: Memory> Target<'_, M> {
     fn code(&self, address: u64) -> Option<CodeRecord> {
         let layout = self.layout;
         let name = layout.code_qualname.unwrap_or(layout.code_name);
-        let fields = [layout.code_flags, layout.code_firstlineno, layout.code_filename, name];
+        let fields = [
+            layout.code_flags,
+            layout.code_firstlineno,
+            layout.code_filename,
+            name,
+        ];
         let head = self.head(address, fields.into_iter().max()?.checked_add(8)?)?;
         Some(CodeRecord {
             address,
@@ -277,7 +328,8 @@ impl<M: Memory> Target<'_, M> {
 
     /// A str object: see `read_string_head` in `bpf/python.h`.
     fn string(&self, address: u64) -> Text {
-        self.compact_string(address).unwrap_or_else(Text::unreadable)
+        self.compact_string(address)
+            .unwrap_or_else(Text::unreadable)
     }
 
     fn compact_string(&self, address: u64) -> Option<Text> {
@@ -286,7 +338,11 @@ impl<M: Memory> Target<'_, M> {
         let head = self.head(address, STATE + 8)?;
         let state = word(&head, STATE) as u32;
         let (width, compact, ascii) = ((state >> 2 & 7) as u8, state >> 5 & 1, state >> 6 & 1);
-        let before = if ascii == 1 { self.layout.str_ascii } else { self.layout.str_compact };
+        let before = if ascii == 1 {
+            self.layout.str_ascii
+        } else {
+            self.layout.str_compact
+        };
         let whole = Whole {
             address: address.wrapping_add(u64::from(before)),
             length: u32::try_from(word(&head, LENGTH)).unwrap_or(u32::MAX),
@@ -304,7 +360,9 @@ impl<M: Memory> Target<'_, M> {
     /// The first `length` bytes of an object, followed by zeros.
     fn head(&self, address: u64, length: u16) -> Option<[u8; HEAD_MAX]> {
         let mut head = [0; HEAD_MAX];
-        self.memory.read(address, head.get_mut(..usize::from(length))?).then_some(head)
+        self.memory
+            .read(address, head.get_mut(..usize::from(length))?)
+            .then_some(head)
     }
 }
 
@@ -312,12 +370,16 @@ impl<M: Memory> Target<'_, M> {
 /// `enum _frameowner`.
 fn is_entry_frame(layout: &Layout, head: &[u8; HEAD_MAX]) -> bool {
     const FRAME_OWNED_BY_C: u8 = 3;
-    layout.frame_owner.is_some_and(|owner| word(head, owner) as u8 >= FRAME_OWNED_BY_C)
+    layout
+        .frame_owner
+        .is_some_and(|owner| word(head, owner) as u8 >= FRAME_OWNED_BY_C)
 }
 
 /// The eight bytes at an offset; zero past the end.
 fn word(head: &[u8; HEAD_MAX], offset: u16) -> u64 {
-    let bytes = head.get(usize::from(offset)..).and_then(|bytes| bytes.first_chunk());
+    let bytes = head
+        .get(usize::from(offset)..)
+        .and_then(|bytes| bytes.first_chunk());
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
@@ -342,7 +404,7 @@ mod tests {
     impl Memory for Fake {
         fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
             self.reads.set(self.reads.get() + 1);
-            if address >= END || address < 0x1000 {
+            if !(0x1000..END).contains(&address) {
                 return false;
             }
             for (at, bytes) in (address..).step_by(8).zip(bytes.chunks_mut(8)) {
@@ -361,15 +423,24 @@ mod tests {
         }
     }
 
-    const LIST: ThreadList =
-        ThreadList { head: 0x1000, interpreter_next: 0, interpreter_threads: 8, thread_next: 8 };
+    const LIST: ThreadList = ThreadList {
+        head: 0x1000,
+        interpreter_next: 0,
+        interpreter_threads: 8,
+        thread_next: 8,
+    };
     const INTERPRETER: u64 = 0x2000;
     const STATE: u64 = 0x3000;
     const FRAMES: u64 = 0x10_0000;
     const CODE: u64 = 0x8000;
 
     fn layout() -> Layout {
-        Layout::of(Version { major: 3, minor: 13, micro: None }).expect("a layout")
+        Layout::of(Version {
+            major: 3,
+            minor: 13,
+            micro: None,
+        })
+        .expect("a layout")
     }
 
     /// A thread with id 7 and so many frames of 256 bytes each, innermost first.
@@ -387,7 +458,11 @@ mod tests {
             let at = FRAMES + frame * 256;
             set(at, layout.frame_code, CODE);
             set(at, layout.frame_lasti, u64::MAX);
-            set(at, layout.frame_previous, if frame + 1 < frames { at + 256 } else { 0 });
+            set(
+                at,
+                layout.frame_previous,
+                if frame + 1 < frames { at + 256 } else { 0 },
+            );
         }
         fake
     }
@@ -395,7 +470,12 @@ mod tests {
     fn look(fake: &Fake) -> Vec<Stack> {
         let tasks = Tasks([(7, 1007)].into_iter().collect());
         let layout = layout();
-        Target { memory: Borrowed(fake), layout: &layout }.look(LIST, 0, &tasks).0
+        Target {
+            memory: Borrowed(fake),
+            layout: &layout,
+        }
+        .look(LIST, 0, &tasks)
+        .0
     }
 
     struct Borrowed<'f>(&'f Fake);
@@ -413,13 +493,21 @@ mod tests {
     #[test]
     fn a_stack_is_read_from_the_innermost_frame_on() {
         let frames = [(FRAMES, CODE), (FRAMES + 256, CODE), (FRAMES + 512, CODE)];
-        assert_eq!(look(&fake(3)), [Stack { tid: 1007, frames: frames.to_vec() }]);
+        assert_eq!(
+            look(&fake(3)),
+            [Stack {
+                tid: 1007,
+                frames: frames.to_vec(),
+                cut: false
+            }]
+        );
     }
 
     #[test]
     fn a_frame_that_has_not_started_is_none() {
         let mut fake = fake(3);
-        fake.words.insert(FRAMES + u64::from(layout().frame_lasti), CODE);
+        fake.words
+            .insert(FRAMES + u64::from(layout().frame_lasti), CODE);
         assert_eq!(look(&fake)[0].frames.len(), 2);
     }
 
@@ -427,7 +515,8 @@ mod tests {
     fn where_reads_never_agree_the_outer_frames_are_taken() {
         let mut fake = fake(9);
         let top = STATE + u64::from(layout().tstate_frame);
-        fake.later.insert(top, (0..7).map(|n| FRAMES + n * 256).collect());
+        fake.later
+            .insert(top, (0..7).map(|n| FRAMES + n * 256).collect());
         let stacks = look(&fake);
         assert!((3..9).contains(&stacks[0].frames.len()), "{stacks:?}");
         assert_eq!(stacks[0].frames.last(), Some(&(FRAMES + 8 * 256, CODE)));
@@ -437,10 +526,15 @@ mod tests {
     fn circles_end() {
         let layout = layout();
         let mut frames = fake(3);
-        frames.words.insert(FRAMES + 512 + u64::from(layout.frame_previous), FRAMES);
-        assert!(look(&frames)[0].frames.len() <= FRAMES_MAX);
+        frames
+            .words
+            .insert(FRAMES + 512 + u64::from(layout.frame_previous), FRAMES);
+        let stack = &look(&frames)[0];
+        assert!(stack.cut && stack.frames.len() <= FRAMES_MAX);
         let mut states = fake(3);
-        states.words.insert(STATE + u64::from(LIST.thread_next), STATE);
+        states
+            .words
+            .insert(STATE + u64::from(LIST.thread_next), STATE);
         assert_eq!(look(&states).len(), 1);
         let mut interpreters = fake(3);
         interpreters.words.insert(INTERPRETER, INTERPRETER);
@@ -462,7 +556,9 @@ mod tests {
                 assert_eq!(look(&fake), [], "{wild:#x} at {place:#x}");
             }
             let mut names = fake(3);
-            names.words.insert(CODE + u64::from(layout.code_filename), wild);
+            names
+                .words
+                .insert(CODE + u64::from(layout.code_filename), wild);
             assert_eq!(look(&names)[0].frames.len(), 3, "a name is not needed");
         }
         assert_eq!(look(&Fake::default()), []);
@@ -470,7 +566,10 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_innermost_namespace() {
-        assert_eq!(innermost_id("Name:\tx\nNSpid:\t812\t7\t3\nNSsid: 1"), Some(3));
+        assert_eq!(
+            innermost_id("Name:\tx\nNSpid:\t812\t7\t3\nNSsid: 1"),
+            Some(3)
+        );
         assert_eq!(innermost_id("NSpid:\t812\n"), Some(812));
         assert_eq!(innermost_id("Name:\tx\n"), None);
     }

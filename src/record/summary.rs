@@ -74,7 +74,7 @@ impl Summary {
             say(format_args!("pytrace: no CPython was run: nothing to trace"));
             return;
         }
-        let Totals { calls, internal, external, imports, threads, lost } = self.totals;
+        let Totals { calls, internal, external, imports, threads, lost, cut } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         say(format_args!(
             "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
@@ -104,6 +104,12 @@ impl Summary {
                 HumanCount(lost)
             ));
             say(format_args!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB));
+        }
+        if cut > 0 {
+            eprintln!(
+                "pytrace: {cut} stack{} too deep to be read whole: the outermost calls are missing",
+                if cut == 1 { " was" } else { "s were" }
+            );
         }
         if let Some(output) = output {
             say(format_args!("pytrace: trace in {}", output.display()));

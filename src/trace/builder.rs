@@ -190,12 +190,14 @@ impl<C: Classify> Builder<C> {
 
     /// Reports the frames of a thread that has had no event, as found by looking at it from
     /// outside: innermost first. Their code objects, as far as no event has described them, are
-    /// in `codes`; frames of others are left out. Events tell better: a thread that had any is
+    /// in `codes`; frames of others are left out. `cut` says that there are frames below that were
+    /// not read. Events tell better: a thread that had any is
     /// left as it is.
     pub fn stand_still<'r>(
         &mut self,
         thread: ThreadId,
         frames: &[(u64, u64)],
+        cut: bool,
         mut codes: impl FnMut(u64) -> Option<&'r CodeRecord>,
         time: Time,
         sink: &mut dyn Sink,
@@ -213,7 +215,7 @@ impl<C: Classify> Builder<C> {
         }
         let state = self.threads.get_or_insert(thread);
         state.running = running;
-        state.running_cut = false;
+        state.running_cut = cut;
         self.reconcile(thread, time, sink)
     }
 
@@ -278,6 +280,7 @@ impl<C: Classify> Builder<C> {
             let known =
                 thread.stack.iter().position(|frame| outermost == Some(&(frame.address, frame.code)));
             keep = known.unwrap_or(0);
+            self.totals.cut += u64::from(known.is_none());
         }
         for frame in thread.stack.iter().skip(keep) {
             // What lies between the frames of the stack was left out by the kernel program.

@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program of `tests/programs/attach`.
 pub(crate) fn program(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/attach").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/programs/attach")
+        .join(name)
 }
 
 /// Python on a program, not started yet.
@@ -42,12 +44,19 @@ pub(crate) struct Target {
 impl Target {
     /// Starts it and waits for it to say that it is ready.
     pub(crate) fn start(mut command: Command) -> Target {
-        assert!(nix::unistd::geteuid().is_root(), "this test needs root: run it with sudo");
+        assert!(
+            nix::unistd::geteuid().is_root(),
+            "this test needs root: run it with sudo"
+        );
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.expect("a program that starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut target = Target { child, input, output };
+        let mut target = Target {
+            child,
+            input,
+            output,
+        };
         assert_eq!(target.hear(), "ready");
         target
     }
@@ -84,7 +93,11 @@ impl Target {
     pub(crate) fn ticks(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("its state");
         let fields = stat.rsplit_once(')').expect("a name").1.split_whitespace();
-        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum()
+        fields
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().expect("ticks"))
+            .sum()
     }
 
     /// How many of the probes that a recording sets are in its memory, and how many there are.
@@ -96,9 +109,16 @@ impl Target {
         for probe in &plan.probes {
             let mut bytes = [[0; 1]; 2];
             let address = address_of(self.pid(), &file, probe.offset);
-            memory.read_exact_at(&mut bytes[0], address).expect("its text");
-            file.read_exact_at(&mut bytes[1], probe.offset).expect("the file's text");
-            assert!(bytes[0] == bytes[1] || bytes[0] == [BREAKPOINT], "{:x?}", bytes);
+            memory
+                .read_exact_at(&mut bytes[0], address)
+                .expect("its text");
+            file.read_exact_at(&mut bytes[1], probe.offset)
+                .expect("the file's text");
+            assert!(
+                bytes[0] == bytes[1] || bytes[0] == [BREAKPOINT],
+                "{:x?}",
+                bytes
+            );
             set += usize::from(bytes[0] != bytes[1]);
         }
         (set, plan.probes.len())
@@ -159,7 +179,10 @@ impl Recording {
         for target in targets {
             command.arg("--pid").arg(target.pid().to_string());
         }
-        command.arg("-o").arg(directory.path().join("trace.json")).args(args);
+        command
+            .arg("-o")
+            .arg(directory.path().join("trace.json"))
+            .args(args);
         let child = command.stderr(Stdio::piped()).spawn().expect("pytrace");
         Recording { child, directory }
     }
@@ -194,7 +217,11 @@ impl Recording {
         let messages = String::from_utf8_lossy(&output.stderr).into_owned();
         let trace = fs::read(self.directory.path().join("trace.json")).unwrap_or_default();
         let trace = Trace::of(serde_json::from_slice(&trace).unwrap_or_default());
-        Recorded { code: output.status.code(), messages, trace }
+        Recorded {
+            code: output.status.code(),
+            messages,
+            trace,
+        }
     }
 }
 
@@ -228,26 +255,32 @@ impl Trace {
     fn of(mut file: Value) -> Trace {
         let events = file["traceEvents"].as_array().cloned().unwrap_or_default();
         let nanoseconds = |value: &Value| (value.as_f64().expect("a time") * 1000.0) as u64;
-        let calls = events.iter().filter(|event| event["ph"] == "X").map(|event| {
-            let args = &event["args"];
-            let start = nanoseconds(&event["ts"]);
-            Call {
-                pid: event["pid"].as_u64().expect("a pid"),
-                tid: event["tid"].as_u64().expect("a tid"),
-                number: args["call"].as_u64().expect("a number"),
-                depth: args["depth"].as_u64().expect("a depth"),
-                name: event["name"].as_str().expect("a name").to_owned(),
-                category: event["cat"].as_str().expect("a category").to_owned(),
-                start,
-                end: start + nanoseconds(&event["dur"]),
-                already_running: args["already_running"] == true,
-                unfinished: args["unfinished"] == true,
-                parent: None,
-            }
-        });
+        let calls = events
+            .iter()
+            .filter(|event| event["ph"] == "X")
+            .map(|event| {
+                let args = &event["args"];
+                let start = nanoseconds(&event["ts"]);
+                Call {
+                    pid: event["pid"].as_u64().expect("a pid"),
+                    tid: event["tid"].as_u64().expect("a tid"),
+                    number: args["call"].as_u64().expect("a number"),
+                    depth: args["depth"].as_u64().expect("a depth"),
+                    name: event["name"].as_str().expect("a name").to_owned(),
+                    category: event["cat"].as_str().expect("a category").to_owned(),
+                    start,
+                    end: start + nanoseconds(&event["dur"]),
+                    already_running: args["already_running"] == true,
+                    unfinished: args["unfinished"] == true,
+                    parent: None,
+                }
+            });
         let mut calls: Vec<Call> = calls.collect();
         calls.sort_by_key(|call| (call.tid, call.number));
-        let mut trace = Trace { calls, footer: file["pytrace"].take() };
+        let mut trace = Trace {
+            calls,
+            footer: file["pytrace"].take(),
+        };
         trace.nest();
         trace
     }
@@ -260,7 +293,11 @@ impl Trace {
             let call = &self.calls[at];
             let before = at.checked_sub(1).map(|at| &self.calls[at]);
             let before = before.filter(|before| before.tid == call.tid);
-            assert_eq!(call.number, before.map_or(0, |before| before.number) + 1, "{call:?}");
+            assert_eq!(
+                call.number,
+                before.map_or(0, |before| before.number) + 1,
+                "{call:?}"
+            );
             if before.is_none() {
                 open.clear();
             }
@@ -294,8 +331,11 @@ impl Trace {
     /// All pairs of caller and callee, each once; sorted.
     pub(crate) fn edges(&self) -> Vec<(&str, &str)> {
         let caller = |call: &Call| call.parent.map_or("", |at| &*self.calls[at].name);
-        let mut edges: Vec<(&str, &str)> =
-            self.calls.iter().map(|call| (caller(call), &*call.name)).collect();
+        let mut edges: Vec<(&str, &str)> = self
+            .calls
+            .iter()
+            .map(|call| (caller(call), &*call.name))
+            .collect();
         edges.sort_unstable();
         edges.dedup();
         edges
