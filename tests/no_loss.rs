@@ -22,7 +22,10 @@ run(2_000_000)
 #[test]
 #[ignore = "needs root and eBPF"]
 fn a_hot_loop_is_recorded_whole() {
-    assert!(nix::unistd::geteuid().is_root(), "this test needs root: run it with sudo");
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "this test needs root: run it with sudo"
+    );
     let dir = tempfile::tempdir().expect("a directory");
     let script = dir.path().join("hot.py");
     fs::write(&script, PROGRAM).expect("a script");
