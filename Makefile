@@ -58,9 +58,9 @@ test-truth: build setup-test ## compare traces with sys.setprofile's, on CPython
 	$(call say,truth tests)
 	scripts/truth-tests.sh $(PYTRACE)
 
-bench: setup-bench build ## what tracing costs
+bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume" for some of it
 	$(call say,benchmarks)
-	$(CARGO) bench --locked
+	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean

@@ -23,7 +23,7 @@ const TARGET: f64 = 1.35;
 const BPFTRACE_STARTS: Duration = Duration::from_secs(4);
 
 pub(crate) fn measure(python: &Python) -> Result<()> {
-    println!("== calls: fib(20), ns per call, fastest of {ROUNDS} rounds in turns");
+    println!("== calls: fib(20), ns of its processor time per call, fastest of {ROUNDS} rounds");
     let directory = tempfile::tempdir()?;
     let trace = directory.path().join("trace.json");
     let mut storage = MaybeUninit::uninit();
@@ -52,7 +52,10 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
 
     let untraced = best.of("untraced");
     let floor = best.of("floor") - untraced;
-    println!("{:<14} {:>9} {:>9} {:>9}", "", "per call", "added", "/ floor");
+    println!(
+        "{:<14} {:>9} {:>9} {:>9}",
+        "", "per call", "added", "/ floor"
+    );
     for &(name, time) in &best.0 {
         let added = time - untraced;
         if name == "untraced" {
@@ -87,7 +90,10 @@ impl Best {
     }
 
     fn of(&self, name: &str) -> f64 {
-        self.0.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |&(_, best)| best)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(f64::NAN, |&(_, best)| best)
     }
 }
 
@@ -108,18 +114,26 @@ fn with_floor(python: &Python, floor: &Floor<'_>) -> Result<f64> {
 
 fn recorded(python: &Python, trace: &Path) -> Result<f64> {
     let mut command = python.pytrace(trace);
-    command.arg(program("fib.py")).args(["plain", &REPEATS.to_string()]);
+    command
+        .arg(program("fib.py"))
+        .args(["plain", &REPEATS.to_string()]);
     number(&output(&mut command)?)
 }
 
 fn profilers(python: &Python) -> Vec<&'static str> {
     let importable = |module: &str| python.output(&["-c", &format!("import {module}")]).is_ok();
     let known = [("cprofile", "cProfile"), ("viztracer", "viztracer")];
-    known.into_iter().filter(|(_, module)| importable(module)).map(|(mode, _)| mode).collect()
+    known
+        .into_iter()
+        .filter(|(_, module)| importable(module))
+        .map(|(mode, _)| mode)
+        .collect()
 }
 
 fn number(text: &str) -> Result<f64> {
-    text.trim().parse().with_context(|| format!("fib.py printed {text:?}"))
+    text.trim()
+        .parse()
+        .with_context(|| format!("fib.py printed {text:?}"))
 }
 
 /// bpftrace, printing what the interpreter's own probes say.
@@ -141,13 +155,20 @@ impl Bpftrace {
         }
         let file = std::fs::read_link(&file).unwrap_or(file);
         let file = file.display();
-        let say = |sign| format!("{{ printf(\"%llu %d {sign} %s %s %d\\n\", nsecs, tid, str(arg0), str(arg1), arg2); }}");
+        let say = |sign| {
+            format!(
+                "{{ printf(\"%llu %d {sign} %s %s %d\\n\", nsecs, tid, str(arg0), str(arg1), arg2); }}"
+            )
+        };
         let script = format!(
             "usdt:{file}:python:function__entry {} usdt:{file}:python:function__return {}",
             say('+'),
             say('-'),
         );
-        Ok(Some(Bpftrace { script, seen: Default::default() }))
+        Ok(Some(Bpftrace {
+            script,
+            seen: Default::default(),
+        }))
     }
 
     /// `None` where its probes were not all on in time.

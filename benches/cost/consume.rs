@@ -26,7 +26,9 @@ const TARGET: f64 = 3.0;
 pub(crate) fn measure(python: &Python) -> Result<()> {
     let stream = Stream::record(python)?;
     let count = stream.ends.len();
-    println!("== consume: {count} recorded events, one core, fastest of {ROUNDS} rounds");
+    println!(
+        "== consume: {count} recorded events, ns of processor time, fastest of {ROUNDS} rounds"
+    );
     let tmpfs = tempfile::tempdir_in("/dev/shm")?;
     let path = tmpfs.path().join("trace.json");
     let file = || File::create(&path);
@@ -35,10 +37,11 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
         ("decode", &|| stream.decode()),
         ("+ build", &|| stream.build(&mut Nowhere)),
         ("+ write", &|| stream.write(io::sink())),
-        ("+ tmpfs", &|| stream.write(OutputFile::new(file()?, Compression::None))),
+        ("+ tmpfs", &|| {
+            stream.write(OutputFile::new(file()?, Compression::None))
+        }),
     ];
     println!("{:<8} {:>9} {:>12}", "", "ns/event", "M events/s");
-    let mut rate = 0.0;
     for (name, pass) in stages {
         let mut best = Duration::MAX;
         for _ in 0..ROUNDS {
@@ -49,11 +52,9 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
             best = best.min(processor_time()? - start);
         }
         let each = best.as_secs_f64() * 1e9 / count as f64;
-        rate = 1e3 / each;
-        println!("{name:<8} {each:>9.1} {rate:>12.2}");
+        println!("{name:<8} {each:>9.1} {:>12.2}", 1e3 / each);
     }
     println!("target: at least {TARGET} million events per second to a file");
-    ensure!(rate > 0.0, "nothing was consumed");
     Ok(())
 }
 
@@ -78,7 +79,10 @@ impl Stream {
         let mut process = Waiting::start(&python.path, &program("mixed.py"), &[WORK, "wait"])?;
         let mut interpreters = Interpreters::new(tracer, Choice::Auto);
         let look = interpreters.loaded(process.pid())?;
-        ensure!(matches!(look, Look::Attached(_)), "the process is no CPython");
+        ensure!(
+            matches!(look, Look::Attached(_)),
+            "the process is no CPython"
+        );
         process.go()?;
         while !process.has_ended()? {
             ring.consume_raw_n(usize::MAX >> 1);
@@ -87,7 +91,10 @@ impl Stream {
         ring.consume_raw_n(usize::MAX >> 1);
         let lost = interpreters.tracer().lost();
         drop(ring);
-        ensure!(lost == 0, "{lost} events were lost: the machine is too busy");
+        ensure!(
+            lost == 0,
+            "{lost} events were lost: the machine is too busy"
+        );
         Ok(stream.into_inner())
     }
 
@@ -98,7 +105,9 @@ impl Stream {
 
     fn records(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.bytes[start..end])
     }
 
     fn decode(&self) -> Result<()> {
@@ -109,7 +118,10 @@ impl Stream {
     }
 
     fn build(&self, sink: &mut dyn Sink) -> Result<()> {
-        let filter = Filter { external_calls: true, imports: true };
+        let filter = Filter {
+            external_calls: true,
+            imports: true,
+        };
         let mut builder = Builder::new(Everything, filter);
         let mut last = None;
         for record in self.records() {

@@ -34,9 +34,14 @@ impl<'o> Floor<'o> {
     ) -> Result<Floor<'o>> {
         let mut open = skeleton::FloorSkelBuilder::default().open(storage)?;
         if uprobe_multi {
-            open.progs.probe_hit.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+            open.progs
+                .probe_hit
+                .set_attach_type(ProgramAttachType::TraceUprobeMulti);
         }
-        Ok(Floor { skel: open.load()?, uprobe_multi })
+        Ok(Floor {
+            skel: open.load()?,
+            uprobe_multi,
+        })
     }
 
     /// Puts a plan's probes into a process.
@@ -55,11 +60,22 @@ impl<'o> Floor<'o> {
                 }
             };
             let opts = UsdtOpts::default();
-            links.push(progs.usdt_hit.attach_usdt_with_opts(pid, path, "python", name, opts)?);
+            links.push(
+                progs
+                    .usdt_hit
+                    .attach_usdt_with_opts(pid, path, "python", name, opts)?,
+            );
         }
         if self.uprobe_multi {
-            let opts = UprobeMultiOpts { offsets, ..UprobeMultiOpts::default() };
-            links.push(progs.probe_hit.attach_uprobe_multi_with_opts(pid, path, "", opts)?);
+            let opts = UprobeMultiOpts {
+                offsets,
+                ..UprobeMultiOpts::default()
+            };
+            links.push(
+                progs
+                    .probe_hit
+                    .attach_uprobe_multi_with_opts(pid, path, "", opts)?,
+            );
         } else {
             for offset in offsets {
                 links.push(progs.probe_hit.attach_uprobe(false, pid, path, offset)?);

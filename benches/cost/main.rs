@@ -19,7 +19,9 @@ use anyhow::{Result, bail, ensure};
 
 use crate::python::Python;
 
-const SECTIONS: [(&str, fn(&Python) -> Result<()>); 4] = [
+type Measure = fn(&Python) -> Result<()>;
+
+const SECTIONS: [(&str, Measure); 4] = [
     ("calls", calls::measure),
     ("memory", memory::measure),
     ("start", start::measure),
@@ -38,12 +40,20 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     // `cargo bench` adds options that are meant for the standard harness.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.iter().any(|(known, _)| known == name))
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| !SECTIONS.iter().any(|(known, _)| known == name))
     {
         bail!("no such benchmark: {unknown}; there are calls, memory, start, consume");
     }
-    ensure!(nix::unistd::geteuid().is_root(), "this needs root: run `make bench`");
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "this needs root: run `make bench`"
+    );
     let python = Python::find()?;
     print_machine(&python);
     for (name, measure) in SECTIONS {
@@ -68,6 +78,11 @@ fn print_machine(python: &Python) {
     println!("machine      {model}, {cores} cores");
     println!("kernel       {}", read("/proc/sys/kernel/osrelease").trim());
     println!("load         {}", load.split(' ').next().unwrap_or("?"));
-    println!("interpreter  CPython {} ({}), {} probes", python.plan.version, python.path.display(), python.plan.kind);
+    println!(
+        "interpreter  CPython {} ({}), {} probes",
+        python.plan.version,
+        python.path.display(),
+        python.plan.kind
+    );
     println!("reproduce    make bench PYTHON={}", python.path.display());
 }

@@ -33,7 +33,11 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
 ///
 /// A process inherits what its parent had before the exec: to be called while that is little.
 fn peak_of(command: &mut Command) -> Result<u64> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let mut status = 0;
     // SAFETY: integers; all zeros is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -36,7 +36,12 @@ impl Python {
     /// A pytrace that records this interpreter. The program runs as the benchmark does.
     pub(crate) fn pytrace(&self, trace: &Path) -> Command {
         let mut command = Command::new(PYTRACE);
-        command.arg("--as-root").arg("--python").arg(&self.path).arg("-o").arg(trace);
+        command
+            .arg("--as-root")
+            .arg("--python")
+            .arg(&self.path)
+            .arg("-o")
+            .arg(trace);
         command
     }
 }
@@ -56,7 +61,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .output()
         .with_context(|| format!("failed to run {}", command.get_program().display()))?;
     let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}: {}: {errors}", command.get_program().display(), output.status);
+    ensure!(
+        output.status.success(),
+        "{}: {}: {errors}",
+        command.get_program().display(),
+        output.status
+    );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -81,7 +91,10 @@ impl Waiting {
             .spawn()
             .with_context(|| format!("failed to run {}", python.display()))?;
         let stdout = child.stdout.take().context("it has a stdout")?;
-        let mut waiting = Waiting { child, stdout: BufReader::new(stdout) };
+        let mut waiting = Waiting {
+            child,
+            stdout: BufReader::new(stdout),
+        };
         let mut line = String::new();
         waiting.stdout.read_line(&mut line)?;
         ensure!(line == "ready\n", "{program} said {line:?}");
@@ -99,7 +112,11 @@ impl Waiting {
 
     /// Lets it go on.
     pub(crate) fn go(&mut self) -> Result<()> {
-        self.child.stdin.take().context("it waits")?.write_all(b"go\n")?;
+        self.child
+            .stdin
+            .take()
+            .context("it waits")?
+            .write_all(b"go\n")?;
         Ok(())
     }
 
@@ -125,7 +142,11 @@ impl Drop for Waiting {
 
 /// A recording's defaults on this machine.
 pub(crate) fn settings(machine: &Machine) -> Settings {
-    Settings { ring_bytes: 16 << 20, external_calls: true, uprobe_multi: uprobe_multi(machine) }
+    Settings {
+        ring_bytes: 16 << 20,
+        external_calls: true,
+        uprobe_multi: uprobe_multi(machine),
+    }
 }
 
 /// As in a recording: whether one link holds a process's probes.
