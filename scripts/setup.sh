@@ -48,7 +48,8 @@ if [ "$purpose" = test ]; then
     need_file /usr/lib/python3/dist-packages/pip python3-pip \
         "fetches the packages that the truth tests trace"
     /usr/bin/python3 -c 'import test.test_json' 2>/dev/null ||
-        miss libpython3-testsuite "the truth tests trace the standard library's tests"
+        miss "libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite" \
+            "the truth tests trace the standard library's tests"
     need_command gpgv gpgv "verifies what debootstrap fetches"
     need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring \
         "the keys for that"

@@ -66,27 +66,6 @@ class Truth:
             label = "main thread" if thread["main"] else "thread %d" % number
             self.threads.append(Thread(label, thread["main"], activations))
 
-    def without_artefacts(self, artefacts):
-        """Takes out what only the profile function brought about."""
-        if "B" not in artefacts.names or self.version < (3, 14):
-            return
-        for index, thread in enumerate(self.threads):
-            kept = []
-            removed = []  # depths of those taken out that the current one is nested in
-            for activation in thread.activations:
-                while removed and removed[-1] >= activation.depth:
-                    removed.pop()
-                if (
-                    activation.resumed
-                    and activation.exit == "at once"
-                    and artefacts.functions & {"*", activation.name.rpartition(".")[2]}
-                ):
-                    # What dies with its frame is run by its caller.
-                    removed.append(activation.depth)
-                else:
-                    kept.append(activation._replace(depth=activation.depth - len(removed)))
-            self.threads[index] = thread._replace(activations=kept)
-
 
 class Artefacts:
     """What a program declares in its comments."""
@@ -95,6 +74,52 @@ class Artefacts:
         self.names = set(re.findall(r"^# artefact: (\w+)$", source, re.MULTILINE))
         functions = re.findall(r"^# artefact-functions: (.*)$", source, re.MULTILINE)
         self.functions = {name for line in functions for name in line.split()}
+
+    def may_be_one(self, activation):
+        """Whether only the profile function may have brought this activation about."""
+        return (
+            activation.resumed
+            and activation.exit == "at once"
+            and not self.functions.isdisjoint(["*", activation.name.rpartition(".")[2]])
+        )
+
+    def without(self, truth, trace):
+        """The truth without those that the trace lacks; as it is if that makes them no more alike.
+
+        What dies with the frame of one that is taken out is run by its caller.
+        """
+        if "B" not in self.names:
+            return truth
+        # All ways to get here: depths of those taken out that we are in, and what was kept.
+        ways = {((), 0): Kept(None, None, 0)}
+        for activation in truth.activations:
+            next_ways = {}
+            for (removed, count), kept in ways.items():
+                while removed and removed[-1] >= activation.depth:
+                    removed = removed[:-1]
+                moved = activation._replace(depth=activation.depth - len(removed))
+                if count < len(trace) and moved._replace(exit=None) == trace[count]:
+                    next_ways.setdefault((removed, count + 1), Kept(kept, moved, count + 1))
+                if self.may_be_one(activation):
+                    next_ways.setdefault((removed + (activation.depth,), count), kept)
+            ways = next_ways
+        for (_, count), kept in ways.items():
+            # What is left may have come after the oracle, see without_teardown.
+            if count == len(trace) or trace[count].depth == 0:
+                return truth._replace(activations=kept.activations())
+        return truth
+
+
+class Kept(collections.namedtuple("Kept", "before activation count")):
+    """A list of activations that shares its start with others."""
+
+    def activations(self):
+        """All of it, in order."""
+        found = []
+        while self.before:
+            found.append(self.activation)
+            self = self.before
+        return found[::-1]
 
 
 class Trace:
@@ -193,10 +218,10 @@ def without_startup(truth, trace):
     With the standard library in scope, that is the import of site and encodings; the oracle comes
     after it.
     """
-    first = truth.activations[:1]
-    if trace.main and first and first[0].name == "<module>" and first[0] in trace.activations:
-        start = trace.activations.index(first[0])
-        return trace._replace(activations=trace.activations[start:])
+    first = without_exits(truth).activations[:1]
+    calls = without_exits(trace).activations
+    if trace.main and first and first[0].name == "<module>" and first[0] in calls:
+        return trace._replace(activations=trace.activations[calls.index(first[0]):])
     return trace
 
 
@@ -220,10 +245,10 @@ def match(truth, trace):
     pairs = []
     waiting = collections.defaultdict(list)
     for thread in trace:
-        waiting[thread.main, tuple(thread.activations)].append(thread)
+        waiting[thread.main, tuple(without_exits(thread).activations)].append(thread)
     rest = []
     for thread in truth:
-        same = waiting.get((thread.main, tuple(thread.activations)))
+        same = waiting.get((thread.main, tuple(without_exits(thread).activations)))
         if same:
             pairs.append((thread, same.pop(0)))
         else:
@@ -235,7 +260,8 @@ def match(truth, trace):
         def likeness(other):
             return (
                 other.main == thread.main,
-                other.activations[:1] == thread.activations[:1],
+                [call[:-1] for call in other.activations[:1]]
+                == [call[:-1] for call in thread.activations[:1]],
                 -abs(len(other.activations) - len(thread.activations)),
             )
 
@@ -292,18 +318,23 @@ def explain(truth, trace):
             yield "%+d x %s" % (count, name)
 
 
-def compare(truth, trace, exits=False):
+def compare(truth, trace, artefacts, exits=False):
     """The problems of `trace`, a Trace, as lines; none if it is the truth."""
     yield from trace.problems[:SHOWN_PROBLEMS]
     if len(trace.problems) > SHOWN_PROBLEMS:
         yield "... %d problems in all" % len(trace.problems)
-    expected, found = truth.threads, trace.threads
-    if not exits:
-        expected = [without_exits(thread) for thread in expected]
-        found = [without_exits(thread) for thread in found]
-    for one, other in match(expected, found):
-        other = other._replace(activations=list(forget_unknown_exits(one, other)))
-        yield from explain(one, without_teardown(one, without_startup(one, other)))
+    if truth.version < (3, 14):
+        artefacts = Artefacts()
+    for one, other in match(truth.threads, trace.threads):
+        other = without_startup(one, other)
+        calls = without_exits(other).activations
+        one = artefacts.without(one, calls)
+        other = without_teardown(one, other)
+        if exits:
+            other = other._replace(activations=list(forget_unknown_exits(one, other)))
+        else:
+            one, other = without_exits(one), without_exits(other)
+        yield from explain(one, other)
 
 
 def compare_counts(truth, trace):
@@ -330,9 +361,8 @@ def report(truth_document, trace_document, artefacts, exits=False):
         problems = list(compare_counts(truth_document, trace))
     else:
         truth = Truth(truth_document)
-        truth.without_artefacts(artefacts)
         trace = Trace(trace_document, truth.qualified_names)
-        problems = list(compare(truth, trace, exits))
+        problems = list(compare(truth, trace, artefacts, exits))
     if problems:
         return False, "\n".join(problems)
     count = sum(len(thread.activations) for thread in trace.threads)

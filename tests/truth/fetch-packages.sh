@@ -27,7 +27,8 @@ install --platform any \
     pyparsing==3.3.3 \
     sqlparse==0.5.5 \
     toml==0.10.2 \
-    tomli==2.5.0
+    tomli==2.5.0 \
+    typing-extensions==4.15.0
 # Has no pure wheel, but does without its extension.
 install --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 markupsafe==2.1.5
 rm -f "$directory"/markupsafe/_speedups*
