@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::process;
-use crate::event::{CodeRecord, Text, decode_characters};
+use crate::event::{CodeRecord, Qualifier, Text, decode_characters};
 use crate::scope::{CodeFacts, Scope, Verdict, kind_of};
 use crate::trace::{Category, Classify, Code};
 
@@ -31,7 +31,11 @@ impl Classify for Scopes {
     fn classify(&mut self, pid: u32, record: &CodeRecord) -> Code {
         let process = self.by_pid.get(&pid);
         let (filename, name) = (whole(pid, &record.filename), whole(pid, &record.name));
-        let qualified = process.is_some_and(|process| process.qualified);
+        let qualname = if process.is_some_and(|process| process.qualified) {
+            Some(name.clone())
+        } else {
+            qualified(pid, &name, record)
+        };
         let (verdict, file) = match process {
             Some(process) => {
                 let place = process.scope.locate(&filename);
@@ -41,13 +45,13 @@ impl Classify for Scopes {
         };
         let kind = kind_of(&CodeFacts {
             name: name.rsplit('.').next().unwrap_or_default(),
-            qualname: qualified.then_some(&*name),
+            qualname: qualname.as_deref(),
             flags: Some(record.flags),
-            first_argument: None,
+            first_argument: Some(&record.first_argument),
             verdict,
         });
         Code {
-            name,
+            name: qualname.unwrap_or(name),
             file,
             line: record.first_line,
             kind,
@@ -57,6 +61,18 @@ impl Classify for Scopes {
                 Verdict::Import => Category::Import,
             },
         }
+    }
+}
+
+/// The qualified name of a function whose code object has none.
+fn qualified(pid: u32, name: &str, record: &CodeRecord) -> Option<String> {
+    match record.qualifier.as_ref()? {
+        // A program may set `__qualname__`, even to another function's.
+        Qualifier::Function(qualname) => {
+            Some(whole(pid, qualname)).filter(|full| full.rsplit('.').next() == Some(name))
+        }
+        Qualifier::Class(class) => matches!(&*record.first_argument, "self" | "cls")
+            .then(|| format!("{}.{name}", whole(pid, class))),
     }
 }
 
