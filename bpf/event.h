@@ -62,11 +62,11 @@ struct plan {
 	__u16 frame_locals; /* 0: code objects have qualified names; else, for method.h: */
 	__u16 code_nlocals;
 	__u16 code_varnames;
+	__u16 code_cellvars;
 	__u16 function_code;
 	__u16 function_closure;
 	__u16 function_qualname;
 	__u16 type_qualname; /* PyHeapTypeObject.ht_qualname */
-	__u16 dict_perturb_first; /* 3.6: a dict's probes use the hash before shifting it */
 	__u8 tstate_has_cframe;
 	__u8 resume_location_mask;
 	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */

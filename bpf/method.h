@@ -15,8 +15,6 @@
 
 /* The same from 3.6 to 3.10. */
 #define CODE_ARGCOUNT 16
-#define CODE_CELLVARS 16 /* behind co_varnames */
-#define CODE_CELL2ARG 24 /* behind co_varnames */
 #define TUPLE_SIZE 16
 #define TUPLE_ITEMS 24
 #define CELL_REF 16
@@ -76,24 +74,19 @@ static __always_inline __u64 function_code(__u64 function)
 	return read_pointer(function + plan.function_code);
 }
 
-/* An argument that an inner function uses lives in a cell behind the locals. */
+/* An argument that an inner function uses lives in a cell behind the locals: the cell of the same
+ * name. Code objects' names are interned: the same name is the same object. */
 static __always_inline __u64 captured_argument(__u64 locals, __u64 code)
 {
-	__u64 cell2arg = read_pointer(code + plan.code_varnames + CODE_CELL2ARG);
-	__u64 cellvars = read_pointer(code + plan.code_varnames + CODE_CELLVARS);
-	__u32 nlocals = 0, cells;
+	__u64 name = tuple_item(read_pointer(code + plan.code_varnames), 0);
+	__u64 cellvars = read_pointer(code + plan.code_cellvars);
+	__u32 cells = tuple_size(cellvars, CELLS_MAX), nlocals = 0;
 
-	if (!cell2arg || bpf_probe_read_user(&nlocals, 4, (void *)(code + plan.code_nlocals)))
+	if (!name || bpf_probe_read_user(&nlocals, 4, (void *)(code + plan.code_nlocals)))
 		return 0;
-	cells = tuple_size(cellvars, CELLS_MAX);
-	for (__u32 i = 0; i < CELLS_MAX && i < cells; i++) {
-		__s64 argument;
-
-		if (bpf_probe_read_user(&argument, 8, (void *)(cell2arg + i * 8)))
-			return 0;
-		if (!argument)
+	for (__u32 i = 0; i < CELLS_MAX && i < cells; i++)
+		if (tuple_item(cellvars, i) == name)
 			return read_pointer(read_pointer(locals + (nlocals + i) * 8UL) + CELL_REF);
-	}
 	return 0;
 }
 
@@ -237,11 +230,8 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
 			if (entry.hash == hash)
 				return entry.value;
 		}
-		if (!plan.dict_perturb_first)
-			perturb >>= 5;
+		perturb >>= 5;
 		at = at * 5 + perturb + 1;
-		if (plan.dict_perturb_first)
-			perturb >>= 5;
 	}
 	return 0;
 }

@@ -64,8 +64,10 @@ pub struct Methods {
     pub frame_locals: u16,
     /// `PyCodeObject.co_nlocals`.
     pub code_nlocals: u16,
-    /// `PyCodeObject.co_varnames`; `co_freevars`, `co_cellvars` and `co_cell2arg` follow.
+    /// `PyCodeObject.co_varnames`.
     pub code_varnames: u16,
+    /// `PyCodeObject.co_cellvars`.
+    pub code_cellvars: u16,
     /// `PyFunctionObject.func_code`.
     pub function_code: u16,
     /// `PyFunctionObject.func_closure`.
@@ -159,6 +161,7 @@ const METHODS_3_6: Methods = Methods {
     frame_locals: 376,
     code_nlocals: 24,
     code_varnames: 64,
+    code_cellvars: 80,
     function_code: 16,
     function_closure: 48,
     function_qualname: 104,
@@ -191,6 +194,7 @@ const V3_8: Layout = Layout {
 const METHODS_3_8: Methods = Methods {
     code_nlocals: 28,
     code_varnames: 72,
+    code_cellvars: 88,
     type_qualname: 864,
     ..METHODS_3_7
 };
