@@ -14,21 +14,21 @@
 #include "python.h"
 
 /* The same from 3.6 to 3.10. */
-#define CODE_ARGCOUNT 16
-#define TUPLE_SIZE 16
-#define TUPLE_ITEMS 24
-#define CELL_REF 16
-#define STR_HASH 24
-#define DICT_KEYS 32
-#define TYPE_CALL 128
-#define TYPE_FLAGS 168
-#define TYPE_DICT 264
-#define TYPE_DESCR_GET 272
-#define TYPE_MRO 344
-#define TPFLAGS_HEAPTYPE (1UL << 9)
+#define CODE_ARGCOUNT	      16
+#define TUPLE_SIZE	      16
+#define TUPLE_ITEMS	      24
+#define CELL_REF	      16
+#define STR_HASH	      24
+#define DICT_KEYS	      32
+#define TYPE_CALL	      128
+#define TYPE_FLAGS	      168
+#define TYPE_DICT	      264
+#define TYPE_DESCR_GET	      272
+#define TYPE_MRO	      344
+#define TPFLAGS_HEAPTYPE      (1UL << 9)
 #define TPFLAGS_TYPE_SUBCLASS (1UL << 31)
 /* cm_callable and sm_callable; prop_get, prop_set, prop_del */
-#define WRAPPED 16
+#define WRAPPED	    16
 #define WRAPPED_MAX 3
 
 /* PyDictKeysObject, and what follows its dk_size indices. */
@@ -47,11 +47,11 @@ struct dict_entry {
 };
 
 /* Bounds on what is looked at; no program has more by accident. */
-#define CELLS_MAX 16
-#define MRO_MAX 32
-#define PROBES_MAX 32
-#define ENTRIES_MAX 256
-#define CLOSURE_MAX 8
+#define CELLS_MAX    16
+#define MRO_MAX	     32
+#define PROBES_MAX   32
+#define ENTRIES_MAX  256
+#define CLOSURE_MAX  8
 #define WRAPPERS_MAX 4
 
 /* find_definition() knows only the class, not the function. */
@@ -173,8 +173,9 @@ static __always_inline bool is_opaque(__u64 object)
 	for (int i = 0; i < WRAPPED_MAX; i++)
 		if (is_function(read_pointer(object + WRAPPED + i * 8)))
 			return false;
-	return read_pointer(type + TYPE_CALL) || (read_pointer(type + TYPE_DESCR_GET) &&
-						  read_pointer(type + TYPE_FLAGS) & TPFLAGS_HEAPTYPE);
+	return read_pointer(type + TYPE_CALL) ||
+	       (read_pointer(type + TYPE_DESCR_GET) &&
+		read_pointer(type + TYPE_FLAGS) & TPFLAGS_HEAPTYPE);
 }
 
 static __always_inline bool read_keys(struct dict_keys *keys, __u64 address)
@@ -222,9 +223,9 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
 		if (index == -1) /* never used; -2: deleted */
 			return 0;
 		if (index >= 0) {
-			if (bpf_probe_read_user(&entry, sizeof(entry),
-						(void *)(address + keys.size * width +
-							 index * sizeof(entry))))
+			if (bpf_probe_read_user(
+				    &entry, sizeof(entry),
+				    (void *)(address + keys.size * width + index * sizeof(entry))))
 				return 0;
 			/* 64 bits of a keyed hash: no need to compare the characters */
 			if (entry.hash == hash)

@@ -88,3 +88,74 @@ fn whole(pid: u32, text: &Text) -> String {
     })
     .unwrap_or_else(|| text.text.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Kind;
+
+    fn text(text: &str) -> Text {
+        Text { text: text.to_owned(), whole: None }
+    }
+
+    fn classify(name: &str, first_argument: &str, qualifier: Option<Qualifier>) -> (String, Kind) {
+        let record = CodeRecord {
+            address: 0x1000,
+            id: 1,
+            flags: 0x43,
+            first_line: 1,
+            filename: text("/p/x.py"),
+            name: text(name),
+            qualifier,
+            first_argument: first_argument.to_owned(),
+        };
+        let code = Scopes::default().classify(1, &record);
+        (code.name, code.kind)
+    }
+
+    fn function(qualname: &str) -> Option<Qualifier> {
+        Some(Qualifier::Function(text(qualname)))
+    }
+
+    fn class(qualname: &str) -> Option<Qualifier> {
+        Some(Qualifier::Class(text(qualname)))
+    }
+
+    #[test]
+    fn the_function_tells_its_qualified_name() {
+        for (name, argument, qualname, kind) in [
+            ("step", "self", "Trainer.step", Kind::Method),
+            ("step", "me", "run.<locals>.Trainer.step", Kind::Method),
+            ("__init__", "self", "Trainer.__init__", Kind::ClassInstantiation),
+            // put into the class later
+            ("step", "self", "step", Kind::Function),
+        ] {
+            assert_eq!(classify(name, argument, function(qualname)), (qualname.to_owned(), kind));
+        }
+    }
+
+    #[test]
+    fn a_qualified_name_of_another_function_is_not_taken() {
+        let renamed = function("Trainer.run");
+        assert_eq!(classify("step", "self", renamed), ("step".to_owned(), Kind::Method));
+        assert_eq!(classify("step", "x", function("")), ("step".to_owned(), Kind::Function));
+    }
+
+    #[test]
+    fn a_class_is_believed_where_the_argument_is_called_as_in_a_method() {
+        for (argument, name, kind) in [
+            ("self", "Trainer.loss", Kind::Method),
+            ("cls", "Trainer.loss", Kind::Method),
+            ("trainer", "loss", Kind::Function),
+            ("", "loss", Kind::Function),
+        ] {
+            assert_eq!(classify("loss", argument, class("Trainer")), (name.to_owned(), kind));
+        }
+    }
+
+    #[test]
+    fn without_a_qualifier_the_name_is_plain() {
+        assert_eq!(classify("f", "x", None), ("f".to_owned(), Kind::Function));
+        assert_eq!(classify("f", "self", None), ("f".to_owned(), Kind::Method));
+    }
+}
