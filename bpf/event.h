@@ -61,6 +61,14 @@ struct plan {
 	__u16 cframe_frame;
 	__u16 tstate_exception;
 	__u16 type_name; /* PyTypeObject.tp_name */
+	__u16 frame_locals; /* 0: code objects have qualified names; else, for method.h: */
+	__u16 code_nlocals;
+	__u16 code_varnames;
+	__u16 code_cellvars;
+	__u16 function_code;
+	__u16 function_closure;
+	__u16 function_qualname;
+	__u16 type_qualname; /* PyHeapTypeObject.ht_qualname */
 	__u8 tstate_has_cframe;
 	__u8 resume_location_mask;
 	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */
@@ -130,6 +138,13 @@ enum event_kind {
 	EVENT_PROCESS_END, /* struct event_process */
 };
 
+/* event_head.detail of EVENT_CODE: what event_code.qualifier is */
+enum qualifier {
+	QUALIFIER_NONE,
+	QUALIFIER_FUNCTION, /* the function's __qualname__ */
+	QUALIFIER_CLASS, /* that of the class that may define the function */
+};
+
 /* event_head.detail of EVENT_ENTER */
 enum enter {
 	ENTER_START,
@@ -165,8 +180,9 @@ struct string {
 	__u8 ascii;
 };
 
-/* EVENT_CODE: a code object seen for the first time. Its file name is at text[0], its name
- * at text[STRING_SHORT] or, in the long form, at text[STRING_LONG]. */
+/* EVENT_CODE: a code object seen for the first time. Its file name, name and qualifier are at
+ * text[0], text[STRING_SHORT] and text[2 * STRING_SHORT] or, in the long form, at multiples of
+ * STRING_LONG. */
 struct event_code {
 	struct event_head head;
 	__u64 code;
@@ -175,16 +191,18 @@ struct event_code {
 	__u32 first_line;
 	struct string filename;
 	struct string name;
+	struct string qualifier;
+	__u8 first_argument[8]; /* its name, or the start of it; only where there is no co_qualname */
 };
 
 struct event_code_short {
 	struct event_code code;
-	__u8 text[2 * STRING_SHORT];
+	__u8 text[3 * STRING_SHORT];
 };
 
 struct event_code_long {
 	struct event_code code;
-	__u8 text[2 * STRING_LONG];
+	__u8 text[3 * STRING_LONG];
 };
 
 /* EVENT_ENTER: an activation starts or resumes. */
@@ -222,9 +240,9 @@ struct event_process {
 	struct event_head head;
 };
 
-_Static_assert(sizeof(struct plan) == 64, "plan has no holes");
+_Static_assert(sizeof(struct plan) == 80, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
-_Static_assert(sizeof(struct event_code) == 80, "code has no holes");
+_Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");

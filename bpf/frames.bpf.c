@@ -29,6 +29,7 @@ struct task_struct {
 
 #include "emit.h"
 #include "python.h"
+#include "method.h"
 
 /* CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR: frames that can be resumed. */
 #define CO_RESUMABLE 0x2a0
@@ -96,6 +97,7 @@ struct event_process _event_process = {};
 enum event_kind _event_kind = 0;
 enum enter _enter = 0;
 enum exit _exit_detail = 0;
+enum qualifier _qualifier = 0;
 enum probe_kind _probe_kind = 0;
 enum verdict _verdict = 0;
 enum tstate_source _tstate_source = 0;
@@ -172,16 +174,34 @@ static __always_inline void copy_text(struct string *string, __u8 *text, __u64 d
 	string->bytes = bytes;
 }
 
+/* Reads the head of the string that qualifies a code object's name, as read_string_head(). */
+static __always_inline __u64 read_qualifier(struct event_code *event, __u64 definition)
+{
+	__u64 address;
+
+	if (!definition)
+		return 0;
+	if (definition & DEFINITION_CLASS) {
+		event->head.detail = QUALIFIER_CLASS;
+		address = (definition & ~(__u64)DEFINITION_CLASS) + plan.type_qualname;
+	} else {
+		event->head.detail = QUALIFIER_FUNCTION;
+		address = definition + plan.function_qualname;
+	}
+	return read_string_head(&event->qualifier, read_pointer(address));
+}
+
 /*
  * Describes a code object to user space. Returns its co_flags; negative where the ring has no
- * room or the object can't be read.
+ * room or the object can't be read. `definition` is what find_definition() says.
  *
  * Not static, like the other functions that take plain numbers only: the verifier then
  * looks at each once, and not again for each of its callers' states.
  */
-__noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id)
+__noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition)
 {
 	__u64 filename_data, name_data, filename_bytes, name_bytes;
+	__u64 qualifier_data = 0, qualifier_bytes = 0;
 	struct event_code event = {};
 	__u8 head[CODE_HEAD_MAX] __attribute__((aligned(8)));
 
@@ -197,8 +217,14 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id)
 	name_data = read_string_head(&event.name, *(__u64 *)(head + plan.code_name));
 	filename_bytes = (__u64)event.filename.length * event.filename.width;
 	name_bytes = (__u64)event.name.length * event.name.width;
+	if (plan.frame_locals) {
+		qualifier_data = read_qualifier(&event, definition);
+		qualifier_bytes = (__u64)event.qualifier.length * event.qualifier.width;
+		read_first_argument_name(event.first_argument, sizeof(event.first_argument), code);
+	}
 
-	if (filename_bytes <= STRING_SHORT && name_bytes <= STRING_SHORT) {
+	if (filename_bytes <= STRING_SHORT && name_bytes <= STRING_SHORT &&
+	    qualifier_bytes <= STRING_SHORT) {
 		struct event_code_short *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
 		if (!record)
@@ -207,6 +233,9 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id)
 			  STRING_SHORT);
 		copy_text(&event.name, record->text + STRING_SHORT, name_data, name_bytes,
 			  STRING_SHORT);
+		if (qualifier_bytes)
+			copy_text(&event.qualifier, record->text + 2 * STRING_SHORT,
+				  qualifier_data, qualifier_bytes, STRING_SHORT);
 		record->code = event;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	} else {
@@ -218,23 +247,31 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id)
 			  STRING_LONG);
 		copy_text(&event.name, record->text + STRING_LONG, name_data, name_bytes,
 			  STRING_LONG);
+		if (qualifier_bytes)
+			copy_text(&event.qualifier, record->text + 2 * STRING_LONG,
+				  qualifier_data, qualifier_bytes, STRING_LONG);
 		record->code = event;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
 	return event.flags;
 }
 
-/* The state of a code object; on first sight, user space is told of it first. */
-static __always_inline struct code_state *meet_code(const struct code_key *key, __u64 id)
+/* The state of the code object that `frame` runs; on first sight, user space is told of it
+ * first. */
+static __always_inline struct code_state *meet_code(const struct code_key *key, __u64 frame,
+						    __u64 id)
 {
 	struct code_state *state = bpf_map_lookup_elem(&codes, key);
 	struct code_state fresh = {};
+	__u64 definition = 0;
 	__s64 flags;
 
 	if (state)
 		return state;
 	fresh.id = bpf_ktime_get_ns();
-	flags = emit_code(key->code, id, fresh.id);
+	if (plan.frame_locals)
+		definition = find_definition(frame, key->code);
+	flags = emit_code(key->code, id, fresh.id, definition);
 	if (flags < 0)
 		return NULL;
 	fresh.resumable = (flags & CO_RESUMABLE) != 0;
@@ -329,7 +366,7 @@ static long walk_step(__u32 index, struct walk *walk)
 	if (!is_entry_frame(&head)) {
 		key.code = frame_code(&head);
 		walk->failed = true;
-		if (!meet_code(&key, walk->id))
+		if (!meet_code(&key, walk->frame, walk->id))
 			return 1;
 		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 		if (!record)
@@ -490,7 +527,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	if (!frame || !read_frame(&head, frame))
 		return lose(id);
 	key.code = frame_code(&head);
-	state = meet_code(&key, id);
+	state = meet_code(&key, frame, id);
 	if (!state)
 		return lose(id);
 

@@ -103,6 +103,20 @@ pub struct CodeRecord {
     pub filename: Text,
     /// `co_qualname`, or `co_name` before 3.11.
     pub name: Text,
+    /// What else tells of its qualified name before 3.11.
+    pub qualifier: Option<Qualifier>,
+    /// Start of the first argument's name, before 3.11; empty where there is none.
+    pub first_argument: String,
+}
+
+/// What qualifies the name of a method, found through its first argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Qualifier {
+    /// The function's `__qualname__`.
+    Function(Text),
+    /// The `__qualname__` of a class of the argument's that has something under this name, which
+    /// may be the function in a wrapping.
+    Class(Text),
 }
 
 /// A str object of the target.
@@ -205,7 +219,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                     types::exit::EXIT_UNWIND => Leave::Unwind,
                     _ => Leave::Return,
                 },
-                exception: rest.split(|&byte| byte == 0).next().unwrap_or_default(),
+                exception: until_nul(rest),
             }
         }
         types::event_kind::EVENT_CODE => EventKind::Code(decode_code(bytes)?),
@@ -231,6 +245,10 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
     })
 }
 
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
 /// Copies a record's fixed part out; the ring buffer aligns records, a file need not.
 fn read<T: Plain + Copy>(bytes: &[u8]) -> Result<T, DecodeError> {
     let short =
@@ -246,15 +264,17 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
     let record: types::event_code = read(bytes)?;
     let text = bytes.get(size_of::<types::event_code>()..).unwrap_or_default();
     // The long form's text is longer than the short record's whole; padding is not counted.
-    let half = if bytes.len() >= size_of::<types::event_code_long>() {
-        (size_of::<types::event_code_long>() - size_of::<types::event_code>()) / 2
+    let third = if bytes.len() >= size_of::<types::event_code_long>() {
+        (size_of::<types::event_code_long>() - size_of::<types::event_code>()) / 3
     } else {
-        (size_of::<types::event_code_short>() - size_of::<types::event_code>()) / 2
+        (size_of::<types::event_code_short>() - size_of::<types::event_code>()) / 3
     };
-    let (filename, name) = text.split_at_checked(half).ok_or(DecodeError::Short {
-        kind: record.head.kind,
-        len: bytes.len(),
-    })?;
+    let short = || DecodeError::Short { kind: record.head.kind, len: bytes.len() };
+    let (filename, text) = text.split_at_checked(third).ok_or_else(short)?;
+    let (name, text) = text.split_at_checked(third).ok_or_else(short)?;
+    let qualifier = |kind: fn(Text) -> Qualifier| {
+        (record.qualifier.width != 0).then(|| kind(decode_string(&record.qualifier, text)))
+    };
     Ok(CodeRecord {
         address: record.code,
         id: record.id,
@@ -262,6 +282,12 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
         first_line: record.first_line,
         filename: decode_string(&record.filename, filename),
         name: decode_string(&record.name, name),
+        qualifier: match types::qualifier(u32::from(record.head.detail)) {
+            types::qualifier::QUALIFIER_FUNCTION => qualifier(Qualifier::Function),
+            types::qualifier::QUALIFIER_CLASS => qualifier(Qualifier::Class),
+            _ => None,
+        },
+        first_argument: until_nul(&record.first_argument).escape_ascii().to_string(),
     })
 }
 

@@ -24,7 +24,8 @@ pub struct ThreadId {
 /// A code object of a process: what a function's activations have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Code {
-    /// `co_qualname` where the version has it, else `co_name`.
+    /// `co_qualname` where the version has it (3.11); before, the `__qualname__` of a method that
+    /// its first argument leads to; else `co_name`.
     pub name: String,
     /// `co_filename`, resolved to a real path where it names a file.
     pub file: String,

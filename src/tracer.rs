@@ -467,6 +467,7 @@ fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
 /// The plan as the kernel programs want it.
 fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     let layout = &plan.layout;
+    let methods = layout.methods.unwrap_or_default();
     let minor = plan.version.minor;
     let (tstate_source, tstate_offset) = match plan.thread_state {
         None => (types::tstate_source::TSTATE_NONE, 0),
@@ -512,6 +513,14 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         cframe_frame: layout.cframe_frame.unwrap_or(0),
         tstate_exception: layout.tstate_exception,
         type_name: 24,
+        frame_locals: methods.frame_locals,
+        code_nlocals: methods.code_nlocals,
+        code_varnames: methods.code_varnames,
+        code_cellvars: methods.code_cellvars,
+        function_code: methods.function_code,
+        function_closure: methods.function_closure,
+        function_qualname: methods.function_qualname,
+        type_qualname: methods.type_qualname,
         tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
         resume_location_mask: layout.resume_location_mask,
         exception_is_type: u8::from(minor <= 11),

@@ -33,6 +33,8 @@ pub struct Layout {
     pub code_name: u16,
     /// `PyCodeObject.co_qualname`, 3.11+.
     pub code_qualname: Option<u16>,
+    /// What leads to a method's qualified name where the code object has none.
+    pub methods: Option<Methods>,
     /// `PyCodeObject.co_argcount`.
     pub code_argcount: u16,
     /// The first instruction (`co_code_adaptive`), 3.11+.
@@ -58,6 +60,28 @@ pub struct Layout {
     pub resume_location_mask: u8,
 }
 
+/// What leads from a frame, by its first argument's class, to a function object and its
+/// `__qualname__`: up to 3.10. Offsets measured as those of [`Layout`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Methods {
+    /// `PyFrameObject.f_localsplus`.
+    pub frame_locals: u16,
+    /// `PyCodeObject.co_nlocals`.
+    pub code_nlocals: u16,
+    /// `PyCodeObject.co_varnames`.
+    pub code_varnames: u16,
+    /// `PyCodeObject.co_cellvars`.
+    pub code_cellvars: u16,
+    /// `PyFunctionObject.func_code`.
+    pub function_code: u16,
+    /// `PyFunctionObject.func_closure`.
+    pub function_closure: u16,
+    /// `PyFunctionObject.func_qualname`.
+    pub function_qualname: u16,
+    /// `PyHeapTypeObject.ht_qualname`.
+    pub type_qualname: u16,
+}
+
 impl Layout {
     /// The layout of a release, as measured; since 3.13 the interpreter tells most of it itself
     /// (`_Py_DebugOffsets`).
@@ -65,7 +89,8 @@ impl Layout {
         match (version.major, version.minor) {
             (3, 6) => V3_6,
             (3, 7) => V3_7,
-            (3, 8 | 9) => V3_8,
+            (3, 8) => V3_8,
+            (3, 9) => V3_9,
             (3, 10) => V3_10,
             (3, 11) => V3_11,
             (3, 12) => V3_12,
@@ -125,6 +150,7 @@ const V3_6: Layout = Layout {
     code_filename: 96,
     code_name: 104,
     code_qualname: None,
+    methods: Some(METHODS_3_6),
     code_argcount: 16,
     code_instructions: None,
     str_ascii: 48,
@@ -137,11 +163,28 @@ const V3_6: Layout = Layout {
     resume_location_mask: 0,
 };
 
+const METHODS_3_6: Methods = Methods {
+    frame_locals: 376,
+    code_nlocals: 24,
+    code_varnames: 64,
+    code_cellvars: 80,
+    function_code: 16,
+    function_closure: 48,
+    function_qualname: 104,
+    type_qualname: 848,
+};
+
 const V3_7: Layout = Layout {
     frame_lasti: 104,
+    methods: Some(METHODS_3_7),
     tstate_exception: 88,
     tstate_thread_id: 176,
     ..V3_6
+};
+
+const METHODS_3_7: Methods = Methods {
+    frame_locals: 360,
+    ..METHODS_3_6
 };
 
 /// 3.8 brought `co_posonlyargcount`.
@@ -150,13 +193,44 @@ const V3_8: Layout = Layout {
     code_firstlineno: 40,
     code_filename: 104,
     code_name: 112,
+    methods: Some(METHODS_3_8),
     ..V3_7
+};
+
+/// 3.8 brought `tp_vectorcall` and, for that release only, a second `tp_print`.
+const METHODS_3_8: Methods = Methods {
+    code_nlocals: 28,
+    code_varnames: 72,
+    code_cellvars: 88,
+    type_qualname: 864,
+    ..METHODS_3_7
+};
+
+const V3_9: Layout = Layout {
+    methods: Some(METHODS_3_9),
+    ..V3_8
+};
+
+const METHODS_3_9: Methods = Methods {
+    type_qualname: 856,
+    ..METHODS_3_8
 };
 
 const V3_10: Layout = Layout {
     frame_lasti: 96,
     frame_state: 108,
-    ..V3_8
+    methods: Some(METHODS_3_10),
+    ..V3_9
+};
+
+/// 3.10 sorted `PyFunctionObject` anew and widened `PyAsyncMethods`.
+const METHODS_3_10: Methods = Methods {
+    frame_locals: 352,
+    function_code: 48,
+    function_closure: 72,
+    function_qualname: 40,
+    type_qualname: 864,
+    ..METHODS_3_9
 };
 
 /// 3.11 brought `_PyInterpreterFrame` and specialised code inside the code object.
@@ -169,6 +243,7 @@ const V3_11: Layout = Layout {
     code_filename: 112,
     code_name: 120,
     code_qualname: Some(128),
+    methods: None,
     code_argcount: 56,
     code_instructions: Some(184),
     tstate_frame: 56,
@@ -242,6 +317,13 @@ mod tests {
             .map(|layout| layout.frame_head)
             .collect();
         assert_eq!(heads, [128, 112, 112, 112, 112, 72, 72, 72, 80, 80]);
+    }
+
+    #[test]
+    fn a_code_object_has_its_qualified_name_or_a_way_to_it() {
+        for layout in (6..=15).filter_map(layout) {
+            assert_ne!(layout.code_qualname.is_some(), layout.methods.is_some());
+        }
     }
 
     #[test]

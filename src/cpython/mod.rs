@@ -31,7 +31,7 @@ mod version;
 pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan};
 pub use elf::ElfError;
 pub use interpreter::{Found, Interpreter, InterpreterError};
-pub use layout::Layout;
+pub use layout::{Layout, Methods};
 pub use plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version};
 pub use thread_list::ThreadList;
 pub use usdt::Note;
