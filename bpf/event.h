@@ -17,10 +17,10 @@
 #define CODE_HEAD_MAX 144
 /* Bytes kept of a code object's file name and name, in short and long records. */
 #define STRING_SHORT 192
-#define STRING_LONG 4096
+#define STRING_LONG  4096
 /* Frames reported of a stack that was there before the recording: as many as the kernel can
  * loop over, Linux 5.17 and before. */
-#define RUNNING_MAX (1 << 17)
+#define RUNNING_MAX	     (1 << 17)
 #define RUNNING_MAX_UNROLLED 1024
 
 /* Which field says how a suspended frame of 3.6 to 3.10 is told from a finished one. */
@@ -92,12 +92,12 @@ enum probe_kind {
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
-#define COOKIE_KIND(cookie) ((cookie) & 0xff)
+#define COOKIE_KIND(cookie)  ((cookie)&0xff)
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
 #define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
 #define COOKIE_DELTA(cookie) ((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
-#define COOKIE_TSTATE 0xfe
-#define COOKIE_NO_REGISTER 0xff
+#define COOKIE_TSTATE	     0xfe
+#define COOKIE_NO_REGISTER   0xff
 
 /* What user space said of a code object. */
 enum verdict {
@@ -192,7 +192,8 @@ struct event_code {
 	struct string filename;
 	struct string name;
 	struct string qualifier;
-	__u8 first_argument[8]; /* its name, or the start of it; only where there is no co_qualname */
+	__u8 first_argument
+		[8]; /* its name, or the start of it; only where there is no co_qualname */
 };
 
 struct event_code_short {

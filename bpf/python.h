@@ -17,9 +17,9 @@ const volatile struct plan plan;
 /* PyUnicodeObject, the same in all versions: Py_ssize_t length at 16, state at 32 with the
  * character width in bits 2-4, compact in bit 5, ascii in bit 6. */
 #define STR_LENGTH 16
-#define STR_STATE 32
-#define STR_HEAD 40
-#define OB_TYPE 8
+#define STR_STATE  32
+#define STR_HEAD   40
+#define OB_TYPE	   8
 
 struct frame_head {
 	__u8 bytes[FRAME_HEAD_MAX];

@@ -36,7 +36,10 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
         (None, None) => {
             let user = User::of_target(false)?;
             let cwd = std::env::current_dir().context("failed to find the working directory")?;
-            let code = Target::Code { code: "pass".into(), args: Vec::new() };
+            let code = Target::Code {
+                code: "pass".into(),
+                args: Vec::new(),
+            };
             let command = Command::resolve(&code, None, &user, &cwd)?;
             of_executable(&command.program)?
         }
@@ -62,9 +65,8 @@ fn of_executable(path: &Path) -> Result<PathBuf> {
     let opened = Interpreter::open(path).hint("--python names a Python executable")?;
     match opened {
         Found::Interpreter(_) => Ok(path.to_owned()),
-        Found::NeedsLibpython { soname, .. } => interpreters::libpython_of(path).with_context(|| {
-            format!("failed to find {soname}, which {} needs", path.display())
-        }),
+        Found::NeedsLibpython { soname, .. } => interpreters::libpython_of(path)
+            .with_context(|| format!("failed to find {soname}, which {} needs", path.display())),
         Found::NotPython => Err(not_python(path)),
     }
 }
@@ -81,7 +83,11 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
         (false, true) => "fixed addresses, stripped",
         (false, false) => "fixed addresses",
     };
-    let usdt = interpreter.notes().iter().filter(|note| note.provider == "python").count();
+    let usdt = interpreter
+        .notes()
+        .iter()
+        .filter(|note| note.provider == "python")
+        .count();
     writeln!(out, "interpreter      {}", file.display())?;
     writeln!(out, "version          CPython {}", interpreter.version())?;
     writeln!(out, "build            {shape}")?;
@@ -89,7 +95,11 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
     writeln!(
         out,
         "debug offsets    {}",
-        if interpreter.has_debug_offsets() { "yes" } else { "no (3.13 and later have them)" }
+        if interpreter.has_debug_offsets() {
+            "yes"
+        } else {
+            "no (3.13 and later have them)"
+        }
     )
 }
 
@@ -109,7 +119,11 @@ fn write_plan(plan: &Plan, out: &mut String) -> fmt::Result {
             probe.meaning.to_string(),
             probe.frame.to_string(),
             probe.instruction,
-            if probe.emulated { "" } else { "  (single-stepped)" },
+            if probe.emulated {
+                ""
+            } else {
+                "  (single-stepped)"
+            },
         )?;
     }
     Ok(())

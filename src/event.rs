@@ -149,12 +149,18 @@ impl Text {
         if cut {
             text.push('…');
         }
-        Text { text, whole: cut.then_some(whole) }
+        Text {
+            text,
+            whole: cut.then_some(whole),
+        }
     }
 
     /// In place of a string that could not be read.
     pub fn unreadable() -> Text {
-        Text { text: "<unreadable>".to_owned(), whole: None }
+        Text {
+            text: "<unreadable>".to_owned(),
+            whole: None,
+        }
     }
 }
 
@@ -211,7 +217,9 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         }
         types::event_kind::EVENT_EXIT => {
             let record: types::event_exit = read(bytes)?;
-            let rest = bytes.get(size_of::<types::event_exit>()..).unwrap_or_default();
+            let rest = bytes
+                .get(size_of::<types::event_exit>()..)
+                .unwrap_or_default();
             EventKind::Exit {
                 frame: record.frame,
                 how: match types::exit(u32::from(head.detail)) {
@@ -238,7 +246,10 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         _ => return Err(DecodeError::Kind(head.kind)),
     };
     Ok(Event {
-        thread: ThreadId { pid: head.tgid, tid: head.tid },
+        thread: ThreadId {
+            pid: head.tgid,
+            tid: head.tid,
+        },
         time: Time(head.time),
         lost: head.lost,
         kind,
@@ -251,8 +262,10 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 
 /// Copies a record's fixed part out; the ring buffer aligns records, a file need not.
 fn read<T: Plain + Copy>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let short =
-        || DecodeError::Short { kind: bytes.first().copied().unwrap_or(0), len: bytes.len() };
+    let short = || DecodeError::Short {
+        kind: bytes.first().copied().unwrap_or(0),
+        len: bytes.len(),
+    };
     if bytes.len() < size_of::<T>() {
         return Err(short());
     }
@@ -262,14 +275,19 @@ fn read<T: Plain + Copy>(bytes: &[u8]) -> Result<T, DecodeError> {
 
 fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
     let record: types::event_code = read(bytes)?;
-    let text = bytes.get(size_of::<types::event_code>()..).unwrap_or_default();
+    let text = bytes
+        .get(size_of::<types::event_code>()..)
+        .unwrap_or_default();
     // The long form's text is longer than the short record's whole; padding is not counted.
     let third = if bytes.len() >= size_of::<types::event_code_long>() {
         (size_of::<types::event_code_long>() - size_of::<types::event_code>()) / 3
     } else {
         (size_of::<types::event_code_short>() - size_of::<types::event_code>()) / 3
     };
-    let short = || DecodeError::Short { kind: record.head.kind, len: bytes.len() };
+    let short = || DecodeError::Short {
+        kind: record.head.kind,
+        len: bytes.len(),
+    };
     let (filename, text) = text.split_at_checked(third).ok_or_else(short)?;
     let (name, text) = text.split_at_checked(third).ok_or_else(short)?;
     let qualifier = |kind: fn(Text) -> Qualifier| {
@@ -293,7 +311,11 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
 
 fn decode_string(string: &types::string, text: &[u8]) -> Text {
     let bytes = text.get(..usize::from(string.bytes)).unwrap_or(text);
-    let whole = Whole { address: string.data, length: string.length, width: string.width };
+    let whole = Whole {
+        address: string.data,
+        length: string.length,
+        width: string.width,
+    };
     Text::captured(bytes, whole)
 }
 

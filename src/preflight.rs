@@ -223,13 +223,18 @@ fn type_names(path: &Path) -> Option<Vec<u8>> {
     let file = File::open(path).ok()?;
     let mut head = [0; 24];
     file.read_exact_at(&mut head, 0).ok()?;
-    let word = |at: usize| head[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    let word = |at: usize| {
+        head[at..]
+            .first_chunk()
+            .map(|bytes| u32::from_ne_bytes(*bytes))
+    };
     let (header, offset, length) = (word(4)?, word(16)?, word(20)?);
     if u16::from_ne_bytes([head[0], head[1]]) != 0xeb9f || length > TYPE_NAMES_MAX {
         return None;
     }
     let mut strings = vec![0; length as usize];
-    file.read_exact_at(&mut strings, u64::from(header) + u64::from(offset)).ok()?;
+    file.read_exact_at(&mut strings, u64::from(header) + u64::from(offset))
+        .ok()?;
     Some(strings)
 }
 

@@ -10,8 +10,8 @@ use std::thread;
 use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
-    Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType,
-    RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
+    Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType, RingBuffer,
+    RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
 };
 
 use crate::bpf::{frames, process};
@@ -66,7 +66,9 @@ pub struct Tracer<'o> {
 
 impl fmt::Debug for Tracer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracer").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Tracer")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,7 +91,11 @@ impl Drop for Probes {
 impl Probes {
     /// Removes the probes of many processes.
     pub fn remove_all(probes: impl Iterator<Item = Probes>) {
-        remove_links(probes.flat_map(|mut probes| std::mem::take(&mut probes.links)).collect());
+        remove_links(
+            probes
+                .flat_map(|mut probes| std::mem::take(&mut probes.links))
+                .collect(),
+        );
     }
 }
 
@@ -128,15 +134,27 @@ impl<'o> Tracer<'o> {
             .context("failed to size the ring buffer")?;
         let process = open.load().context("failed to load the kernel programs")?;
         let lifecycle = [
-            process.progs.process_exec.attach_raw_tracepoint("sched_process_exec"),
-            process.progs.thread_exit.attach_raw_tracepoint("sched_process_exit"),
+            process
+                .progs
+                .process_exec
+                .attach_raw_tracepoint("sched_process_exec"),
+            process
+                .progs
+                .thread_exit
+                .attach_raw_tracepoint("sched_process_exit"),
         ];
         let [exec, exit] = lifecycle;
         let _lifecycle = [
             exec.context("failed to attach to sched_process_exec")?,
             exit.context("failed to attach to sched_process_exit")?,
         ];
-        Ok(Tracer { settings, process, builds: Vec::new(), free: storage.builds.iter_mut(), _lifecycle })
+        Ok(Tracer {
+            settings,
+            process,
+            builds: Vec::new(),
+            free: storage.builds.iter_mut(),
+            _lifecycle,
+        })
     }
 
     /// The ring buffer; `sink` is called with each record, in order.
@@ -187,9 +205,15 @@ impl<'o> Tracer<'o> {
         let mut open = frames::FramesSkelBuilder::default()
             .open(storage)
             .context("failed to open the kernel programs")?;
-        let rodata = open.maps.rodata_data.as_deref_mut().context("rodata is not mapped")?;
+        let rodata = open
+            .maps
+            .rodata_data
+            .as_deref_mut()
+            .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
-        open.maps.events.reuse_fd(self.process.maps.events.as_fd())?;
+        open.maps
+            .events
+            .reuse_fd(self.process.maps.events.as_fd())?;
         // Each takes the verifier some 100 ms: what the plan has no use for is left out.
         let progs = &mut open.progs;
         for (program, wanted) in [
@@ -199,16 +223,23 @@ impl<'o> Tracer<'o> {
             (&mut progs.function_entry, Entrance::UsdtEntry),
             (&mut progs.function_return, Entrance::UsdtReturn),
         ] {
-            program.set_autoload(plan.probes.iter().any(|probe| Entrance::of(probe) == wanted));
+            program.set_autoload(
+                plan.probes
+                    .iter()
+                    .any(|probe| Entrance::of(probe) == wanted),
+            );
         }
         if self.settings.uprobe_multi {
-            for program in
-                [&mut open.progs.frame_enter, &mut open.progs.frame_leave, &mut open.progs.code_freed]
-            {
+            for program in [
+                &mut open.progs.frame_enter,
+                &mut open.progs.frame_leave,
+                &mut open.progs.code_freed,
+            ] {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
         }
-        self.builds.push(open.load().context("failed to load the kernel programs")?);
+        self.builds
+            .push(open.load().context("failed to load the kernel programs")?);
         Ok(Build(self.builds.len() - 1))
     }
 
@@ -226,7 +257,9 @@ impl<'o> Tracer<'o> {
     ) -> Result<Probes> {
         let skel = self.builds.get(build.0).context("no such build")?;
         if let Some(ThreadStateSource::Global(address)) = plan.thread_state {
-            let process = types::process { tstate_global: address.wrapping_add(bias) };
+            let process = types::process {
+                tstate_global: address.wrapping_add(bias),
+            };
             skel.maps.processes.update(
                 &pid.to_ne_bytes(),
                 &process.tstate_global.to_ne_bytes(),
@@ -236,17 +269,34 @@ impl<'o> Tracer<'o> {
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
         let usdt = [
-            (Meaning::UsdtEntry, &skel.progs.function_entry, "function__entry"),
-            (Meaning::UsdtReturn, &skel.progs.function_return, "function__return"),
+            (
+                Meaning::UsdtEntry,
+                &skel.progs.function_entry,
+                "function__entry",
+            ),
+            (
+                Meaning::UsdtReturn,
+                &skel.progs.function_return,
+                "function__return",
+            ),
         ];
         for (meaning, program, name) in usdt {
-            let mut frames =
-                plan.probes.iter().filter(|probe| probe.meaning == meaning).map(|p| p.frame);
+            let mut frames = plan
+                .probes
+                .iter()
+                .filter(|probe| probe.meaning == meaning)
+                .map(|p| p.frame);
             let Some(first) = frames.next() else { continue };
             // One program serves all places of a probe's name, so they must agree.
-            let frame =
-                if frames.all(|frame| frame == first) { first } else { FrameSource::ThreadState };
-            let opts = UsdtOpts { cookie: cookie(meaning, frame), ..UsdtOpts::default() };
+            let frame = if frames.all(|frame| frame == first) {
+                first
+            } else {
+                FrameSource::ThreadState
+            };
+            let opts = UsdtOpts {
+                cookie: cookie(meaning, frame),
+                ..UsdtOpts::default()
+            };
             links.push(
                 program
                     .attach_usdt_with_opts(pid, path, "python", name, opts)
@@ -254,7 +304,11 @@ impl<'o> Tracer<'o> {
             );
         }
         // In the order of `Entrance`.
-        let mut by_program = [(&skel.progs.code_freed, Vec::new()), (&skel.progs.frame_leave, Vec::new()), (&skel.progs.frame_enter, Vec::new())];
+        let mut by_program = [
+            (&skel.progs.code_freed, Vec::new()),
+            (&skel.progs.frame_leave, Vec::new()),
+            (&skel.progs.frame_enter, Vec::new()),
+        ];
         for probe in &plan.probes {
             let entrance = Entrance::of(probe);
             if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
@@ -268,7 +322,11 @@ impl<'o> Tracer<'o> {
             }
             if self.settings.uprobe_multi {
                 let (offsets, cookies) = sites.into_iter().unzip();
-                let opts = UprobeMultiOpts { offsets, cookies, ..UprobeMultiOpts::default() };
+                let opts = UprobeMultiOpts {
+                    offsets,
+                    cookies,
+                    ..UprobeMultiOpts::default()
+                };
                 links.push(
                     program
                         .attach_uprobe_multi_with_opts(pid, path, "", opts)
@@ -277,7 +335,10 @@ impl<'o> Tracer<'o> {
                 continue;
             }
             for (offset, cookie) in sites {
-                let opts = UprobeOpts { cookie, ..UprobeOpts::default() };
+                let opts = UprobeOpts {
+                    cookie,
+                    ..UprobeOpts::default()
+                };
                 links.push(
                     program
                         .attach_uprobe_with_opts(pid, path, offset, opts)
@@ -293,7 +354,11 @@ impl<'o> Tracer<'o> {
     /// one have done so since they were put on, one after the other, and missed what changed.
     pub fn start(&mut self, build: Build, threads: impl Iterator<Item = u32>) -> Result<()> {
         let skel = self.builds.get_mut(build.0).context("no such build")?;
-        let bss = skel.maps.bss_data.as_deref_mut().context("bss is not mapped")?;
+        let bss = skel
+            .maps
+            .bss_data
+            .as_deref_mut()
+            .context("bss is not mapped")?;
         let seen = (&raw mut bss.seen).cast::<u32>();
         for thread in threads {
             let place = thread as usize % bss.seen.len();
@@ -308,7 +373,11 @@ impl<'o> Tracer<'o> {
     /// Lets nothing record any more. To be called before probes are taken away, one after the
     /// other: those that are left would tell half of what happens.
     pub fn stop(&mut self) {
-        for bss in self.builds.iter_mut().filter_map(|skel| skel.maps.bss_data.as_deref_mut()) {
+        for bss in self
+            .builds
+            .iter_mut()
+            .filter_map(|skel| skel.maps.bss_data.as_deref_mut())
+        {
             set_ready(bss, false);
         }
     }
@@ -339,9 +408,10 @@ impl<'o> Tracer<'o> {
         for skel in &self.builds {
             for key in skel.maps.losses.keys() {
                 let value = skel.maps.losses.lookup(&key, MapFlags::ANY).ok().flatten();
-                let (Ok(tid), Some(Ok(lost))) =
-                    (key.try_into().map(u32::from_ne_bytes), value.map(|v| v.try_into().map(u32::from_ne_bytes)))
-                else {
+                let (Ok(tid), Some(Ok(lost))) = (
+                    key.try_into().map(u32::from_ne_bytes),
+                    value.map(|v| v.try_into().map(u32::from_ne_bytes)),
+                ) else {
                     continue;
                 };
                 if lost > 0 {
@@ -365,20 +435,27 @@ impl Verdicts {
         value[..8].copy_from_slice(&id.to_ne_bytes());
         value[8..12].copy_from_slice(&verdict.0.to_ne_bytes());
         // Should the map be full, the kernel goes on to send everything of this code.
-        let _ = self.answers.update(&code_key(pid, address), &value, MapFlags::ANY);
+        let _ = self
+            .answers
+            .update(&code_key(pid, address), &value, MapFlags::ANY);
     }
 
     /// Under which id the kernel asks for a code object, if it has met it.
     pub fn asked(&self, pid: u32, address: u64) -> Option<u64> {
-        let state = self.codes.lookup(&code_key(pid, address), MapFlags::ANY).ok()??;
+        let state = self
+            .codes
+            .lookup(&code_key(pid, address), MapFlags::ANY)
+            .ok()??;
         Some(u64::from_ne_bytes(*state.first_chunk()?))
     }
 
     /// Forgets all code objects of a process, which runs another program now.
     pub fn forget(&self, pid: u32) {
         for map in [&self.codes, &self.answers] {
-            let of_process: Vec<Vec<u8>> =
-                map.keys().filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes())).collect();
+            let of_process: Vec<Vec<u8>> = map
+                .keys()
+                .filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes()))
+                .collect();
             for key in of_process {
                 let _ = map.delete(&key);
             }
@@ -442,9 +519,10 @@ fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
     use types::probe_kind as probe;
     let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
     let (kind, extra, delta) = match meaning {
-        Meaning::Resume { next_instr, oparg_delta } => {
-            (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta)
-        }
+        Meaning::Resume {
+            next_instr,
+            oparg_delta,
+        } => (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta),
         Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
         Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
@@ -472,7 +550,9 @@ fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     let (tstate_source, tstate_offset) = match plan.thread_state {
         None => (types::tstate_source::TSTATE_NONE, 0),
         Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
-        Some(ThreadStateSource::ThreadLocal(offset)) => (types::tstate_source::TSTATE_FS_BASE, offset),
+        Some(ThreadStateSource::ThreadLocal(offset)) => {
+            (types::tstate_source::TSTATE_FS_BASE, offset)
+        }
     };
     let frame_state = match minor {
         ..=9 => types::frame_state::FRAME_STATE_STACKTOP,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Layout, ThreadList};
 use super::opcode::Opcodes;
+use super::{Layout, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

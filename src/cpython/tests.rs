@@ -12,7 +12,9 @@ const SYSTEM: &str = "/usr/bin/python3";
 fn interpreter(path: &Path) -> Interpreter {
     match Interpreter::open(path).expect("a file that can be examined") {
         Found::Interpreter(interpreter) => *interpreter,
-        Found::NeedsLibpython { soname, runpath, .. } => {
+        Found::NeedsLibpython {
+            soname, runpath, ..
+        } => {
             let origin = path
                 .canonicalize()
                 .expect("a path")
@@ -49,7 +51,10 @@ fn show(plan: &Plan) -> String {
                 .map_or(String::new(), |at| format!(" semaphore at {at:#x}")),
         );
     }
-    text + &format!("  {:?} {:?} {:?}\n", plan.thread_state, plan.threads, plan.layout)
+    text + &format!(
+        "  {:?} {:?} {:?}\n",
+        plan.thread_state, plan.threads, plan.layout
+    )
 }
 
 /// What must hold of any plan.

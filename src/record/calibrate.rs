@@ -78,8 +78,10 @@ pub(super) fn cost_per_call(interpreters: &Interpreters<'_>) -> Option<(Duration
     let plan = imitation(&interpreter.plan, &activation)?;
     let pid = std::process::id();
     let executable = PathBuf::from("/proc/self/exe");
-    let probes =
-        interpreters.tracer().attach(interpreter.build(), &plan, pid, &executable, 0).ok()?;
+    let probes = interpreters
+        .tracer()
+        .attach(interpreter.build(), &plan, pid, &executable, 0)
+        .ok()?;
     activation.run(WARM_UP);
     answer(interpreter, pid, &activation);
     activation.run(WARM_UP);
@@ -94,7 +96,9 @@ pub(super) fn cost_per_call(interpreters: &Interpreters<'_>) -> Option<(Duration
 fn answer(interpreter: &Interpreter, pid: u32, activation: &Activation) {
     let address = activation.code.as_ptr() as u64;
     if let Some(id) = interpreter.verdicts.asked(pid, address) {
-        interpreter.verdicts.answer(pid, address, id, Category::Internal);
+        interpreter
+            .verdicts
+            .answer(pid, address, id, Category::Internal);
     }
 }
 
@@ -103,9 +107,20 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
     let (start, end) = if plan.kind == PlanKind::Usdt {
         (Meaning::UsdtEntry, Meaning::UsdtReturn)
     } else if plan.version.minor >= 11 {
-        (Meaning::Resume { next_instr: FRAME, oparg_delta: 0 }, Meaning::Return)
+        (
+            Meaning::Resume {
+                next_instr: FRAME,
+                oparg_delta: 0,
+            },
+            Meaning::Return,
+        )
     } else {
-        (Meaning::Eval { throwflag: None }, Meaning::EvalExit { retval: Some(FRAME) })
+        (
+            Meaning::Eval { throwflag: None },
+            Meaning::EvalExit {
+                retval: Some(FRAME),
+            },
+        )
     };
     let probe = |meaning, label: &u8| {
         let address = std::ptr::from_ref(label) as u64;
@@ -151,7 +166,11 @@ impl Activation {
         name[2] = 1;
         name[4] = 1 << 2 | 1 << 5 | 1 << 6;
         let mut code = Box::new([0; 64]);
-        let fields = [Some(layout.code_filename), Some(layout.code_name), layout.code_qualname];
+        let fields = [
+            Some(layout.code_filename),
+            Some(layout.code_name),
+            layout.code_qualname,
+        ];
         for field in fields.into_iter().flatten() {
             code[usize::from(field) / 8] = name.as_ptr() as u64;
         }
@@ -159,7 +178,12 @@ impl Activation {
         frame[usize::from(layout.frame_code) / 8] = code.as_ptr() as u64;
         let mut thread_state = Box::new([0; 64]);
         thread_state[0] = thread_state[1..].as_ptr() as u64;
-        Activation { frame, code, _name: name, thread_state }
+        Activation {
+            frame,
+            code,
+            _name: name,
+            thread_state,
+        }
     }
 
     /// Where the pointer to the thread state is.

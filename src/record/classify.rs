@@ -23,7 +23,13 @@ struct Process {
 impl Scopes {
     /// The process now runs an interpreter; replaces what it ran before.
     pub(super) fn insert(&mut self, pid: u32, scope: Scope, minor: u8) {
-        self.by_pid.insert(pid, Process { scope, qualified: minor >= 11 });
+        self.by_pid.insert(
+            pid,
+            Process {
+                scope,
+                qualified: minor >= 11,
+            },
+        );
     }
 }
 
@@ -95,7 +101,10 @@ mod tests {
     use crate::trace::Kind;
 
     fn text(text: &str) -> Text {
-        Text { text: text.to_owned(), whole: None }
+        Text {
+            text: text.to_owned(),
+            whole: None,
+        }
     }
 
     fn classify(name: &str, first_argument: &str, qualifier: Option<Qualifier>) -> (String, Kind) {
@@ -126,19 +135,33 @@ mod tests {
         for (name, argument, qualname, kind) in [
             ("step", "self", "Trainer.step", Kind::Method),
             ("step", "me", "run.<locals>.Trainer.step", Kind::Method),
-            ("__init__", "self", "Trainer.__init__", Kind::ClassInstantiation),
+            (
+                "__init__",
+                "self",
+                "Trainer.__init__",
+                Kind::ClassInstantiation,
+            ),
             // put into the class later
             ("step", "self", "step", Kind::Function),
         ] {
-            assert_eq!(classify(name, argument, function(qualname)), (qualname.to_owned(), kind));
+            assert_eq!(
+                classify(name, argument, function(qualname)),
+                (qualname.to_owned(), kind)
+            );
         }
     }
 
     #[test]
     fn a_qualified_name_of_another_function_is_not_taken() {
         let renamed = function("Trainer.run");
-        assert_eq!(classify("step", "self", renamed), ("step".to_owned(), Kind::Method));
-        assert_eq!(classify("step", "x", function("")), ("step".to_owned(), Kind::Function));
+        assert_eq!(
+            classify("step", "self", renamed),
+            ("step".to_owned(), Kind::Method)
+        );
+        assert_eq!(
+            classify("step", "x", function("")),
+            ("step".to_owned(), Kind::Function)
+        );
     }
 
     #[test]
@@ -149,7 +172,10 @@ mod tests {
             ("trainer", "loss", Kind::Function),
             ("", "loss", Kind::Function),
         ] {
-            assert_eq!(classify("loss", argument, class("Trainer")), (name.to_owned(), kind));
+            assert_eq!(
+                classify("loss", argument, class("Trainer")),
+                (name.to_owned(), kind)
+            );
         }
     }
 

@@ -108,7 +108,9 @@ impl Consumer {
 
     /// A process runs this interpreter from now on.
     pub(super) fn begin_process(&mut self, pid: u32, scope: Scope, interpreter: &Rc<Interpreter>) {
-        self.builder.classifier().insert(pid, scope, interpreter.plan.version.minor);
+        self.builder
+            .classifier()
+            .insert(pid, scope, interpreter.plan.version.minor);
         self.interpreters.insert(pid, Rc::clone(interpreter));
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let name = cmdline
@@ -147,7 +149,9 @@ impl Consumer {
                 let interpreter = self.interpreters.get(&event.thread.pid);
                 if let (EventKind::Code(code), Some(interpreter)) = (&event.kind, interpreter) {
                     let pid = event.thread.pid;
-                    interpreter.verdicts.answer(pid, code.address, code.id, category);
+                    interpreter
+                        .verdicts
+                        .answer(pid, code.address, code.id, category);
                 }
             }
             Err(error) => self.note(Err(error)),
@@ -168,7 +172,10 @@ impl Consumer {
     /// Takes the stacks of those threads that have had no event.
     pub(super) fn stand_still(&mut self, snapshot: &Snapshot) {
         for stack in &snapshot.stacks {
-            let thread = ThreadId { pid: snapshot.pid, tid: stack.tid };
+            let thread = ThreadId {
+                pid: snapshot.pid,
+                tid: stack.tid,
+            };
             if self.builder.has_seen(thread) {
                 continue;
             }
@@ -234,9 +241,7 @@ impl Consumer {
     pub(super) fn finish(self, footer: Footer) -> io::Result<Finished> {
         match self.output {
             Output::File(file) => file.finish(&footer).map(Finished::File),
-            Output::Memory(memory) => {
-                Ok(Finished::Memory(Box::new(memory.finish(footer))))
-            }
+            Output::Memory(memory) => Ok(Finished::Memory(Box::new(memory.finish(footer)))),
         }
     }
 

@@ -99,7 +99,9 @@ impl<'o> Interpreters<'o> {
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         match open(&exe, pid)? {
             Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
-            Found::NeedsLibpython { entry: Some(entry), .. } => {
+            Found::NeedsLibpython {
+                entry: Some(entry), ..
+            } => {
                 let hold = self.tracer.hold_at_entry(pid, &exe, entry)?;
                 self.entry_holds.insert(pid, hold);
                 Ok(Look::Loading)
@@ -157,12 +159,23 @@ impl<'o> Interpreters<'o> {
                 let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
                 let plan = cpython::plan(interpreter, self.choice).map_err(|error| {
                     let shown = path.display();
-                    anyhow!("can't trace CPython {} ({shown}): {}", error.version, error.problem)
-                        .hint(format!("`pytrace doctor --python {shown}` shows what was found"))
+                    anyhow!(
+                        "can't trace CPython {} ({shown}): {}",
+                        error.version,
+                        error.problem
+                    )
+                    .hint(format!(
+                        "`pytrace doctor --python {shown}` shows what was found"
+                    ))
                 })?;
                 let build = self.tracer.load_build(&plan)?;
                 let verdicts = self.tracer.verdicts(build)?;
-                let fresh = Rc::new(Interpreter { path, plan, verdicts, build });
+                let fresh = Rc::new(Interpreter {
+                    path,
+                    plan,
+                    verdicts,
+                    build,
+                });
                 self.builds.insert(identity, Rc::clone(&fresh));
                 self.order.push(Rc::clone(&fresh));
                 fresh
@@ -172,10 +185,12 @@ impl<'o> Interpreters<'o> {
             true => maps::load_bias(pid, identity).unwrap_or(0),
             false => 0,
         };
-        let probes =
-            self.tracer.attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
+        let probes = self
+            .tracer
+            .attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
         self.probes.insert(pid, Probed { probes, bias });
-        self.tracer.start(interpreter.build, super::process::threads(pid))?;
+        self.tracer
+            .start(interpreter.build, super::process::threads(pid))?;
         Ok(Look::Attached(interpreter))
     }
 }
@@ -206,5 +221,8 @@ pub fn libpython_of(executable: &Path) -> Result<PathBuf> {
         .output()
         .context("failed to run it")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    maps::libpython_paths(&text).into_iter().next().context("it loads none")
+    maps::libpython_paths(&text)
+        .into_iter()
+        .next()
+        .context("it loads none")
 }

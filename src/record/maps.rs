@@ -27,7 +27,10 @@ pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
             .iter()
             .any(|(device, inode, _)| (*device, *inode) == (mapping.device, mapping.inode));
         if name.starts_with("libpython3.") && !known {
-            let path = format!("/proc/{pid}/map_files/{:x}-{:x}", mapping.start, mapping.end);
+            let path = format!(
+                "/proc/{pid}/map_files/{:x}-{:x}",
+                mapping.start, mapping.end
+            );
             files.push((mapping.device, mapping.inode, path.into()));
         }
     }
@@ -53,9 +56,7 @@ pub(super) fn load_bias(pid: u32, (device, inode): (u64, u64)) -> Option<u64> {
     let text = read(pid).ok()?;
     text.lines()
         .filter_map(parse)
-        .find(|mapping| {
-            (mapping.device, mapping.inode, mapping.offset) == (device, inode, 0)
-        })
+        .find(|mapping| (mapping.device, mapping.inode, mapping.offset) == (device, inode, 0))
         .map(|mapping| mapping.start)
 }
 
@@ -99,13 +100,19 @@ mod tests {
 
     #[test]
     fn lines_are_read_with_blanks_in_paths_and_deleted_files() {
-        let line = "7f0000000000-7f0000001000 r-xp 00002000 08:01 42   /a b/libpython3.13.so (deleted)";
+        let line =
+            "7f0000000000-7f0000001000 r-xp 00002000 08:01 42   /a b/libpython3.13.so (deleted)";
         let mapping = parse(line).unwrap();
         assert_eq!(mapping.start, 0x7f00_0000_0000);
         assert_eq!(mapping.offset, 0x2000);
         assert_eq!(mapping.inode, 42);
         assert_eq!(mapping.path, "/a b/libpython3.13.so");
-        assert!(parse("7f0000000000-7f0000001000 rw-p 00000000 00:00 0").unwrap().path.is_empty());
+        assert!(
+            parse("7f0000000000-7f0000001000 rw-p 00000000 00:00 0")
+                .unwrap()
+                .path
+                .is_empty()
+        );
         assert_eq!(parse("nonsense"), None);
     }
 }

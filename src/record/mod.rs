@@ -80,7 +80,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         }
         None => Output::Memory(Box::new(Collector::new())),
     };
-    let filter = Filter { external_calls: options.external_calls, imports: options.imports };
+    let filter = Filter {
+        external_calls: options.external_calls,
+        imports: options.imports,
+    };
     let consumer = RefCell::new(Consumer::new(output, filter));
 
     let mut storage = Storage::default();
@@ -104,7 +107,9 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
             tracer.watch(suspended.pid().as_raw().cast_unsigned())?;
             let program = command.program.display();
             Traced::Launched(
-                suspended.release().with_context(|| format!("failed to run {program}"))?,
+                suspended
+                    .release()
+                    .with_context(|| format!("failed to run {program}"))?,
             )
         }
         Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
@@ -126,7 +131,9 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
             session.attach(*pid)?;
         }
     }
-    let deadline = options.duration.and_then(|duration| Instant::now().checked_add(duration));
+    let deadline = options
+        .duration
+        .and_then(|duration| Instant::now().checked_add(duration));
     let outcome = session.run(&mut traced, deadline);
     if let (Err(_), Traced::Launched(child)) = (&outcome, &traced) {
         // The program was not let go on, or can't be watched any more.
@@ -157,7 +164,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     let summary = Summary::new(&consumer, &interpreters, elapsed, cost);
     let footer = Footer {
         command: start.command_line(),
-        scope: scope_used.iter().map(|dir| dir.display().to_string()).collect(),
+        scope: scope_used
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect(),
         started_at: summary::rfc3339(started_at),
         ended: match &outcome {
             Ok(ended) => ended.to_string(),
@@ -219,7 +229,11 @@ fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
         return Ok(Start::Processes(processes.collect::<Result<_>>()?));
     }
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
-    let line = command.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let line = command
+        .argv
+        .iter()
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
     Ok(Start::Command { command, line })
 }
 
@@ -242,7 +256,10 @@ fn check_output(output: &Path, target: &Target) -> Result<()> {
 
 fn scope_choice(options: &RecordOptions, cwd: &Path) -> Result<ScopeChoice> {
     let launched = |script: Option<&PathBuf>| {
-        Some(Launched { script: script.cloned(), cwd: cwd.to_owned() })
+        Some(Launched {
+            script: script.cloned(),
+            cwd: cwd.to_owned(),
+        })
     };
     let launched = match &options.target {
         Target::Script { path, .. } if path.as_os_str() == "-" => launched(None),
@@ -255,13 +272,20 @@ fn scope_choice(options: &RecordOptions, cwd: &Path) -> Result<ScopeChoice> {
     if launched.is_some() {
         for directory in &directories {
             if !directory.is_dir() {
-                let what = if directory.exists() { "is not a directory" } else { "does not exist" };
+                let what = if directory.exists() {
+                    "is not a directory"
+                } else {
+                    "does not exist"
+                };
                 return Err(anyhow!("--scope {} {what}", directory.display()))
                     .hint("name a directory that holds the program's code");
             }
         }
     }
-    Ok(ScopeChoice { directories, launched })
+    Ok(ScopeChoice {
+        directories,
+        launched,
+    })
 }
 
 fn choice(probes: Option<PlanKind>) -> Choice {
@@ -314,7 +338,10 @@ fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> 
             None => Ok(()),
             Some(error) => Err(anyhow!(error))
                 .with_context(|| {
-                    format!("failed to write the whole trace: {} calls are missing", ended.unwritten)
+                    format!(
+                        "failed to write the whole trace: {} calls are missing",
+                        ended.unwritten
+                    )
                 })
                 .hint("the file is complete up to there; make room, or write to another disk"),
         },

@@ -19,7 +19,10 @@ pub(super) fn command_line(pid: u32) -> Result<Vec<OsString>> {
     let path = format!("/proc/{pid}/cmdline");
     let bytes = fs::read(&path).with_context(|| format!("failed to read {path}"))?;
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    Ok(bytes.split(|&byte| byte == 0).map(|arg| OsString::from_vec(arg.to_vec())).collect())
+    Ok(bytes
+        .split(|&byte| byte == 0)
+        .map(|arg| OsString::from_vec(arg.to_vec()))
+        .collect())
 }
 
 /// Its working directory, as it sees it.
@@ -70,7 +73,9 @@ fn stat(pid: u32, field: usize) -> Option<String> {
 fn ids(pid: &str, name: &str) -> Option<Vec<u32>> {
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
     let status = String::from_utf8_lossy(&status);
-    let ids = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let ids = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     ids.split_whitespace().map(|id| id.parse().ok()).collect()
 }
 
@@ -88,7 +93,9 @@ pub(super) fn cure(pid: u32) -> String {
         .collect();
     match &inside[..] {
         [] => "`pgrep -a python` lists the processes that run Python".to_owned(),
-        [one] => format!("the process whose id is {pid} in its container is {one} here: --pid {one}"),
+        [one] => {
+            format!("the process whose id is {pid} in its container is {one} here: --pid {one}")
+        }
         many => format!(
             "of processes in containers, these have the id {pid} there: {}; name one of them",
             many.join(", ")
@@ -98,7 +105,10 @@ pub(super) fn cure(pid: u32) -> String {
 
 /// The ids of its threads.
 pub(super) fn threads(pid: u32) -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
@@ -126,15 +136,19 @@ pub(super) fn open(pid: u32) -> Result<OwnedFd> {
     if let Some([process]) = ids(&pid.to_string(), "Tgid").as_deref()
         && *process != pid
     {
-        return Err(anyhow!("{pid} is a thread of process {process}, not a process"))
-            .hint(format!("--pid {process} records all of its threads"));
+        return Err(anyhow!(
+            "{pid} is a thread of process {process}, not a process"
+        ))
+        .hint(format!("--pid {process} records all of its threads"));
     }
     if pid == std::process::id() {
         return Err(anyhow!("process {pid} is pytrace itself")).hint(cure(pid));
     }
     if is_kernel_thread(pid) {
-        return Err(anyhow!("process {pid} is a thread of the kernel: it runs no program"))
-            .hint(cure(pid));
+        return Err(anyhow!(
+            "process {pid} is a thread of the kernel: it runs no program"
+        ))
+        .hint(cure(pid));
     }
     // SAFETY: no pointers; flags 0. The descriptor is close-on-exec by definition.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };

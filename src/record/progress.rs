@@ -28,7 +28,10 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("pytrace: {elapsed} {msg}") {
             bar.set_style(style);
         }
-        Progress { bar, since: Instant::now() }
+        Progress {
+            bar,
+            since: Instant::now(),
+        }
     }
 
     /// Shows what was counted so far.
@@ -36,8 +39,11 @@ impl Progress {
         if self.since.elapsed() < LONG {
             return;
         }
-        let mut message =
-            format!("{} calls, {} threads", HumanCount(totals.calls), totals.threads);
+        let mut message = format!(
+            "{} calls, {} threads",
+            HumanCount(totals.calls),
+            totals.threads
+        );
         if totals.lost > 0 {
             message.push_str(&format!(", {} events LOST", HumanCount(totals.lost)));
         }

@@ -63,7 +63,9 @@ impl Drop for Switched {
         if let Err(error) = restored {
             // Can't happen to a process whose effective user is root; going on with half of
             // someone else's rights is no option.
-            say(format_args!("pytrace: failed to restore our own rights: {error}"));
+            say(format_args!(
+                "pytrace: failed to restore our own rights: {error}"
+            ));
             std::process::abort();
         }
     }

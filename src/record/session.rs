@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_rs::RingBuffer;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -21,8 +21,8 @@ use super::launch::{Child, Exit};
 use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
-use super::standing::{self, Snapshot};
 use super::signals::{Policy, Reaction, Signals, forward};
+use super::standing::{self, Snapshot};
 use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
@@ -126,7 +126,11 @@ impl<'o> Session<'_, 'o> {
             if all_taken && self.standing.iter().all(|stacks| stacks.age() >= SETTLED) {
                 self.settle();
             }
-            sleep = if records > before { BUSY } else { (sleep * 2).min(IDLE) };
+            sleep = if records > before {
+                BUSY
+            } else {
+                (sleep * 2).min(IDLE)
+            };
             if let Some(ended) = self.ended(traced)? {
                 return Ok(ended);
             }
@@ -208,7 +212,11 @@ impl<'o> Session<'_, 'o> {
         let cwd = process::cwd(pid)?;
         let directories = match (&self.scope.directories[..], &self.scope.launched) {
             ([], Some(launched)) => {
-                vec![default_directory(launched.script.as_deref(), &launched.cwd, &resolver)]
+                vec![default_directory(
+                    launched.script.as_deref(),
+                    &launched.cwd,
+                    &resolver,
+                )]
             }
             ([], None) => {
                 let script = script_of(&process::command_line(pid)?);
@@ -217,8 +225,10 @@ impl<'o> Session<'_, 'o> {
             (given, _) => {
                 if let Some(missing) = given.iter().find(|dir| !resolver.is_directory(dir)) {
                     let missing = missing.display();
-                    return Err(anyhow!("--scope {missing}: process {pid} has no such directory"))
-                        .hint("name a directory that holds the program's code");
+                    return Err(anyhow!(
+                        "--scope {missing}: process {pid} has no such directory"
+                    ))
+                    .hint("name a directory that holds the program's code");
                 }
                 given.to_vec()
             }
@@ -229,7 +239,9 @@ impl<'o> Session<'_, 'o> {
                 self.scope_used.push(directory.clone());
             }
         }
-        self.consumer.borrow_mut().begin_process(pid, scope, interpreter);
+        self.consumer
+            .borrow_mut()
+            .begin_process(pid, scope, interpreter);
         Ok(())
     }
 
@@ -239,12 +251,15 @@ impl<'o> Session<'_, 'o> {
         let Look::Attached(interpreter) = self.interpreters.loaded(pid)? else {
             let program = process::program(pid).unwrap_or_else(|| "?".into());
             let program = program.display();
-            return Err(anyhow!("process {pid} runs {program}, which is not a CPython"))
-                .hint(process::cure(pid));
+            return Err(anyhow!(
+                "process {pid} runs {program}, which is not a CPython"
+            ))
+            .hint(process::cure(pid));
         };
         self.begin(pid, &interpreter)?;
         let bias = self.interpreters.bias(pid).unwrap_or(0);
-        self.standing.extend(standing::look(pid, &interpreter.plan, bias));
+        self.standing
+            .extend(standing::look(pid, &interpreter.plan, bias));
         Ok(())
     }
 
@@ -261,7 +276,9 @@ impl<'o> Session<'_, 'o> {
             Traced::Launched(child) => match child.try_wait().context("failed to wait")? {
                 Some(exit) => {
                     self.drain(usize::MAX >> 1);
-                    self.consumer.borrow_mut().end_process(child.pid().as_raw().cast_unsigned(), now());
+                    self.consumer
+                        .borrow_mut()
+                        .end_process(child.pid().as_raw().cast_unsigned(), now());
                     Ok(Some(Ended::Exit(exit)))
                 }
                 None => Ok(None),
@@ -308,7 +325,10 @@ pub(super) fn wakers(
     let level = EpollEvent::new(EpollFlags::EPOLLIN, 0);
     // Edge-triggered: only the kernel programs' explicit wake-ups count. The ring is hardly ever
     // empty, and a loop that woke for every record would slow the target down.
-    wakers.add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
+    wakers.add(
+        ring,
+        EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0),
+    )?;
     wakers.add(signals, level)?;
     match traced {
         Traced::Launched(child) => wakers.add(child, level)?,

@@ -323,6 +323,8 @@ impl<M: Memory> Target<'_, M> {
             first_line: word(&head, layout.code_firstlineno) as u32,
             filename: self.string(word(&head, layout.code_filename)),
             name: self.string(word(&head, name)),
+            qualifier: None,
+            first_argument: String::new(),
         })
     }
 

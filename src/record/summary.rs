@@ -33,14 +33,21 @@ impl Summary {
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
         let mut add = |thread: ThreadId, count: u64, near_call: u64| {
-            lost.push(Lost { pid: thread.pid, tid: thread.tid, count, near_call });
+            lost.push(Lost {
+                pid: thread.pid,
+                tid: thread.tid,
+                count,
+                near_call,
+            });
         };
         for gap in consumer.gaps() {
             add(gap.thread, gap.lost, gap.after_call);
         }
         // Of threads that had no event after their loss.
         for (tid, count) in interpreters.tracer().unreported_losses() {
-            let (thread, calls) = consumer.thread(tid).unwrap_or((ThreadId { pid: 0, tid }, 0));
+            let (thread, calls) = consumer
+                .thread(tid)
+                .unwrap_or((ThreadId { pid: 0, tid }, 0));
             add(thread, count, calls);
             totals.lost += count;
         }
@@ -53,7 +60,13 @@ impl Summary {
                 plan: found.plan.kind.to_string(),
             })
             .collect();
-        Summary { totals, elapsed, interpreters, lost, cost }
+        Summary {
+            totals,
+            elapsed,
+            interpreters,
+            lost,
+            cost,
+        }
     }
 
     /// The part of the trace file's footer that is known from this.
@@ -71,10 +84,20 @@ impl Summary {
     /// Says it.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
-            say(format_args!("pytrace: no CPython was run: nothing to trace"));
+            say(format_args!(
+                "pytrace: no CPython was run: nothing to trace"
+            ));
             return;
         }
-        let Totals { calls, internal, external, imports, threads, lost, cut } = self.totals;
+        let Totals {
+            calls,
+            internal,
+            external,
+            imports,
+            threads,
+            lost,
+            cut,
+        } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         say(format_args!(
             "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
@@ -87,8 +110,14 @@ impl Summary {
             view::Duration(nanoseconds(self.elapsed)),
         ));
         for interpreter in &self.interpreters {
-            let Interpreter { path, version, plan } = interpreter;
-            say(format_args!("pytrace: CPython {version} ({path}), {plan} probes"));
+            let Interpreter {
+                path,
+                version,
+                plan,
+            } = interpreter;
+            say(format_args!(
+                "pytrace: CPython {version} ({path}), {plan} probes"
+            ));
         }
         if let Some(cost) = self.cost {
             let in_all = cost * u32::try_from(calls).unwrap_or(u32::MAX);
@@ -103,7 +132,10 @@ impl Summary {
                 "pytrace: {} events LOST: the ring buffer was full; gaps are marked in the trace",
                 HumanCount(lost)
             ));
-            say(format_args!("hint: --ring-size takes more MiB than the default {}", super::RING_MIB));
+            say(format_args!(
+                "hint: --ring-size takes more MiB than the default {}",
+                super::RING_MIB
+            ));
         }
         if cut > 0 {
             eprintln!(
@@ -123,7 +155,9 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 /// A time in UTC, to the second.
 pub(super) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or_default();
     // SAFETY: all zeroes are a valid tm; gmtime_r fills it from a live time_t.
     let tm = unsafe {

@@ -137,11 +137,20 @@ impl<C: Classify> Builder<C> {
     /// Returns the category of the code object that an [`EventKind::Code`] describes.
     pub fn push(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<Option<Category>> {
         match &event.kind {
-            EventKind::Enter { frame, previous, code, how } => {
+            EventKind::Enter {
+                frame,
+                previous,
+                code,
+                how,
+            } => {
                 self.agree(event, sink)?;
                 self.enter(event, *frame, *previous, *code, *how, sink)?;
             }
-            EventKind::Exit { frame, how, exception } => {
+            EventKind::Exit {
+                frame,
+                how,
+                exception,
+            } => {
                 self.agree(event, sink)?;
                 let exit = match how {
                     Leave::Return => Exit::Return,
@@ -150,7 +159,12 @@ impl<C: Classify> Builder<C> {
                 };
                 self.leave(event, *frame, exit, exception, sink)?;
             }
-            EventKind::Running { frame, code, depth, cut } => {
+            EventKind::Running {
+                frame,
+                code,
+                depth,
+                cut,
+            } => {
                 let thread = self.threads.get_or_insert(event.thread);
                 if *depth == 0 {
                     thread.running.clear();
@@ -168,8 +182,11 @@ impl<C: Classify> Builder<C> {
 
     /// Ends every thread of a process: its open calls are unfinished.
     pub fn end_process(&mut self, pid: u32, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        let mut threads: Vec<ThreadId> =
-            self.threads.ids().filter(|thread| thread.pid == pid).collect();
+        let mut threads: Vec<ThreadId> = self
+            .threads
+            .ids()
+            .filter(|thread| thread.pid == pid)
+            .collect();
         threads.sort_unstable();
         for thread in threads {
             self.end_thread(thread, time, sink)?;
@@ -226,7 +243,10 @@ impl<C: Classify> Builder<C> {
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals { threads: self.threads.list.len() as u64, ..self.totals }
+        Totals {
+            threads: self.threads.list.len() as u64,
+            ..self.totals
+        }
     }
 
     /// Where events were lost.
@@ -247,7 +267,10 @@ impl<C: Classify> Builder<C> {
         // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object whose file
         // name is no file's.
         let activation = !(code.name == "__init__" && code.file == "__init__");
-        let known = KnownCode { code: Arc::new(code), activation };
+        let known = KnownCode {
+            code: Arc::new(code),
+            activation,
+        };
         self.codes.insert((pid, record.address), known);
         category
     }
@@ -270,15 +293,19 @@ impl<C: Classify> Builder<C> {
     }
 
     fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(id) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(id) else {
+            return Ok(());
+        };
         let running = std::mem::take(&mut thread.running);
         let mut chain = running.iter().rev().copied().peekable();
         let mut keep = 0;
         if thread.running_cut {
             // What is known below the outermost frame reported is still there.
             let outermost = chain.peek();
-            let known =
-                thread.stack.iter().position(|frame| outermost == Some(&(frame.address, frame.code)));
+            let known = thread
+                .stack
+                .iter()
+                .position(|frame| outermost == Some(&(frame.address, frame.code)));
             keep = known.unwrap_or(0);
             self.totals.cut += u64::from(known.is_none());
         }
@@ -307,19 +334,32 @@ impl<C: Classify> Builder<C> {
         how: Enter,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(event.thread) else {
+            return Ok(());
+        };
         if let Some(top) = thread.stack.last() {
             if top.address == frame && top.code == code {
                 return Ok(());
             }
             if top.address != previous && previous != 0 {
-                let caller = thread.stack.iter().rposition(|below| below.address == previous);
+                let caller = thread
+                    .stack
+                    .iter()
+                    .rposition(|below| below.address == previous);
                 if let Some(caller) = caller {
                     self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
                 }
             }
         }
-        self.open(event.thread, event.time, frame, Some(previous), code, how, false);
+        self.open(
+            event.thread,
+            event.time,
+            frame,
+            Some(previous),
+            code,
+            how,
+            false,
+        );
         Ok(())
     }
 
@@ -336,7 +376,10 @@ impl<C: Classify> Builder<C> {
         already_running: bool,
     ) {
         let Some(known) = self.codes.get(&(id.pid, code)) else {
-            debug_assert!(false, "the kernel program describes a code object before its use");
+            debug_assert!(
+                false,
+                "the kernel program describes a code object before its use"
+            );
             return;
         };
         if !known.activation {
@@ -393,7 +436,11 @@ impl<C: Classify> Builder<C> {
             depth: depth + u32::from(recorded),
             call,
             internal,
-            importing: if counts { category == Category::Import } else { under_import },
+            importing: if counts {
+                category == Category::Import
+            } else {
+                under_import
+            },
         });
     }
 
@@ -405,15 +452,23 @@ impl<C: Classify> Builder<C> {
         exception: &[u8],
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(event.thread) else {
+            return Ok(());
+        };
         let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
             return Ok(());
         };
         if at + 1 < thread.stack.len() {
             self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
         }
-        let Some(thread) = self.threads.get_mut(event.thread) else { return Ok(()) };
-        if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
+        let Some(thread) = self.threads.get_mut(event.thread) else {
+            return Ok(());
+        };
+        if let Some(Frame {
+            call: Some(mut call),
+            ..
+        }) = thread.stack.pop()
+        {
             call.duration = event.time.0.saturating_sub(call.start.0);
             call.exit = exit;
             if !exception.is_empty() {
@@ -437,9 +492,15 @@ impl<C: Classify> Builder<C> {
         exit: Exit,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(id) else { return Ok(()) };
+        let Some(thread) = self.threads.get_mut(id) else {
+            return Ok(());
+        };
         while thread.stack.len() > keep {
-            if let Some(Frame { call: Some(mut call), .. }) = thread.stack.pop() {
+            if let Some(Frame {
+                call: Some(mut call),
+                ..
+            }) = thread.stack.pop()
+            {
                 call.duration = time.0.saturating_sub(call.start.0);
                 call.exit = exit;
                 sink.call(&call)?;

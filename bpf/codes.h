@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Code objects: described to user space at first sight, then known by its verdict.
+ */
+#ifndef PYTRACE_CODES_H
+#define PYTRACE_CODES_H
+
+#include "emit.h"
+#include "python.h"
+#include "method.h"
+
+/* CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR: frames that can be resumed. */
+#define CO_RESUMABLE 0x2a0
+
+struct code_state {
+	__u64 id; /* time of first sight: an address can be reused, this cannot */
+	__u8 verdict;
+	__u8 resumable;
+	__u8 pad[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, struct code_key);
+	__type(value, struct code_state);
+} codes SEC(".maps");
+
+/* Written by user space only, read once per code object. Apart from `codes` because user
+ * space cannot compare and swap: its answer may come when the address is another's already. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 20);
+	__type(key, struct code_key);
+	__type(value, struct answer);
+} answers SEC(".maps");
+
+/* Copies a string's characters, at most `limit` bytes of them. */
+static __always_inline void copy_text(struct string *string, __u8 *text, __u64 data, __u64 bytes,
+				      __u32 limit)
+{
+	if (bytes > limit)
+		bytes = limit;
+	/* the verifier must see the bound on the very register it checks */
+	asm volatile("" : "+r"(bytes));
+	if (bytes > limit)
+		return;
+	string->data = data;
+	if (bpf_probe_read_user(text, bytes, (void *)data)) {
+		string->width = 0;
+		bytes = 0;
+	}
+	string->bytes = bytes;
+}
+
+/* Reads the head of the string that qualifies a code object's name, as read_string_head(). */
+static __always_inline __u64 read_qualifier(struct event_code *event, __u64 definition)
+{
+	__u64 address;
+
+	if (!definition)
+		return 0;
+	if (definition & DEFINITION_CLASS) {
+		event->head.detail = QUALIFIER_CLASS;
+		address = (definition & ~(__u64)DEFINITION_CLASS) + plan.type_qualname;
+	} else {
+		event->head.detail = QUALIFIER_FUNCTION;
+		address = definition + plan.function_qualname;
+	}
+	return read_string_head(&event->qualifier, read_pointer(address));
+}
+
+/*
+ * Describes a code object to user space. Returns its co_flags; negative where the ring has no
+ * room or the object can't be read. `definition` is what find_definition() says.
+ *
+ * Not static, like the other functions that take plain numbers only: the verifier then
+ * looks at each once, and not again for each of its callers' states.
+ */
+__noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition)
+{
+	__u64 filename_data, name_data, filename_bytes, name_bytes;
+	__u64 qualifier_data = 0, qualifier_bytes = 0;
+	struct event_code event = {};
+	__u8 head[CODE_HEAD_MAX] __attribute__((aligned(8)));
+
+	if (bpf_probe_read_user(head, plan.code_head, (void *)code))
+		return -1;
+	fill_head(&event.head, EVENT_CODE, 0, id);
+	event.code = code;
+	event.id = code_id;
+	event.flags = *(__u32 *)(head + plan.code_flags);
+	event.first_line = *(__u32 *)(head + plan.code_firstlineno);
+	filename_data = read_string_head(&event.filename, *(__u64 *)(head + plan.code_filename));
+	name_data = read_string_head(&event.name, *(__u64 *)(head + plan.code_name));
+	filename_bytes = (__u64)event.filename.length * event.filename.width;
+	name_bytes = (__u64)event.name.length * event.name.width;
+	if (plan.frame_locals) {
+		qualifier_data = read_qualifier(&event, definition);
+		qualifier_bytes = (__u64)event.qualifier.length * event.qualifier.width;
+		read_first_argument_name(event.first_argument, sizeof(event.first_argument), code);
+	}
+
+	if (filename_bytes <= STRING_SHORT && name_bytes <= STRING_SHORT &&
+	    qualifier_bytes <= STRING_SHORT) {
+		struct event_code_short *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+		if (!record)
+			return -1;
+		copy_text(&event.filename, record->text, filename_data, filename_bytes,
+			  STRING_SHORT);
+		copy_text(&event.name, record->text + STRING_SHORT, name_data, name_bytes,
+			  STRING_SHORT);
+		if (qualifier_bytes)
+			copy_text(&event.qualifier, record->text + 2 * STRING_SHORT, qualifier_data,
+				  qualifier_bytes, STRING_SHORT);
+		record->code = event;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	} else {
+		struct event_code_long *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+		if (!record)
+			return -1;
+		copy_text(&event.filename, record->text, filename_data, filename_bytes,
+			  STRING_LONG);
+		copy_text(&event.name, record->text + STRING_LONG, name_data, name_bytes,
+			  STRING_LONG);
+		if (qualifier_bytes)
+			copy_text(&event.qualifier, record->text + 2 * STRING_LONG, qualifier_data,
+				  qualifier_bytes, STRING_LONG);
+		record->code = event;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	return event.flags;
+}
+
+/* The state of the code object that `frame` runs; on first sight, user space is told of it
+ * first. */
+static __always_inline struct code_state *meet_code(const struct code_key *key, __u64 frame,
+						    __u64 id)
+{
+	struct code_state *state = bpf_map_lookup_elem(&codes, key);
+	struct code_state fresh = {};
+	__u64 definition = 0;
+	__s64 flags;
+
+	if (state)
+		return state;
+	fresh.id = bpf_ktime_get_ns();
+	if (plan.frame_locals)
+		definition = find_definition(frame, key->code);
+	flags = emit_code(key->code, id, fresh.id, definition);
+	if (flags < 0)
+		return NULL;
+	fresh.resumable = (flags & CO_RESUMABLE) != 0;
+	bpf_map_update_elem(&codes, key, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&codes, key);
+}
+
+static __always_inline __u8 verdict_of(struct code_state *state, const struct code_key *key)
+{
+	struct answer *answer;
+
+	if (state->verdict != VERDICT_UNKNOWN)
+		return state->verdict;
+	answer = bpf_map_lookup_elem(&answers, key);
+	if (answer && answer->id == state->id)
+		state->verdict = answer->verdict;
+	return state->verdict;
+}
+
+#endif

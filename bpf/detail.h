@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How activations begin and end: what a probe's meaning and the frame tell together.
+ */
+#ifndef PYTRACE_DETAIL_H
+#define PYTRACE_DETAIL_H
+
+#include "python.h"
+
+/*
+ * A register by its number in instruction encodings. The verifier only allows constant
+ * offsets into ctx; written as plain loads, clang would merge them into one at a computed
+ * offset.
+ */
+#define LOAD_REGISTER(number, name)                                                                \
+	case number:                                                                               \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                                              \
+			     : "=r"(value)                                                         \
+			     : "r"(ctx), "i"(__builtin_offsetof(struct pt_regs, name)));           \
+		break
+
+static __always_inline __u64 read_register(struct pt_regs *ctx, __u8 number)
+{
+	__u64 value = 0;
+
+	switch (number) {
+		LOAD_REGISTER(0, rax);
+		LOAD_REGISTER(1, rcx);
+		LOAD_REGISTER(2, rdx);
+		LOAD_REGISTER(3, rbx);
+		LOAD_REGISTER(5, rbp);
+		LOAD_REGISTER(6, rsi);
+		LOAD_REGISTER(7, rdi);
+		LOAD_REGISTER(8, r8);
+		LOAD_REGISTER(9, r9);
+		LOAD_REGISTER(10, r10);
+		LOAD_REGISTER(11, r11);
+		LOAD_REGISTER(12, r12);
+		LOAD_REGISTER(13, r13);
+		LOAD_REGISTER(14, r14);
+		LOAD_REGISTER(15, r15);
+	}
+	return value;
+}
+
+/*
+ * Whether a generator's frame has not got to its first RESUME: then an exception thrown into
+ * it is what starts it. 3.11+: the frame's instruction pointer is before the first traceable
+ * instruction, whose index the code object has two words before its instructions
+ * (_co_firsttraceable, then co_extra; 3.11 to 3.15, Include/cpython/code.h).
+ */
+#define CO_FIRSTTRACEABLE 16
+#define CODE_UNIT	  2
+
+static __always_inline bool is_unstarted(const struct frame_head *head)
+{
+	__u64 instructions = frame_code(head) + plan.code_instructions;
+	__s32 first = 0;
+
+	if (!plan.code_instructions)
+		return FIELD(__s32, head, plan.frame_lasti) == -1;
+	bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE));
+	return FIELD(__u64, head, plan.frame_lasti) < instructions + (__s64)first * CODE_UNIT;
+}
+
+/* RESUME's argument where a generator expression is only being made (RESUME_AT_GENEXPR_START,
+ * 3.15, Include/internal/pycore_opcode_utils.h): no activation. */
+#define RESUME_AT_GENEXPR_START 4
+#define ENTER_NONE		0xff
+
+/* 3.11+: whether a generator's frame is to go on at a RESUME that is not its first. */
+static __always_inline bool is_suspended_at_resume(const struct frame_head *head)
+{
+	__u8 unit[CODE_UNIT] = {};
+
+	bpf_probe_read_user(unit, sizeof(unit), (void *)FIELD(__u64, head, plan.frame_lasti));
+	for (int i = 0; i < 4; i++)
+		if (plan.resume_opcodes[i] && unit[0] == plan.resume_opcodes[i])
+			return unit[1] & plan.resume_location_mask;
+	return false;
+}
+
+/* enum _frameowner: the frame is part of a generator. Else it is on the thread's stack. */
+#define FRAME_OWNED_BY_GENERATOR 1
+
+/*
+ * function__entry tells no start from a resumption. Since 3.15 it also fires where a generator
+ * function is called, which only makes the generator: its code runs up to RETURN_GENERATOR in
+ * a frame on the thread's stack. That is no activation.
+ */
+static __always_inline __u8 usdt_enter_detail(const struct frame_head *head, bool resumable)
+{
+	if (!plan.code_instructions)
+		return is_unstarted(head) ? ENTER_START : ENTER_RESUME;
+	if (!resumable)
+		return ENTER_START;
+	if (FIELD(__u8, head, plan.frame_owner) != FRAME_OWNED_BY_GENERATOR)
+		return ENTER_NONE;
+	return is_suspended_at_resume(head) ? ENTER_RESUME : ENTER_START;
+}
+
+/* Start, resumption or throw: what the probe and the frame say. */
+static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
+					 const struct frame_head *head, bool resumable)
+{
+	__u8 argument = 0;
+
+	switch (COOKIE_KIND(cookie)) {
+	case PROBE_THROW:
+		return is_unstarted(head) ? ENTER_START : ENTER_THROW;
+	case PROBE_RESUME:
+		if (!resumable) /* nothing but a generator is ever resumed */
+			return ENTER_START;
+		bpf_probe_read_user(
+			&argument, 1,
+			(void *)(read_register(ctx, COOKIE_EXTRA(cookie)) + COOKIE_DELTA(cookie)));
+		argument &= plan.resume_location_mask;
+		if (argument == RESUME_AT_GENEXPR_START)
+			return ENTER_NONE;
+		return argument ? ENTER_RESUME : ENTER_START;
+	case PROBE_USDT_ENTRY:
+		return usdt_enter_detail(head, resumable);
+	case PROBE_EVAL:
+		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && resumable &&
+		    !is_unstarted(head) && (__u32)read_register(ctx, COOKIE_EXTRA(cookie)))
+			return ENTER_THROW;
+		return is_unstarted(head) ? ENTER_START : ENTER_RESUME;
+	}
+	return ENTER_START;
+}
+
+/* Whether a frame that leaves the evaluator is suspended: generators only. */
+static __always_inline bool is_suspended(__u64 frame)
+{
+	struct frame_head head;
+	__s8 state = 0;
+
+	if (plan.code_instructions)
+		return read_frame(&head, frame) &&
+		       FIELD(__u8, &head, plan.frame_owner) == FRAME_OWNED_BY_GENERATOR &&
+		       is_suspended_at_resume(&head);
+	if (plan.frame_state == FRAME_STATE_STACKTOP)
+		return read_pointer(frame + plan.frame_state_offset) != 0;
+	if (plan.frame_state == FRAME_STATE_CHAR)
+		bpf_probe_read_user(&state, 1, (void *)(frame + plan.frame_state_offset));
+	return state == -1;
+}
+
+static __always_inline __u8 exit_detail(struct pt_regs *ctx, __u64 cookie, __u64 frame,
+					__u64 tstate, bool resumable)
+{
+	bool raised = false;
+
+	switch (COOKIE_KIND(cookie)) {
+	case PROBE_RETURN:
+		return EXIT_RETURN;
+	case PROBE_YIELD:
+		return EXIT_YIELD;
+	case PROBE_UNWIND:
+		return EXIT_UNWIND;
+	case PROBE_EVAL_EXIT:
+		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER) {
+			raised = !read_register(ctx, COOKIE_EXTRA(cookie));
+			break;
+		}
+		/* fall through */
+	default:
+		raised = current_exception(tstate) != 0;
+	}
+	if (raised)
+		return EXIT_UNWIND;
+	return resumable && is_suspended(frame) ? EXIT_YIELD : EXIT_RETURN;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Frames whose start was sent: their exits are sent without a second look.
+ */
+#ifndef PYTRACE_SLOTS_H
+#define PYTRACE_SLOTS_H
+
+#include "event.h"
+
+/*
+ * Frames whose start was sent, as a direct-mapped cache: an exit found here is sent
+ * without reading anything. An entry that was overwritten by another frame's costs a
+ * read of the frame at its exit, nothing else.
+ *
+ * A slot is the frame's address without its 3 low bits (44 bits), 18 bits of the thread
+ * id, and two flags.
+ */
+#define SLOTS	       65536
+#define SLOT_INTERNAL  1
+#define SLOT_RESUMABLE 2
+#define SLOT_FLAGS     3
+__u64 slots[SLOTS];
+
+static __always_inline __u64 *slot_of(__u64 frame, __u32 tid)
+{
+	return &slots[(frame >> 4 ^ tid * 0x9e37) & (SLOTS - 1)];
+}
+
+static __always_inline __u64 slot_tag(__u64 frame, __u32 tid)
+{
+	return frame >> 3 << 20 | (tid & 0x3ffff) << 2;
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A thread's stack: who calls, and what was there before the recording or behind a loss.
+ */
+#ifndef PYTRACE_STACK_H
+#define PYTRACE_STACK_H
+
+#include "codes.h"
+#include "slots.h"
+
+/* Threads whose stack user space knows: their id at index id % SEEN. */
+#define SEEN 65536
+__u32 seen[SEEN];
+
+/*
+ * The Python caller: the nearest frame from `frame` on that is an activation. Between them
+ * may lie an entry frame (3.12+: C code called Python) and the shim of a specialised class
+ * call (3.12+: its code object is never entered, so it is in no map).
+ *
+ * Returns the caller's verdict in the top byte, its frame in the rest; 0 where there is none.
+ */
+#define CALLER_FRAME(caller)   ((caller) & ((1UL << 56) - 1))
+#define CALLER_VERDICT(caller) ((caller) >> 56)
+
+__noinline __u64 find_caller(__u64 frame, __u64 id)
+{
+	for (int i = 0; i < 4 && frame; i++) {
+		struct code_key key = {.tgid = id >> 32};
+		struct code_state *state;
+		struct frame_head head;
+		__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id);
+
+		if (tag <= SLOT_FLAGS && tag & SLOT_INTERNAL)
+			return frame | (__u64)VERDICT_INTERNAL << 56;
+		if (!read_frame(&head, frame))
+			return 0;
+		if (!is_entry_frame(&head)) {
+			key.code = frame_code(&head);
+			state = bpf_map_lookup_elem(&codes, &key);
+			if (state)
+				return frame | (__u64)verdict_of(state, &key) << 56;
+			if (!plan.frame_owner)
+				return 0;
+		}
+		frame = frame_previous(&head);
+	}
+	return 0;
+}
+
+static __always_inline bool is_outside(__u8 verdict)
+{
+	return verdict == VERDICT_EXTERNAL || verdict == VERDICT_IMPORT;
+}
+
+/* Whether code outside the scope is to be sent. `previous` becomes its Python caller. */
+static __always_inline bool concerns_scope(__u8 verdict, __u64 *previous, __u64 id)
+{
+	__u64 caller;
+
+	if (!plan.external_calls && verdict == VERDICT_EXTERNAL)
+		return false;
+	caller = find_caller(*previous, id);
+	*previous = CALLER_FRAME(caller);
+	return caller && !is_outside(CALLER_VERDICT(caller));
+}
+
+/* On the way down a stack that user space has not seen grow. */
+struct walk {
+	__u64 frame;
+	__u64 id;
+	__u32 depth;
+	__u32 max;
+	bool failed;
+};
+
+/* Reports a frame and goes on to the one below; 1 at the end. */
+static long walk_step(__u32 index, struct walk *walk)
+{
+	struct code_key key = {.tgid = walk->id >> 32};
+	struct event_running *record;
+	struct frame_head head;
+	__u64 previous;
+
+	if (!walk->frame || !read_frame(&head, walk->frame))
+		return 1;
+	previous = frame_previous(&head);
+	if (!is_entry_frame(&head)) {
+		key.code = frame_code(&head);
+		walk->failed = true;
+		if (!meet_code(&key, walk->frame, walk->id))
+			return 1;
+		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+		if (!record)
+			return 1;
+		walk->failed = false;
+		fill_head(&record->head, EVENT_RUNNING, 0, walk->id);
+		record->frame = walk->frame;
+		record->code = key.code;
+		record->depth = walk->depth++;
+		record->cut = index == walk->max - 1 && previous;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	walk->frame = previous;
+	return 0;
+}
+
+/* As in the kernel's enum, which the build machine's headers may be too old to have in full. */
+enum bpf_func_id___newer {
+	BPF_FUNC_loop___newer = 181,
+};
+
+/* Reports the frames from `frame` on, which user space has not seen start. */
+__noinline int walk(__u64 frame, __u64 id)
+{
+	struct walk walk = {.frame = frame, .id = id, .max = RUNNING_MAX};
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
+		bpf_loop(RUNNING_MAX, walk_step, &walk, 0);
+		return !walk.failed;
+	}
+	walk.max = RUNNING_MAX_UNROLLED;
+	for (__u32 i = 0; i < RUNNING_MAX_UNROLLED; i++)
+		if (walk_step(i, &walk))
+			break;
+	return !walk.failed;
+}
+
+/* An event could not be recorded: the thread's stack is no longer known. */
+static __always_inline int lose(__u64 id)
+{
+	count_loss(id);
+	seen[(__u32)id & (SEEN - 1)] = 0;
+	return 0;
+}
+
+/* Makes sure that user space knows the thread's stack, of which `frame` is the top. */
+static __always_inline bool know_stack(__u64 frame, __u64 id)
+{
+	__u32 *thread = &seen[(__u32)id & (SEEN - 1)];
+
+	if (*thread == (__u32)id)
+		return true;
+	if (!walk(frame, id))
+		return false;
+	*thread = (__u32)id;
+	return true;
+}
+
+#endif
