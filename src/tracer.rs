@@ -1,5 +1,8 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
+mod plan;
+mod verdicts;
+
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -15,9 +18,11 @@ use libbpf_rs::{
 };
 
 use crate::bpf::{frames, process};
-use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource};
-use crate::trace::Category;
+use crate::cpython::{FrameSource, Meaning, Plan, ThreadStateSource};
 use frames::types;
+use plan::{Entrance, cookie, kernel_plan};
+
+pub use verdicts::Verdicts;
 
 /// How many interpreter builds one recording can have.
 pub const MAX_BUILDS: usize = 32;
@@ -112,13 +117,6 @@ fn remove_links(mut links: Vec<Link>) {
             }
         });
     }
-}
-
-/// Sends what user space found out about code objects to one build's programs.
-#[derive(Debug)]
-pub struct Verdicts {
-    answers: MapHandle,
-    codes: MapHandle,
 }
 
 impl<'o> Tracer<'o> {
@@ -423,72 +421,6 @@ impl<'o> Tracer<'o> {
     }
 }
 
-impl Verdicts {
-    /// Tells the kernel what the code object is that it calls `id`.
-    pub fn answer(&self, pid: u32, address: u64, id: u64, category: Category) {
-        let verdict = match category {
-            Category::Internal => types::verdict::VERDICT_INTERNAL,
-            Category::External => types::verdict::VERDICT_EXTERNAL,
-            Category::Import => types::verdict::VERDICT_IMPORT,
-        };
-        let mut value = [0; 16];
-        value[..8].copy_from_slice(&id.to_ne_bytes());
-        value[8..12].copy_from_slice(&verdict.0.to_ne_bytes());
-        // Should the map be full, the kernel goes on to send everything of this code.
-        let _ = self
-            .answers
-            .update(&code_key(pid, address), &value, MapFlags::ANY);
-    }
-
-    /// Under which id the kernel asks for a code object, if it has met it.
-    pub fn asked(&self, pid: u32, address: u64) -> Option<u64> {
-        let state = self
-            .codes
-            .lookup(&code_key(pid, address), MapFlags::ANY)
-            .ok()??;
-        Some(u64::from_ne_bytes(*state.first_chunk()?))
-    }
-
-    /// Forgets all code objects of a process, which runs another program now.
-    pub fn forget(&self, pid: u32) {
-        for map in [&self.codes, &self.answers] {
-            let of_process: Vec<Vec<u8>> = map
-                .keys()
-                .filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes()))
-                .collect();
-            for key in of_process {
-                let _ = map.delete(&key);
-            }
-        }
-    }
-}
-
-/// The kernel program that a probe runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entrance {
-    CodeFreed,
-    Leave,
-    Enter,
-    UsdtEntry,
-    UsdtReturn,
-}
-
-impl Entrance {
-    fn of(probe: &Probe) -> Entrance {
-        match probe.meaning {
-            Meaning::CodeFreed => Entrance::CodeFreed,
-            Meaning::Return
-            | Meaning::Yield
-            | Meaning::Unwind
-            | Meaning::Pop
-            | Meaning::EvalExit { .. } => Entrance::Leave,
-            Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
-            Meaning::UsdtEntry => Entrance::UsdtEntry,
-            Meaning::UsdtReturn => Entrance::UsdtReturn,
-        }
-    }
-}
-
 fn set_ready(bss: &mut types::bss, ready: bool) {
     // SAFETY: a byte of memory shared with the kernel programs, which only read it.
     unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
@@ -502,109 +434,4 @@ fn forward_message(_level: PrintLevel, message: String) {
 
 fn pid_of(pid: u32) -> Result<i32> {
     i32::try_from(pid).with_context(|| format!("{pid} is no process id"))
-}
-
-/// `struct code_key`.
-fn code_key(pid: u32, address: u64) -> [u8; 16] {
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&address.to_ne_bytes());
-    key[8..12].copy_from_slice(&pid.to_ne_bytes());
-    key
-}
-
-/// What travels with a probe: see `COOKIE_*` in `bpf/event.h`.
-fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
-    const TSTATE: u64 = 0xfe;
-    const NO_REGISTER: u64 = 0xff;
-    use types::probe_kind as probe;
-    let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
-    let (kind, extra, delta) = match meaning {
-        Meaning::Resume {
-            next_instr,
-            oparg_delta,
-        } => (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta),
-        Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
-        Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
-        Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
-        Meaning::Yield => (probe::PROBE_YIELD, NO_REGISTER, 0),
-        Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
-        Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
-        Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
-        Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
-        Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
-        Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
-    };
-    let frame = match frame {
-        FrameSource::Register(register) => u64::from(register.0),
-        FrameSource::ThreadState => TSTATE,
-        FrameSource::None => NO_REGISTER,
-    };
-    u64::from(kind.0) | frame << 8 | extra << 16 | u64::from(delta.cast_unsigned()) << 24
-}
-
-/// The plan as the kernel programs want it.
-fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
-    let layout = &plan.layout;
-    let methods = layout.methods.unwrap_or_default();
-    let minor = plan.version.minor;
-    let (tstate_source, tstate_offset) = match plan.thread_state {
-        None => (types::tstate_source::TSTATE_NONE, 0),
-        Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
-        Some(ThreadStateSource::ThreadLocal(offset)) => {
-            (types::tstate_source::TSTATE_FS_BASE, offset)
-        }
-    };
-    let frame_state = match minor {
-        ..=9 => types::frame_state::FRAME_STATE_STACKTOP,
-        10 => types::frame_state::FRAME_STATE_CHAR,
-        11.. => types::frame_state::FRAME_STATE_NONE,
-    };
-    let code_fields = [
-        layout.code_flags,
-        layout.code_firstlineno,
-        layout.code_filename,
-        layout.code_name,
-        layout.code_qualname.unwrap_or(0),
-    ];
-    let mut resume_opcodes = [0; 4];
-    for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
-        *slot = opcode;
-    }
-    types::plan {
-        code_tag_mask: layout.code_tag_mask,
-        tstate_offset,
-        tstate_source: tstate_source.0,
-        frame_state: frame_state.0,
-        frame_head: layout.frame_head,
-        frame_code: layout.frame_code,
-        frame_previous: layout.frame_previous,
-        frame_lasti: layout.frame_lasti,
-        frame_state_offset: layout.frame_state,
-        frame_owner: layout.frame_owner.unwrap_or(0),
-        code_head: code_fields.into_iter().max().unwrap_or(0) + 8,
-        code_flags: layout.code_flags,
-        code_firstlineno: layout.code_firstlineno,
-        code_filename: layout.code_filename,
-        code_name: layout.code_qualname.unwrap_or(layout.code_name),
-        code_instructions: layout.code_instructions.unwrap_or(0),
-        str_ascii: layout.str_ascii,
-        str_compact: layout.str_compact,
-        tstate_frame: layout.tstate_frame,
-        cframe_frame: layout.cframe_frame.unwrap_or(0),
-        tstate_exception: layout.tstate_exception,
-        type_name: 24,
-        frame_locals: methods.frame_locals,
-        code_nlocals: methods.code_nlocals,
-        code_varnames: methods.code_varnames,
-        code_cellvars: methods.code_cellvars,
-        function_code: methods.function_code,
-        function_closure: methods.function_closure,
-        function_qualname: methods.function_qualname,
-        type_qualname: methods.type_qualname,
-        tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
-        resume_location_mask: layout.resume_location_mask,
-        exception_is_type: u8::from(minor <= 11),
-        external_calls: u8::from(external_calls),
-        resume_opcodes,
-    }
 }

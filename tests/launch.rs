@@ -77,6 +77,7 @@ fn output_of(code: &str, user: &User) -> String {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn the_target_is_the_user_and_nothing_else() {
     let status = output_of(
         "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs|SigBlk)' /proc/self/status",
@@ -99,6 +100,7 @@ fn the_target_is_the_user_and_nothing_else() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn the_environment_is_the_users_alone() {
     let environment = output_of("env", &nobody());
     let mut names: Vec<_> = environment
@@ -112,6 +114,7 @@ fn the_environment_is_the_users_alone() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn only_what_pytrace_was_given_is_inherited() {
     let dir = open_directory();
     let out = dir.path().join("out");
@@ -142,6 +145,7 @@ fn only_what_pytrace_was_given_is_inherited() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn session_and_process_group_stay_pytraces() {
     let ours = fs::read_to_string("/proc/self/stat").expect("our own state");
     let theirs = output_of("cat /proc/$$/stat", &nobody());
@@ -157,6 +161,7 @@ fn session_and_process_group_stay_pytraces() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn nothing_runs_before_the_release() {
     let dir = open_directory();
     let file = dir.path().join("ran");
@@ -172,6 +177,7 @@ fn nothing_runs_before_the_release() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_suspended_process_that_is_given_up_ends() {
     let dir = open_directory();
     let file = dir.path().join("ran");
@@ -184,6 +190,7 @@ fn a_suspended_process_that_is_given_up_ends() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_signal_while_suspended_takes_effect_after_the_release() {
     // As the recorder has it: blocked in pytrace, and so in the child until it executes.
     let handled: SigSet = [Signal::SIGTERM].into_iter().collect();
@@ -197,6 +204,7 @@ fn a_signal_while_suspended_takes_effect_after_the_release() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn signals_wake_a_poll_and_tell_their_sender() {
     // The thread's own signals: those of the process go to any thread, of which tests have many.
     let signals = Signals::install().expect("a descriptor");
@@ -230,6 +238,7 @@ fn signals_wake_a_poll_and_tell_their_sender() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn ends_are_seen_by_polling() {
     let child = spawn(&shell("exit 7", &[]), &nobody())
         .release()
@@ -250,6 +259,7 @@ fn ends_are_seen_by_polling() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn what_can_not_be_executed_is_the_parents_error() {
     let dir = open_directory();
     let plain = dir.path().join("plain");
@@ -277,6 +287,7 @@ fn what_can_not_be_executed_is_the_parents_error() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn pytrace_killed_ends_a_suspended_process() {
     // A process of its own plays pytrace; it prints the pid of what it has suspended.
     if std::env::var_os("PYTRACE_TEST_SUSPEND").is_some() {
@@ -331,6 +342,7 @@ fn is_zombie(pid: i32) -> bool {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn output_belongs_to_the_user() {
     let dir = open_directory();
     let path = dir.path().join("trace.json");
@@ -353,6 +365,7 @@ fn output_belongs_to_the_user() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_group_of_the_user_is_enough_to_write() {
     let user = nobody();
     let dir = tempfile::tempdir().expect("a directory");
@@ -367,6 +380,7 @@ fn a_group_of_the_user_is_enough_to_write() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn roots_files_are_safe_from_output() {
     let roots = tempfile::tempdir().expect("a directory");
     let secret = roots.path().join("secret");
@@ -395,6 +409,7 @@ fn roots_files_are_safe_from_output() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn reading_and_executing_are_the_users_rights_too() {
     let dir = open_directory();
     let path = dir.path().join("tool");
@@ -421,6 +436,7 @@ fn reading_and_executing_are_the_users_rights_too() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn under_sudo_the_environment_from_before_it_comes_back() {
     if std::env::var_os("PYTRACE_TEST_SUDO").is_some() {
         let user = User::of_target(false).expect("a user");

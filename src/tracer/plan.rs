@@ -1,0 +1,127 @@
+//! A probe plan in the terms of the kernel programs: `bpf/event.h`.
+
+use crate::bpf::frames::types;
+use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource};
+
+/// The kernel program that a probe runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    CodeFreed,
+    Leave,
+    Enter,
+    UsdtEntry,
+    UsdtReturn,
+}
+
+impl Entrance {
+    pub(super) fn of(probe: &Probe) -> Entrance {
+        match probe.meaning {
+            Meaning::CodeFreed => Entrance::CodeFreed,
+            Meaning::Return
+            | Meaning::Yield
+            | Meaning::Unwind
+            | Meaning::Pop
+            | Meaning::EvalExit { .. } => Entrance::Leave,
+            Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
+            Meaning::UsdtEntry => Entrance::UsdtEntry,
+            Meaning::UsdtReturn => Entrance::UsdtReturn,
+        }
+    }
+}
+
+/// What travels with a probe: see `COOKIE_*` in `bpf/event.h`.
+pub(super) fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
+    const TSTATE: u64 = 0xfe;
+    const NO_REGISTER: u64 = 0xff;
+    use types::probe_kind as probe;
+    let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
+    let (kind, extra, delta) = match meaning {
+        Meaning::Resume {
+            next_instr,
+            oparg_delta,
+        } => (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta),
+        Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
+        Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
+        Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
+        Meaning::Yield => (probe::PROBE_YIELD, NO_REGISTER, 0),
+        Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
+        Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
+        Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
+        Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
+        Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
+        Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
+    };
+    let frame = match frame {
+        FrameSource::Register(register) => u64::from(register.0),
+        FrameSource::ThreadState => TSTATE,
+        FrameSource::None => NO_REGISTER,
+    };
+    u64::from(kind.0) | frame << 8 | extra << 16 | u64::from(delta.cast_unsigned()) << 24
+}
+
+/// The plan as the kernel programs want it.
+pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
+    let layout = &plan.layout;
+    let methods = layout.methods.unwrap_or_default();
+    let minor = plan.version.minor;
+    let (tstate_source, tstate_offset) = match plan.thread_state {
+        None => (types::tstate_source::TSTATE_NONE, 0),
+        Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
+        Some(ThreadStateSource::ThreadLocal(offset)) => {
+            (types::tstate_source::TSTATE_FS_BASE, offset)
+        }
+    };
+    let frame_state = match minor {
+        ..=9 => types::frame_state::FRAME_STATE_STACKTOP,
+        10 => types::frame_state::FRAME_STATE_CHAR,
+        11.. => types::frame_state::FRAME_STATE_NONE,
+    };
+    let code_fields = [
+        layout.code_flags,
+        layout.code_firstlineno,
+        layout.code_filename,
+        layout.code_name,
+        layout.code_qualname.unwrap_or(0),
+    ];
+    let mut resume_opcodes = [0; 4];
+    for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
+        *slot = opcode;
+    }
+    types::plan {
+        code_tag_mask: layout.code_tag_mask,
+        tstate_offset,
+        tstate_source: tstate_source.0,
+        frame_state: frame_state.0,
+        frame_head: layout.frame_head,
+        frame_code: layout.frame_code,
+        frame_previous: layout.frame_previous,
+        frame_lasti: layout.frame_lasti,
+        frame_state_offset: layout.frame_state,
+        frame_owner: layout.frame_owner.unwrap_or(0),
+        code_head: code_fields.into_iter().max().unwrap_or(0) + 8,
+        code_flags: layout.code_flags,
+        code_firstlineno: layout.code_firstlineno,
+        code_filename: layout.code_filename,
+        code_name: layout.code_qualname.unwrap_or(layout.code_name),
+        code_instructions: layout.code_instructions.unwrap_or(0),
+        str_ascii: layout.str_ascii,
+        str_compact: layout.str_compact,
+        tstate_frame: layout.tstate_frame,
+        cframe_frame: layout.cframe_frame.unwrap_or(0),
+        tstate_exception: layout.tstate_exception,
+        type_name: 24,
+        frame_locals: methods.frame_locals,
+        code_nlocals: methods.code_nlocals,
+        code_varnames: methods.code_varnames,
+        code_cellvars: methods.code_cellvars,
+        function_code: methods.function_code,
+        function_closure: methods.function_closure,
+        function_qualname: methods.function_qualname,
+        type_qualname: methods.type_qualname,
+        tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
+        resume_location_mask: layout.resume_location_mask,
+        exception_is_type: u8::from(minor <= 11),
+        external_calls: u8::from(external_calls),
+        resume_opcodes,
+    }
+}

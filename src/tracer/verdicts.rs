@@ -1,0 +1,61 @@
+//! What code objects are: the recorder's answers to the kernel programs.
+
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+
+use crate::bpf::frames::types;
+use crate::trace::Category;
+
+/// Sends what user space found out about code objects to one build's programs.
+#[derive(Debug)]
+pub struct Verdicts {
+    pub(super) answers: MapHandle,
+    pub(super) codes: MapHandle,
+}
+
+impl Verdicts {
+    /// Tells the kernel what the code object is that it calls `id`.
+    pub fn answer(&self, pid: u32, address: u64, id: u64, category: Category) {
+        let verdict = match category {
+            Category::Internal => types::verdict::VERDICT_INTERNAL,
+            Category::External => types::verdict::VERDICT_EXTERNAL,
+            Category::Import => types::verdict::VERDICT_IMPORT,
+        };
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&id.to_ne_bytes());
+        value[8..12].copy_from_slice(&verdict.0.to_ne_bytes());
+        // Should the map be full, the kernel goes on to send everything of this code.
+        let _ = self
+            .answers
+            .update(&code_key(pid, address), &value, MapFlags::ANY);
+    }
+
+    /// Under which id the kernel asks for a code object, if it has met it.
+    pub fn asked(&self, pid: u32, address: u64) -> Option<u64> {
+        let state = self
+            .codes
+            .lookup(&code_key(pid, address), MapFlags::ANY)
+            .ok()??;
+        Some(u64::from_ne_bytes(*state.first_chunk()?))
+    }
+
+    /// Forgets all code objects of a process, which runs another program now.
+    pub fn forget(&self, pid: u32) {
+        for map in [&self.codes, &self.answers] {
+            let of_process: Vec<Vec<u8>> = map
+                .keys()
+                .filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes()))
+                .collect();
+            for key in of_process {
+                let _ = map.delete(&key);
+            }
+        }
+    }
+}
+
+/// `struct code_key`.
+fn code_key(pid: u32, address: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&address.to_ne_bytes());
+    key[8..12].copy_from_slice(&pid.to_ne_bytes());
+    key
+}
