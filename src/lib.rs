@@ -1,4 +1,31 @@
 //! pytrace records every Python function call of a process, from outside it.
+//!
+//! ```text
+//!  CPython in the target
+//!    │  uprobes, placed by a cpython::Plan (USDT probes or opcode handlers)
+//!    ▼
+//!  bpf/        start, resumption or end of a frame; scope verdict per code object ─► ring buffer
+//!    │                                                          ▲
+//!    ▼  &[u8]                                                   │ tracer::Verdicts
+//!  event::decode ─► Event ─► trace::Builder ◄─ Classify ◄─ scope::Scope
+//!                              │  per-thread stacks, repaired
+//!                              ▼  Call, as each ends
+//!                          trace::Sink ─┬─► format::ChromeWriter ─► trace.json ─► format::read ┐
+//!                                       └─► recording::Collector ─► Recording ◄───────────────┘
+//!                                                                      │
+//!                                                                      ▼
+//!                                                                view::write_tree
+//! ```
+//!
+//! | module | subject | may use |
+//! | --- | --- | --- |
+//! | [`trace`], [`scope`], [`recording`], [`view`] | the data and what is done with it | nothing outside: pure |
+//! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
+//! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
+//! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
+//! | [`record`] | a recording: whom, as whom, until when | everything |
+//! | [`format`] | trace files | files |
+//! | [`cli`], [`show`], [`doctor`], [`preflight`], [`error`] | the command | |
 
 mod bpf;
 pub mod cli;
