@@ -24,7 +24,7 @@
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
-//! | [`format`] | trace files | files |
+//! | [`mod@format`] | trace files | files |
 //! | [`cli`], [`show`], [`doctor`], [`preflight`], [`error`] | the command | |
 
 mod bpf;
