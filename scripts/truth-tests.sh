@@ -20,6 +20,14 @@ if [ ! -e "$packages/.complete" ]; then
     touch "$packages/.complete"
 fi
 
+# The example's trace, by the rules of the viewers that open it.
+echo "-- the format of a trace"
+trace=$(mktemp -d)/trace.json
+$sudo "$pytrace" --python /usr/bin/python3 -o "$trace" examples/training_loop.py
+/usr/bin/python3 -m json.tool "$trace" >/dev/null
+/usr/bin/python3 tests/chrome_format.py "$trace"
+$sudo rm -r "$(dirname "$trace")"
+
 passed=0 failed=0
 
 # truth ROOT PYTHON PLAN...: ROOT is a directory that holds another Debian, or / for this one.

@@ -100,7 +100,7 @@ impl Summary {
         } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         say(format_args!(
-            "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}",
+            "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}, {} lost",
             HumanCount(calls),
             plural(calls),
             HumanCount(internal),
@@ -108,6 +108,7 @@ impl Summary {
             HumanCount(imports),
             plural(threads),
             view::Duration(nanoseconds(self.elapsed)),
+            if lost == 0 { "none".to_owned() } else { HumanCount(lost).to_string() },
         ));
         for interpreter in &self.interpreters {
             let Interpreter {
