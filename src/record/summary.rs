@@ -108,7 +108,11 @@ impl Summary {
             HumanCount(imports),
             plural(threads),
             view::Duration(nanoseconds(self.elapsed)),
-            if lost == 0 { "none".to_owned() } else { HumanCount(lost).to_string() },
+            if lost == 0 {
+                "none".to_owned()
+            } else {
+                HumanCount(lost).to_string()
+            },
         ));
         for interpreter in &self.interpreters {
             let Interpreter {

@@ -243,8 +243,13 @@ impl<C: Classify> Builder<C> {
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
+        let with_calls = self
+            .threads
+            .list
+            .iter()
+            .filter(|(_, thread)| thread.calls > 0);
         Totals {
-            threads: self.threads.list.len() as u64,
+            threads: with_calls.count() as u64,
             ..self.totals
         }
     }
