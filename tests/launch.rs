@@ -302,6 +302,7 @@ fn pytrace_killed_ends_a_suspended_process() {
     );
     let mut pytrace = std::process::Command::new(std::env::current_exe().expect("our path"))
         .args([
+            "--ignored",
             "--exact",
             "pytrace_killed_ends_a_suspended_process",
             "--nocapture",
@@ -462,6 +463,7 @@ fn under_sudo_the_environment_from_before_it_comes_back() {
         .args(["env", "SUDO_UID=65534", "SUDO_GID=65534"])
         .arg(std::env::current_exe().expect("our path"))
         .args([
+            "--ignored",
             "--exact",
             "under_sudo_the_environment_from_before_it_comes_back",
             "--nocapture",
