@@ -16,36 +16,37 @@ struct {
 	__uint(max_entries, 16 << 20);
 } events SEC(".maps");
 
-/* Events lost per thread since its last record. Empty unless something was lost. */
+/* Events lost per thread since its last record; one map for all programs of a recording.
+ * Empty unless something was lost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
-	__type(key, __u32); /* tid */
+	__type(key, __u64); /* tgid << 32 | tid */
 	__type(value, __u32);
 } losses SEC(".maps");
 
-/* Events lost that no later record of their thread has reported yet, or could be. */
+/* All events that these programs have lost. */
 __u64 lost_total;
 
-static __always_inline void count_loss(__u32 tid)
+static __always_inline void count_loss(__u64 id)
 {
-	__u32 one = 1, *lost = bpf_map_lookup_elem(&losses, &tid);
+	__u32 one = 1, *lost = bpf_map_lookup_elem(&losses, &id);
 
 	__sync_fetch_and_add(&lost_total, 1);
 	if (lost)
 		*lost += 1; /* only this thread writes its entry */
 	else
-		bpf_map_update_elem(&losses, &tid, &one, BPF_ANY);
+		bpf_map_update_elem(&losses, &id, &one, BPF_ANY);
 }
 
 /* What to write into event_head.lost. Costs nothing until something was lost. */
-static __always_inline __u32 losses_of(__u32 tid)
+static __always_inline __u32 losses_of(__u64 id)
 {
 	__u32 *lost, count;
 
 	if (!lost_total)
 		return 0;
-	lost = bpf_map_lookup_elem(&losses, &tid);
+	lost = bpf_map_lookup_elem(&losses, &id);
 	if (!lost)
 		return 0;
 	count = *lost;

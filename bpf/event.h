@@ -105,6 +105,7 @@ enum verdict {
 	VERDICT_INTERNAL,
 	VERDICT_EXTERNAL, /* sent when the caller is internal and external calls are recorded */
 	VERDICT_IMPORT, /* the import system: sent when the caller is internal */
+	VERDICT_SHIM, /* no activation: what lies under a specialised class call's __init__ */
 };
 
 /* Identity of a code object: an address is only unique within a process. */
@@ -121,6 +122,12 @@ struct answer {
 	__u32 pad;
 };
 
+/* How a process is watched; 0: not any more. */
+enum watch {
+	WATCH_HOLD = 1, /* it is ours: stop it at an exec until its probes are on */
+	WATCH_ONLY, /* it was there before us: never stop it */
+};
+
 /* What one process adds to the plan. */
 struct process {
 	__u64 tstate_global; /* address of the pointer, TSTATE_GLOBAL only */
@@ -131,11 +138,10 @@ enum event_kind {
 	EVENT_ENTER, /* struct event_enter */
 	EVENT_EXIT, /* struct event_exit */
 	EVENT_RUNNING, /* struct event_running, innermost frame first */
-	EVENT_EXEC, /* struct event_process: the new program is stopped before its first
-		       instruction */
-	EVENT_LOADED, /* struct event_process: stopped at its entry point, libraries mapped */
+	EVENT_EXEC, /* struct event_process: a held target is stopped before the new program's
+		       first instruction */
+	EVENT_LOADED, /* struct event_process: and again at its entry point, libraries mapped */
 	EVENT_THREAD_END, /* struct event_process */
-	EVENT_PROCESS_END, /* struct event_process */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */
@@ -236,7 +242,7 @@ struct event_running {
 	__u32 cut; /* 1: there are more frames below, which are not reported */
 };
 
-/* EVENT_EXEC, EVENT_LOADED, EVENT_THREAD_END, EVENT_PROCESS_END */
+/* EVENT_EXEC, EVENT_LOADED, EVENT_THREAD_END */
 struct event_process {
 	struct event_head head;
 };

@@ -125,31 +125,41 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	return 0;
 }
 
-/* Whether the exit of a frame that is in no slot must be sent. */
-static __always_inline bool exit_concerns(__u64 frame, __u64 id, bool *resumable)
+/* What is known of an exit whose frame is in no slot. */
+#define EXIT_CONCERNS  1 /* it must be sent */
+#define EXIT_RESUMABLE 2 /* the frame is a generator's */
+#define EXIT_UNMET     4 /* its code object has never been seen */
+
+__noinline int judge_exit(__u64 frame, __u64 id)
 {
 	struct code_key key = {.tgid = id >> 32};
 	struct code_state *state;
 	struct frame_head head;
 	__u64 caller;
 	__u8 verdict;
+	int judged;
 
 	if (!read_frame(&head, frame))
-		return false;
+		return 0;
 	key.code = frame_code(&head);
 	state = bpf_map_lookup_elem(&codes, &key);
 	if (!state)
-		return false; /* never entered: the shim of a specialised class call */
-	*resumable = state->resumable;
+		return EXIT_UNMET;
+	judged = state->resumable ? EXIT_RESUMABLE : 0;
 	verdict = verdict_of(state, &key);
 	caller = frame_previous(&head);
-	return !is_outside(verdict) || concerns_scope(verdict, &caller, id);
+	if (verdict == VERDICT_SHIM)
+		return 0;
+	if (!is_outside(verdict) || concerns_scope(verdict, &caller, id))
+		judged |= EXIT_CONCERNS;
+	return judged;
 }
 
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate = 0, *slot, tag;
 	bool resumable = false;
+	int judged;
 	__u8 kind = COOKIE_KIND(cookie), detail;
 
 	if (!ready)
@@ -162,10 +172,20 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	if (tag <= SLOT_FLAGS) {
 		resumable = tag & SLOT_RESUMABLE;
 		*slot = 0;
-	} else if (!know_stack(frame, id)) {
-		return lose(id);
-	} else if (!exit_concerns(frame, id, &resumable)) {
-		return 0;
+	} else {
+		judged = judge_exit(frame, id);
+		if (judged & EXIT_UNMET) {
+			/* A thread's first event, and the end of what ran before. Else it is the
+			 * shim of a specialised class call, which is never entered. */
+			if (stack_is_known(id))
+				return 0;
+			if (!know_stack(frame, id))
+				return lose(id);
+			judged = judge_exit(frame, id);
+		}
+		if (!(judged & EXIT_CONCERNS))
+			return 0;
+		resumable = judged & EXIT_RESUMABLE;
 	}
 
 	if (kind == PROBE_POP)

@@ -17,16 +17,20 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32); /* tgid */
-	__type(value, __u8);
+	__type(value, __u8); /* enum watch */
 } targets SEC(".maps");
 
-static __always_inline int tell(__u8 kind, bool hold)
+/* For Rust. */
+enum watch _watch = 0;
+
+static __always_inline int tell(__u8 kind, bool may_hold)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct event_process *record;
 	__u32 tgid = id >> 32;
+	__u8 *watch = bpf_map_lookup_elem(&targets, &tgid);
 
-	if (!bpf_map_lookup_elem(&targets, &tgid))
+	if (!watch)
 		return 0;
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
@@ -34,7 +38,7 @@ static __always_inline int tell(__u8 kind, bool hold)
 		return 0; /* not held: user space would not know to let it go */
 	}
 	fill_head(&record->head, kind, 0, id);
-	if (hold)
+	if (may_hold && *watch == WATCH_HOLD)
 		bpf_send_signal(SIGSTOP);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;

@@ -15,7 +15,7 @@ __u32 seen[SEEN];
 /*
  * The Python caller: the nearest frame from `frame` on that is an activation. Between them
  * may lie an entry frame (3.12+: C code called Python) and the shim of a specialised class
- * call (3.12+: its code object is never entered, so it is in no map).
+ * call (3.12+: its code object is never entered, so it is in no map, unless walk() met it).
  *
  * Returns the caller's verdict in the top byte, its frame in the rest; 0 where there is none.
  */
@@ -28,7 +28,7 @@ __noinline __u64 find_caller(__u64 frame, __u64 id)
 		struct code_key key = {.tgid = id >> 32};
 		struct code_state *state;
 		struct frame_head head;
-		__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id);
+		__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id), verdict;
 
 		if (tag <= SLOT_FLAGS && tag & SLOT_INTERNAL)
 			return frame | (__u64)VERDICT_INTERNAL << 56;
@@ -37,8 +37,9 @@ __noinline __u64 find_caller(__u64 frame, __u64 id)
 		if (!is_entry_frame(&head)) {
 			key.code = frame_code(&head);
 			state = bpf_map_lookup_elem(&codes, &key);
-			if (state)
-				return frame | (__u64)verdict_of(state, &key) << 56;
+			verdict = state ? verdict_of(state, &key) : VERDICT_SHIM;
+			if (verdict != VERDICT_SHIM)
+				return frame | verdict << 56;
 			if (!plan.frame_owner)
 				return 0;
 		}
@@ -131,6 +132,11 @@ static __always_inline int lose(__u64 id)
 	count_loss(id);
 	seen[(__u32)id & (SEEN - 1)] = 0;
 	return 0;
+}
+
+static __always_inline bool stack_is_known(__u64 id)
+{
+	return seen[(__u32)id & (SEEN - 1)] == (__u32)id;
 }
 
 /* Makes sure that user space knows the thread's stack, of which `frame` is the top. */

@@ -65,8 +65,10 @@ fn of_executable(path: &Path) -> Result<PathBuf> {
     let opened = Interpreter::open(path).hint("--python names a Python executable")?;
     match opened {
         Found::Interpreter(_) => Ok(path.to_owned()),
-        Found::NeedsLibpython { soname, .. } => interpreters::libpython_of(path)
-            .with_context(|| format!("failed to find {soname}, which {} needs", path.display())),
+        Found::NeedsLibpython { soname, .. } => {
+            interpreters::libpython_of(path, &User::of_target(false)?)
+                .with_context(|| format!("failed to find {soname}, which {} needs", path.display()))
+        }
         Found::NotPython => Err(not_python(path)),
     }
 }

@@ -135,6 +135,16 @@ impl Category {
     }
 }
 
+/// What a code object turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeIs {
+    /// Code whose frames are activations.
+    Of(Category),
+    /// The code of the frame that a specialised class call puts under `__init__` (3.12+), which
+    /// never starts.
+    Shim,
+}
+
 /// How an activation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {

@@ -19,6 +19,7 @@ use libbpf_rs::{
 
 use crate::bpf::{frames, process};
 use crate::cpython::{FrameSource, Meaning, Plan, ThreadStateSource};
+use crate::trace::ThreadId;
 use frames::types;
 use plan::{Entrance, cookie, kernel_plan};
 
@@ -66,7 +67,7 @@ pub struct Tracer<'o> {
     process: process::ProcessSkel<'o>,
     builds: Vec<frames::FramesSkel<'o>>,
     free: std::slice::IterMut<'o, MaybeUninit<OpenObject>>,
-    _lifecycle: [Link; 2],
+    lifecycle: Option<[Link; 2]>,
 }
 
 impl fmt::Debug for Tracer<'_> {
@@ -142,7 +143,7 @@ impl<'o> Tracer<'o> {
                 .attach_raw_tracepoint("sched_process_exit"),
         ];
         let [exec, exit] = lifecycle;
-        let _lifecycle = [
+        let lifecycle = [
             exec.context("failed to attach to sched_process_exec")?,
             exit.context("failed to attach to sched_process_exit")?,
         ];
@@ -151,7 +152,7 @@ impl<'o> Tracer<'o> {
             process,
             builds: Vec::new(),
             free: storage.builds.iter_mut(),
-            _lifecycle,
+            lifecycle: Some(lifecycle),
         })
     }
 
@@ -171,13 +172,31 @@ impl<'o> Tracer<'o> {
         self.process.maps.events.as_fd()
     }
 
-    /// Watches a process's life: exec, end of threads.
-    pub fn watch(&self, pid: u32) -> Result<()> {
+    /// Watches a process's life: exec, end of threads. One that is ours is held at an exec, until
+    /// it gets a SIGCONT.
+    pub fn watch(&self, pid: u32, ours: bool) -> Result<()> {
+        use process::types::watch;
+        let how = if ours {
+            watch::WATCH_HOLD
+        } else {
+            watch::WATCH_ONLY
+        };
         self.process
             .maps
             .targets
-            .update(&pid.to_ne_bytes(), &[1], MapFlags::ANY)
+            .update(&pid.to_ne_bytes(), &[how.0 as u8], MapFlags::ANY)
             .context("failed to enter the process into the kernel's map")
+    }
+
+    /// Watches it no more: its id may be another's soon.
+    pub fn unwatch(&self, pid: u32) {
+        // Not there is as good.
+        let _ = self.process.maps.targets.delete(&pid.to_ne_bytes());
+    }
+
+    /// Watches, and holds, nobody any more.
+    pub fn unwatch_all(&mut self) {
+        self.lifecycle = None;
     }
 
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
@@ -212,6 +231,9 @@ impl<'o> Tracer<'o> {
         open.maps
             .events
             .reuse_fd(self.process.maps.events.as_fd())?;
+        open.maps
+            .losses
+            .reuse_fd(self.process.maps.losses.as_fd())?;
         // Each takes the verifier some 100 ms: what the plan has no use for is left out.
         let progs = &mut open.progs;
         for (program, wanted) in [
@@ -400,24 +422,20 @@ impl<'o> Tracer<'o> {
             .sum()
     }
 
-    /// Losses that no later record of their thread has reported: by thread id.
-    pub fn unreported_losses(&self) -> Vec<(u32, u64)> {
-        let mut losses = Vec::new();
-        for skel in &self.builds {
-            for key in skel.maps.losses.keys() {
-                let value = skel.maps.losses.lookup(&key, MapFlags::ANY).ok().flatten();
-                let (Ok(tid), Some(Ok(lost))) = (
-                    key.try_into().map(u32::from_ne_bytes),
-                    value.map(|v| v.try_into().map(u32::from_ne_bytes)),
-                ) else {
-                    continue;
-                };
-                if lost > 0 {
-                    losses.push((tid, u64::from(lost)));
-                }
-            }
-        }
-        losses
+    /// Losses that no later record of their thread has reported.
+    pub fn unreported_losses(&self) -> Vec<(ThreadId, u64)> {
+        let losses = &self.process.maps.losses;
+        let count = |key: Vec<u8>| {
+            let value = losses.lookup(&key, MapFlags::ANY).ok()??;
+            let lost = u32::from_ne_bytes(*value.first_chunk()?);
+            let id = u64::from_ne_bytes(*key.first_chunk()?);
+            let thread = ThreadId {
+                pid: (id >> 32) as u32,
+                tid: id as u32,
+            };
+            (lost > 0).then_some((thread, u64::from(lost)))
+        };
+        losses.keys().filter_map(count).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use super::maps;
 use crate::cpython::{
     FrameSource, Layout, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource,
 };
-use crate::trace::Category;
+use crate::trace::{Category, CodeIs};
 use crate::tracer::Probes;
 
 /// Rounds that are timed together, and how often: the quickest count, as all that disturbs a
@@ -102,7 +102,7 @@ fn answer(interpreter: &Interpreter, pid: u32, activation: &Activation) {
     if let Some(id) = interpreter.verdicts.asked(pid, address) {
         interpreter
             .verdicts
-            .answer(pid, address, id, Category::Internal);
+            .answer(pid, address, id, CodeIs::Of(Category::Internal));
     }
 }
 

@@ -85,13 +85,16 @@ fn qualified(pid: u32, name: &str, record: &CodeRecord) -> Option<String> {
 /// Names longer than this are left cut: no program has them by accident.
 const NAME_MAX_BYTES: usize = 1 << 20;
 
-/// A string of the target, whole: the kernel program captures only the first 4 KiB.
+/// A string of the target, whole: the kernel program captures only the first 4 KiB. By now the
+/// string may be gone, and its memory another's: then it stays cut.
 fn whole(pid: u32, text: &Text) -> String {
     let rest = text.whole.filter(|whole| whole.bytes() <= NAME_MAX_BYTES);
+    let captured = text.text.trim_end_matches('…');
     rest.and_then(|whole| {
         let bytes = process::read_memory(pid, whole.address, whole.bytes())?;
         decode_characters(&bytes, whole.width)
     })
+    .filter(|whole| whole.starts_with(captured))
     .unwrap_or_else(|| text.text.clone())
 }
 

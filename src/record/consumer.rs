@@ -89,6 +89,7 @@ pub(super) struct Consumer {
     own: u32,
     /// The first error of the output; later ones are its consequences.
     failure: Option<io::Error>,
+    failed: bool,
 }
 
 impl Consumer {
@@ -103,6 +104,7 @@ impl Consumer {
             records: 0,
             own: std::process::id(),
             failure: None,
+            failed: false,
         }
     }
 
@@ -145,13 +147,11 @@ impl Consumer {
         }
         match self.builder.push(&event, &mut self.output) {
             Ok(None) => {}
-            Ok(Some(category)) => {
+            Ok(Some(is)) => {
                 let interpreter = self.interpreters.get(&event.thread.pid);
                 if let (EventKind::Code(code), Some(interpreter)) = (&event.kind, interpreter) {
                     let pid = event.thread.pid;
-                    interpreter
-                        .verdicts
-                        .answer(pid, code.address, code.id, category);
+                    interpreter.verdicts.answer(pid, code.address, code.id, is);
                 }
             }
             Err(error) => self.note(Err(error)),
@@ -216,9 +216,9 @@ impl Consumer {
         self.builder.gaps()
     }
 
-    /// A thread by its id alone, and how many calls of it there are.
-    pub(super) fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
-        self.builder.thread(tid)
+    /// How many calls of a thread there are.
+    pub(super) fn calls_of(&self, thread: ThreadId) -> u64 {
+        self.builder.calls_of(thread)
     }
 
     /// Records taken so far.
@@ -260,7 +260,10 @@ impl Consumer {
 
     fn note(&mut self, result: io::Result<()>) {
         if let Err(error) = result {
-            self.failure.get_or_insert(error);
+            if !self.failed {
+                self.failure = Some(error);
+            }
+            self.failed = true;
         }
     }
 }

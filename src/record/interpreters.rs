@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,7 +11,9 @@ use libbpf_rs::Link;
 use rustc_hash::FxHashMap;
 
 use super::maps;
-use crate::cpython::{self, Choice, Found, Plan};
+use super::process;
+use super::user::User;
+use crate::cpython::{self, Choice, Found, InterpreterError, Plan};
 use crate::error::WithHint as _;
 use crate::tracer::{Build, Probes, Tracer, Verdicts};
 
@@ -82,6 +85,11 @@ impl<'o> Interpreters<'o> {
         &self.tracer
     }
 
+    /// Has the kernel programs watch nobody any more.
+    pub fn unwatch_all(&mut self) {
+        self.tracer.unwatch_all();
+    }
+
     /// The interpreters that were found, in order.
     pub fn found(&self) -> &[Rc<Interpreter>] {
         &self.order
@@ -97,7 +105,17 @@ impl<'o> Interpreters<'o> {
     pub fn executed(&mut self, pid: u32) -> Result<Look> {
         self.left(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        match open(&exe, pid)? {
+        let found = match cpython::Interpreter::open(&exe) {
+            // Whatever that is, it is not for us to forbid.
+            Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
+                Found::NotPython
+            }
+            Err(InterpreterError::Elf { .. }) if !process::runs_python(pid) => Found::NotPython,
+            found => {
+                found.with_context(|| format!("failed to examine the program of process {pid}"))?
+            }
+        };
+        match found {
             Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
             Found::NeedsLibpython {
                 entry: Some(entry), ..
@@ -215,11 +233,14 @@ pub fn of_process(pid: u32) -> Result<PathBuf> {
 
 /// The `libpython` that an executable loads: asks the dynamic linker, through a Python that
 /// does nothing.
-pub fn libpython_of(executable: &Path) -> Result<PathBuf> {
-    let output = std::process::Command::new(executable)
-        .args(["-I", "-S", "-c", "print(open('/proc/self/maps').read())"])
-        .output()
-        .context("failed to run it")?;
+pub fn libpython_of(executable: &Path, user: &User) -> Result<PathBuf> {
+    let mut python = std::process::Command::new(executable);
+    python.args(["-I", "-S", "-c", "print(open('/proc/self/maps').read())"]);
+    // It is the user's program: root has no business in it.
+    if user.switches {
+        python.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    let output = python.output().context("failed to run it")?;
     let text = String::from_utf8_lossy(&output.stdout);
     maps::libpython_paths(&text)
         .into_iter()

@@ -70,10 +70,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     }
     let cwd = std::env::current_dir().context("failed to find the working directory")?;
     let mut start = prepare(options, &user, &cwd)?;
-    let scope = scope_choice(options, &cwd)?;
+    let scope = rights::as_user(&user, || scope_choice(options, &cwd))??;
     let output = match &options.output {
         Some(path) => {
-            check_output(path, &options.target)?;
+            rights::as_user(&user, || check_output(path, &options.target))??;
             let file = TraceFile::open(path, &user)?;
             let file = OutputFile::new(file, Compression::of(path));
             Output::File(Box::new(ChromeWriter::new(file)))
@@ -104,7 +104,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
             }
             let suspended = Suspended::spawn(command, &user, signals.original())
                 .context("failed to start the program")?;
-            tracer.watch(suspended.pid().as_raw().cast_unsigned())?;
+            tracer.watch(suspended.pid().as_raw().cast_unsigned(), true)?;
             let program = command.program.display();
             Traced::Launched(
                 suspended
@@ -121,6 +121,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         ring,
         signals: &signals,
         wakers,
+        ours: matches!(traced, Traced::Launched(_)),
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
@@ -140,6 +141,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
         let _ = child.wait();
     }
+    session.release();
     // Before detaching, as all probes together are removed as fast as one; a target that lives
     // on is recorded those few milliseconds longer.
     let calibration = match consumer.borrow().totals().calls {
@@ -190,7 +192,8 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     drop(signals);
     let delivered = deliver(finished, options.output.as_deref());
     if !summed_up {
-        summary.print(options.output.as_deref());
+        let output = options.output.as_deref();
+        summary.print(output.filter(|_| delivered.is_ok()));
     }
     conclude(outcome.map(|_| code), delivered)
 }

@@ -13,6 +13,7 @@ use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
 use crate::error::WithHint as _;
+use crate::scope::names_python;
 
 /// The process's arguments.
 pub(super) fn command_line(pid: u32) -> Result<Vec<OsString>> {
@@ -40,6 +41,11 @@ pub(super) fn cwd(pid: u32) -> Result<PathBuf> {
 /// The program it runs, for messages.
 pub(super) fn program(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Whether the program it runs is called like a Python.
+pub(super) fn runs_python(pid: u32) -> bool {
+    program(pid).is_some_and(|program| names_python(program.as_os_str()))
 }
 
 /// Whether it exists and has not ended.

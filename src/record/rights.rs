@@ -4,10 +4,12 @@ use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid};
 
 use super::user::User;
@@ -109,7 +111,8 @@ pub struct Opened {
 pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
     let open = || {
         let mut options = OpenOptions::new();
-        options.write(true);
+        // Non-blocking for the sake of a FIFO that nobody reads from.
+        options.write(true).custom_flags(libc::O_NONBLOCK);
         match options.clone().create_new(true).open(path) {
             Ok(file) => Ok(Opened { file, new: true }),
             // A link that leads nowhere exists as well, and its file does not.
@@ -122,7 +125,12 @@ pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
     };
     let shown = path.display();
     let error = match as_user(user, open).context("failed to take on the user's rights")? {
-        Ok(opened) => return Ok(opened),
+        Ok(opened) => {
+            let flags = OFlag::from_bits_retain(fcntl(&opened.file, FcntlArg::F_GETFL)?);
+            let blocking = flags.difference(OFlag::O_NONBLOCK);
+            fcntl(&opened.file, FcntlArg::F_SETFL(blocking))?;
+            return Ok(opened);
+        }
         Err(error) => error,
     };
     let parent = match path.parent() {
@@ -132,6 +140,7 @@ pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
     let directory = parent.display();
     let hint = match error.raw_os_error() {
         Some(libc::ENOENT) => Some(format!("create the directory first: mkdir -p {directory}")),
+        Some(libc::ENXIO) => Some("start its reader first".to_owned()),
         Some(libc::EISDIR) => Some(format!(
             "name a file in it: {}",
             path.join("trace.json").display()
@@ -154,7 +163,6 @@ pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
 pub fn read_as_user(path: &Path, user: &User) -> io::Result<File> {
     // Non-blocking for the sake of a FIFO without a writer; no matter to a file.
     let open = || {
-        use std::os::unix::fs::OpenOptionsExt;
         OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)

@@ -23,7 +23,7 @@ use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
-use crate::error::{WithHint as _, say};
+use crate::error::{WithHint as _, print_report, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
 
@@ -100,6 +100,9 @@ pub(super) struct Session<'s, 'o> {
     pub(super) ring: RingBuffer<'s>,
     pub(super) signals: &'s Signals,
     pub(super) wakers: Epoll,
+    /// Whether the traced process is of our making: then it is held at an exec until its probes
+    /// are on, and must not run without.
+    pub(super) ours: bool,
     pub(super) scope: ScopeChoice,
     /// Scope directories in force, in order of first use.
     pub(super) scope_used: Vec<PathBuf>,
@@ -183,21 +186,44 @@ impl<'o> Session<'_, 'o> {
                 }
                 Held::Loaded(pid) => (pid, self.interpreters.loaded(pid)),
             };
+            let target = Pid::from_raw(pid.cast_signed());
             let begun = match look {
                 Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
                 Ok(Look::Loading | Look::NotPython) => Ok(()),
                 Err(error) => Err(error),
             };
-            let target = Pid::from_raw(pid.cast_signed());
-            if let Err(error) = begun {
-                // Killed meanwhile: its end will be noticed. Else it must not run untraced.
-                if !process::is_alive(pid) {
-                    continue;
+            match begun {
+                // Killed meanwhile: its end will be noticed.
+                Err(_) if !process::is_alive(pid) => continue,
+                // It is not ours, and was not stopped: it goes on, and what it runs now is left
+                // alone.
+                Err(error) if !self.ours => {
+                    self.interpreters.left(pid);
+                    self.progress.clear();
+                    print_report(&error.context(format!("process {pid} is traced no further")));
                 }
-                let _ = kill(target, Signal::SIGKILL);
-                return Err(error);
+                // Ours must not run untraced.
+                Err(error) => {
+                    let _ = kill(target, Signal::SIGKILL);
+                    return Err(error);
+                }
+                Ok(()) if self.ours => {
+                    let _ = kill(target, Signal::SIGCONT);
+                }
+                Ok(()) => {}
             }
-            let _ = kill(target, Signal::SIGCONT);
+        }
+    }
+
+    /// Lets go whom the kernel holds, and has it hold nobody any more.
+    pub(super) fn release(&mut self) {
+        self.interpreters.unwatch_all();
+        self.drain(usize::MAX >> 1);
+        let mut consumer = self.consumer.borrow_mut();
+        while let Some(Held::Executed(pid) | Held::Loaded(pid)) = consumer.next_held() {
+            if self.ours {
+                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT);
+            }
         }
     }
 
@@ -247,7 +273,7 @@ impl<'o> Session<'_, 'o> {
 
     /// Attaches to a process that runs already.
     pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
-        self.interpreters.tracer().watch(pid)?;
+        self.interpreters.tracer().watch(pid, self.ours)?;
         let Look::Attached(interpreter) = self.interpreters.loaded(pid)? else {
             let program = process::program(pid).unwrap_or_else(|| "?".into());
             let program = program.display();
@@ -299,6 +325,7 @@ impl<'o> Session<'_, 'o> {
                 for pid in gone {
                     self.consumer.borrow_mut().end_process(pid, now());
                     self.interpreters.left(pid);
+                    self.interpreters.tracer().unwatch(pid);
                 }
                 Ok(processes.is_empty().then_some(Ended::Gone))
             }

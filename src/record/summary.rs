@@ -44,11 +44,8 @@ impl Summary {
             add(gap.thread, gap.lost, gap.after_call);
         }
         // Of threads that had no event after their loss.
-        for (tid, count) in interpreters.tracer().unreported_losses() {
-            let (thread, calls) = consumer
-                .thread(tid)
-                .unwrap_or((ThreadId { pid: 0, tid }, 0));
-            add(thread, count, calls);
+        for (thread, count) in interpreters.tracer().unreported_losses() {
+            add(thread, count, consumer.calls_of(thread));
             totals.lost += count;
         }
         let interpreters = interpreters
@@ -82,6 +79,8 @@ impl Summary {
     }
 
     /// Says it.
+    ///
+    /// `output` is the file that holds the trace, if one does.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
             say(format_args!(
@@ -134,7 +133,7 @@ impl Summary {
         }
         if lost > 0 {
             say(format_args!(
-                "pytrace: {} events LOST: the ring buffer was full; gaps are marked in the trace",
+                "pytrace: {} events LOST, most likely as the ring buffer was full; the trace says where",
                 HumanCount(lost)
             ));
             say(format_args!(

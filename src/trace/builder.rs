@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{Call, Category, Code, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
+use super::{Call, Category, Code, CodeIs, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
 use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
 
 /// Decides what a code object is: its real file, kind and category.
@@ -134,8 +134,8 @@ impl<C: Classify> Builder<C> {
 
     /// Takes the next event. Calls that end with it go to `sink`.
     ///
-    /// Returns the category of the code object that an [`EventKind::Code`] describes.
-    pub fn push(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<Option<Category>> {
+    /// Returns what the code object is that an [`EventKind::Code`] describes.
+    pub fn push(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<Option<CodeIs>> {
         match &event.kind {
             EventKind::Enter {
                 frame,
@@ -259,25 +259,28 @@ impl<C: Classify> Builder<C> {
         &self.gaps
     }
 
-    /// A thread by its id alone, and the number of its last call.
-    pub fn thread(&self, tid: u32) -> Option<(ThreadId, u64)> {
-        let (id, thread) = self.threads.list.iter().find(|(id, _)| id.tid == tid)?;
-        Some((*id, thread.calls))
+    /// The number of a thread's last call.
+    pub fn calls_of(&self, thread: ThreadId) -> u64 {
+        let at = self.threads.by_id.get(&thread);
+        at.map_or(0, |&at| self.threads.list[at].1.calls)
     }
 
     /// Takes note of a code object; it replaces what was at its address before.
-    fn meet_code(&mut self, pid: u32, record: &CodeRecord) -> Category {
-        let code = self.classify.classify(pid, record);
-        let category = code.category;
+    fn meet_code(&mut self, pid: u32, record: &CodeRecord) -> CodeIs {
         // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object whose file
         // name is no file's.
-        let activation = !(code.name == "__init__" && code.file == "__init__");
+        let activation = !(record.name.text == "__init__" && record.filename.text == "__init__");
+        let code = self.classify.classify(pid, record);
+        let is = match activation {
+            true => CodeIs::Of(code.category),
+            false => CodeIs::Shim,
+        };
         let known = KnownCode {
             code: Arc::new(code),
             activation,
         };
         self.codes.insert((pid, record.address), known);
-        category
+        is
     }
 
     /// Before an event: makes the thread's stack what the kernel program says it is.
@@ -387,12 +390,22 @@ impl<C: Classify> Builder<C> {
             );
             return;
         };
-        if !known.activation {
-            return;
-        }
         let thread = self.threads.get_or_insert(id);
         let top = thread.stack.last();
         let depth = top.map_or(0, |top| top.depth);
+        if !known.activation {
+            // Whoever it calls, its caller calls.
+            let shim = Frame {
+                address,
+                code,
+                call: None,
+                internal: top.is_some_and(|top| top.internal),
+                importing: top.is_some_and(|top| top.importing),
+                depth,
+            };
+            thread.stack.push(shim);
+            return;
+        }
         let under_import = top.is_some_and(|top| top.importing);
         let internal = known.code.category == Category::Internal;
         let called_by_scope = top
@@ -485,7 +498,13 @@ impl<C: Classify> Builder<C> {
     }
 
     fn end_thread(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        self.cut(id, 0, time, Exit::Unfinished, sink)
+        self.cut(id, 0, time, Exit::Unfinished, sink)?;
+        // Its number stays: the id may come back, and calls are numbered per id.
+        if let Some(thread) = self.threads.get_mut(id) {
+            thread.stack = Vec::new();
+            thread.running = Vec::new();
+        }
+        Ok(())
     }
 
     /// Ends the activations above the first `keep`.

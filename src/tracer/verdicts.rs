@@ -3,7 +3,7 @@
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
 
 use crate::bpf::frames::types;
-use crate::trace::Category;
+use crate::trace::{Category, CodeIs};
 
 /// Sends what user space found out about code objects to one build's programs.
 #[derive(Debug)]
@@ -14,11 +14,12 @@ pub struct Verdicts {
 
 impl Verdicts {
     /// Tells the kernel what the code object is that it calls `id`.
-    pub fn answer(&self, pid: u32, address: u64, id: u64, category: Category) {
-        let verdict = match category {
-            Category::Internal => types::verdict::VERDICT_INTERNAL,
-            Category::External => types::verdict::VERDICT_EXTERNAL,
-            Category::Import => types::verdict::VERDICT_IMPORT,
+    pub fn answer(&self, pid: u32, address: u64, id: u64, is: CodeIs) {
+        let verdict = match is {
+            CodeIs::Of(Category::Internal) => types::verdict::VERDICT_INTERNAL,
+            CodeIs::Of(Category::External) => types::verdict::VERDICT_EXTERNAL,
+            CodeIs::Of(Category::Import) => types::verdict::VERDICT_IMPORT,
+            CodeIs::Shim => types::verdict::VERDICT_SHIM,
         };
         let mut value = [0; 16];
         value[..8].copy_from_slice(&id.to_ne_bytes());
