@@ -17,7 +17,7 @@
 #define CODE_HEAD_MAX 144
 /* Bytes kept of a code object's file name and name, in short and long records. */
 #define STRING_SHORT 192
-#define STRING_LONG  4096
+#define STRING_LONG  16384
 /* Frames reported of a stack that was there before the recording: as many as the kernel can
  * loop over, Linux 5.17 and before. */
 #define RUNNING_MAX	     (1 << 17)

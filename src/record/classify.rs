@@ -85,7 +85,7 @@ fn qualified(pid: u32, name: &str, record: &CodeRecord) -> Option<String> {
 /// Names longer than this are left cut: no program has them by accident.
 const NAME_MAX_BYTES: usize = 1 << 20;
 
-/// A string of the target, whole: the kernel program captures only the first 4 KiB. By now the
+/// A string of the target, whole: the kernel program captures only the first 16 KiB. By now the
 /// string may be gone, and its memory another's: then it stays cut.
 fn whole(pid: u32, text: &Text) -> String {
     let rest = text.whole.filter(|whole| whole.bytes() <= NAME_MAX_BYTES);
