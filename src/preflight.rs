@@ -119,7 +119,14 @@ impl Machine {
                 "the kernel is too old: {} has no BPF ring buffer",
                 self.release
             ))
-            .hint("Linux 5.8 or newer is needed");
+            .hint("Linux 5.15 or newer is needed");
+        }
+        if !self.attach_cookies {
+            return Err(anyhow!(
+                "the kernel is too old: {} can't tell probes apart (attach cookies)",
+                self.release
+            ))
+            .hint("Linux 5.15 or newer is needed");
         }
         if !self.btf {
             return Err(anyhow!(
