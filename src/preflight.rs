@@ -329,7 +329,15 @@ mod tests {
                     release: "5.4.0".into(),
                     ..good()
                 },
-                "5.4.0 has no BPF ring buffer\nhint: Linux 5.8",
+                "5.4.0 has no BPF ring buffer\nhint: Linux 5.15",
+            ),
+            (
+                Machine {
+                    attach_cookies: false,
+                    release: "5.10.0".into(),
+                    ..good()
+                },
+                "5.10.0 can't tell probes apart (attach cookies)\nhint: Linux 5.15",
             ),
             (
                 Machine {
