@@ -72,6 +72,11 @@ static __always_inline __u64 read_qualifier(struct event_code *event, __u64 defi
 	return read_string_head(&event->qualifier, read_pointer(address));
 }
 
+/* The one code object whose file name is its name, the very same str: what lies under a
+ * specialised class call's __init__ (3.12+, Objects/codeobject.c and Python/specialize.c,
+ * _Py_InitCleanup). */
+#define EMIT_SHIM (1L << 32)
+
 /*
  * Describes a code object to user space. Returns its co_flags; negative where the ring has no
  * room or the object can't be read. `definition` is what find_definition() says.
@@ -81,6 +86,7 @@ static __always_inline __u64 read_qualifier(struct event_code *event, __u64 defi
  */
 __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition)
 {
+	bool is_shim;
 	__u64 filename_data, name_data, filename_bytes, name_bytes;
 	__u64 qualifier_data = 0, qualifier_bytes = 0;
 	struct event_code event = {};
@@ -93,6 +99,7 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition
 	event.id = code_id;
 	event.flags = *(__u32 *)(head + plan.code_flags);
 	event.first_line = *(__u32 *)(head + plan.code_firstlineno);
+	is_shim = *(__u64 *)(head + plan.code_filename) == *(__u64 *)(head + plan.code_name);
 	filename_data = read_string_head(&event.filename, *(__u64 *)(head + plan.code_filename));
 	name_data = read_string_head(&event.name, *(__u64 *)(head + plan.code_name));
 	filename_bytes = (__u64)event.filename.length * event.filename.width;
@@ -133,7 +140,7 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition
 		record->code = event;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
-	return event.flags;
+	return event.flags | (is_shim ? EMIT_SHIM : 0);
 }
 
 /* The state of the code object that `frame` runs; on first sight, user space is told of it
@@ -155,6 +162,8 @@ static __always_inline struct code_state *meet_code(const struct code_key *key, 
 	if (flags < 0)
 		return NULL;
 	fresh.resumable = (flags & CO_RESUMABLE) != 0;
+	if (flags & EMIT_SHIM)
+		fresh.verdict = VERDICT_SHIM; /* no need to ask */
 	bpf_map_update_elem(&codes, key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&codes, key);
 }
