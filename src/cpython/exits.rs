@@ -14,8 +14,8 @@ use super::elf::Elf;
 use super::flow::{Flow, function_name};
 use super::layout::Layout;
 use super::machine::{
-    Environment, RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, is_jump, load,
-    store, tested_for_zero,
+    Environment, RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, load, store,
+    successor, tested_for_zero,
 };
 use super::plan::{FrameSource, Meaning, Probe, Register};
 
@@ -245,11 +245,7 @@ fn exit(
             return None;
         }
         environment.step(instruction, &mut facts);
-        at = if is_jump(instruction) {
-            instruction.near_branch_target()
-        } else {
-            instruction.next_ip()
-        };
+        at = successor(instruction);
     }
     None
 }

@@ -65,6 +65,16 @@ pub(super) fn is_conditional(instruction: &Instruction) -> bool {
     instruction.is_jcc_short_or_near()
 }
 
+/// Where execution goes on behind an instruction that does not end its path: a jump's target, else
+/// the next instruction.
+pub(super) fn successor(instruction: &Instruction) -> u64 {
+    if is_jump(instruction) {
+        instruction.near_branch_target()
+    } else {
+        instruction.next_ip()
+    }
+}
+
 /// A jump to an address in the instruction.
 pub(super) fn is_jump(instruction: &Instruction) -> bool {
     instruction.is_jmp_short_or_near()

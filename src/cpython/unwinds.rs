@@ -6,7 +6,9 @@ use rustc_hash::FxHashSet;
 use super::derive::Problem;
 use super::flow::function_address;
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
-use super::machine::{Environment, RSI, changes, ends, is_call, is_conditional, is_jump, place};
+use super::machine::{
+    Environment, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor,
+};
 use super::plan::{FrameSource, Meaning, Probe};
 
 /// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
@@ -130,11 +132,7 @@ fn clear_and_pop(evaluator: &Evaluator<'_>, registers: Registers) -> Option<u64>
             return None;
         }
         environment.step(instruction, &mut facts);
-        at = if is_jump(instruction) {
-            instruction.near_branch_target()
-        } else {
-            instruction.next_ip()
-        };
+        at = successor(instruction);
     }
     None
 }
