@@ -14,6 +14,14 @@
 
 const volatile struct plan plan;
 
+/* The processes that run this build. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tgid */
+	__type(value, struct process);
+} processes SEC(".maps");
+
 /* PyUnicodeObject, the same in all versions: Py_ssize_t length at 16, state at 32 with the
  * character width in bits 2-4, compact in bit 5, ascii in bit 6. */
 #define STR_LENGTH 16
@@ -60,19 +68,25 @@ static __always_inline __u64 read_pointer(__u64 address)
 	return value;
 }
 
+/* Where the current thread's own control block is: what pthread_self() returns. */
+static __always_inline __u64 fs_base(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, thread.fsbase);
+}
+
 /* The current thread's PyThreadState, or 0. */
-static __always_inline __u64 thread_state(void *processes, __u32 tgid)
+static __always_inline __u64 thread_state(__u64 id)
 {
 	if (plan.tstate_source == TSTATE_GLOBAL) {
-		struct process *process = bpf_map_lookup_elem(processes, &tgid);
+		__u32 tgid = id >> 32;
+		struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 
 		return process ? read_pointer(process->tstate_global) : 0;
 	}
-	if (plan.tstate_source == TSTATE_FS_BASE) {
-		struct task_struct *task = (void *)bpf_get_current_task();
-
-		return read_pointer(BPF_CORE_READ(task, thread.fsbase) + plan.tstate_offset);
-	}
+	if (plan.tstate_source == TSTATE_FS_BASE)
+		return read_pointer(fs_base() + plan.tstate_offset);
 	return 0;
 }
 
