@@ -276,13 +276,13 @@ impl<'o> Tracer<'o> {
         bias: u64,
     ) -> Result<Probes> {
         let skel = self.builds.get(build.0).context("no such build")?;
-        if let Some(ThreadStateSource::Global(address)) = plan.thread_state {
+        if let Some(address) = plan.thread_state.and_then(ThreadStateSource::address) {
             let process = types::process {
-                tstate_global: address.wrapping_add(bias),
+                tstate_address: address.wrapping_add(bias),
             };
             skel.maps.processes.update(
                 &pid.to_ne_bytes(),
-                &process.tstate_global.to_ne_bytes(),
+                &process.tstate_address.to_ne_bytes(),
                 MapFlags::ANY,
             )?;
         }

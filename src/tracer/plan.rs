@@ -70,6 +70,12 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         Some(ThreadStateSource::ThreadLocal(offset)) => {
             (types::tstate_source::TSTATE_FS_BASE, offset)
         }
+        Some(ThreadStateSource::Indexed { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_INDEX, offset)
+        }
+        Some(ThreadStateSource::Described { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_DESCRIPTOR, offset)
+        }
     };
     let frame_state = match minor {
         ..=9 => types::frame_state::FRAME_STATE_STACKTOP,
