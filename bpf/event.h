@@ -33,8 +33,11 @@ enum frame_state {
 /* How a thread finds its PyThreadState. */
 enum tstate_source {
 	TSTATE_NONE,
-	TSTATE_GLOBAL, /* a global pointer; its address is the process's tstate_global */
+	TSTATE_GLOBAL, /* a global pointer, at the process's tstate_address */
 	TSTATE_FS_BASE, /* thread-local: the pointer at fs_base + plan.tstate_offset */
+	TSTATE_TLS_INDEX, /* a library's: plan.tstate_offset from what the tls_index at the
+			     process's tstate_address stands for */
+	TSTATE_TLS_DESCRIPTOR, /* the same with a TLS descriptor */
 };
 
 /* Where one interpreter build keeps things: byte offsets into its structs. */
@@ -155,7 +158,7 @@ enum watch {
 
 /* What one process adds to the plan. */
 struct process {
-	__u64 tstate_global; /* address of the pointer, TSTATE_GLOBAL only */
+	__u64 tstate_address; /* what leads to the thread states: see enum tstate_source */
 	__u64 code_type; /* address of PyCode_Type */
 };
 

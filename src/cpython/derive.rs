@@ -146,35 +146,32 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Way::Handlers => evaluator::probes(interpreter, &layout)?,
         Way::PopFunction => return Err(Problem::NoOther),
     };
-    probes.push(code_freed(interpreter.elf())?);
+    let code_type = interpreter
+        .elf()
+        .export("PyCode_Type")
+        .ok_or(Problem::Symbol("PyCode_Type"))?
+        .address;
+    probes.push(code_freed(interpreter.elf(), code_type)?);
     Ok(Plan {
         way,
         version,
         probes,
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
-        code_type: code_type(interpreter.elf())?,
         threads: thread_list::find(interpreter.elf()),
+        code_type,
     })
-}
-
-fn code_type(elf: &Elf) -> Result<u64, Problem> {
-    let symbol = elf.export("PyCode_Type");
-    Ok(symbol.ok_or(Problem::Symbol("PyCode_Type"))?.address)
 }
 
 /// Where code objects die: `PyCode_Type.tp_dealloc`, offset 48 in every supported version
 /// (`Include/cpython/object.h`, `struct _typeobject`).
-fn code_freed(elf: &Elf) -> Result<Probe, Problem> {
+fn code_freed(elf: &Elf, code_type: u64) -> Result<Probe, Problem> {
     const TP_DEALLOC: u64 = 48;
-    let missing = Problem::Site("code_dealloc");
-    let field = code_type(elf)?
+    let function = code_type
         .checked_add(TP_DEALLOC)
-        .ok_or(missing.clone())?;
-    let function = elf
-        .pointer_at(field)
+        .and_then(|field| elf.pointer_at(field))
         .filter(|at| elf.is_code(*at))
-        .ok_or(missing)?;
+        .ok_or(Problem::Site("code_dealloc"))?;
     let place = FrameSource::None;
     past_landing_pad(elf, function)
         .and_then(|first| probe(elf, &first, Meaning::CodeFreed, place, "code_dealloc"))

@@ -212,6 +212,38 @@ pub enum ThreadStateSource {
     /// Thread-local storage of the executable: the pointer at `fs_base + offset` (3.12+,
     /// static executables).
     ThreadLocal(i32),
+    /// Thread-local storage of a shared library (3.12+): the pointer at `offset` from the address
+    /// that `__tls_get_addr` returns for an index.
+    Indexed {
+        /// Virtual address in the ELF file of the index (`tls_index`: the module's number and an
+        /// offset in its block), which the dynamic linker fills in.
+        index: u64,
+        /// Distance in bytes from the address for that index.
+        offset: i32,
+    },
+    /// The same, where the compiler was told to use TLS descriptors (`-mtls-dialect=gnu2`).
+    Described {
+        /// Virtual address in the ELF file of the descriptor (a function and its argument), which
+        /// the dynamic linker fills in.
+        descriptor: u64,
+        /// Distance in bytes from the address that is described.
+        offset: i32,
+    },
+}
+
+impl ThreadStateSource {
+    /// Virtual address in the ELF file of what leads to it, where there is such a thing.
+    pub fn address(self) -> Option<u64> {
+        match self {
+            ThreadStateSource::Global(address)
+            | ThreadStateSource::Indexed { index: address, .. }
+            | ThreadStateSource::Described {
+                descriptor: address,
+                ..
+            } => Some(address),
+            ThreadStateSource::ThreadLocal(_) => None,
+        }
+    }
 }
 
 /// One place to probe.
@@ -249,10 +281,11 @@ pub struct Plan {
     pub layout: Layout,
     /// How a thread finds its thread state, where that is known.
     pub thread_state: Option<ThreadStateSource>,
-    /// Virtual address of `PyCode_Type`, the type of what every frame runs.
-    pub code_type: u64,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
+    /// Virtual address in the ELF file of `PyCode_Type`, to which every code object's `ob_type`
+    /// points.
+    pub code_type: u64,
 }
 
 impl Plan {

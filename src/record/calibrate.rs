@@ -144,6 +144,13 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
     let thread_state = plan.thread_state.map(|source| match source {
         ThreadStateSource::Global(_) => ThreadStateSource::Global(activation.thread_state()),
         thread_local @ ThreadStateSource::ThreadLocal(_) => thread_local,
+        // No module has that number: the thread has no state, hence no exception.
+        ThreadStateSource::Indexed { offset, .. } | ThreadStateSource::Described { offset, .. } => {
+            ThreadStateSource::Indexed {
+                index: activation.thread_state(),
+                offset,
+            }
+        }
     });
     Some(Plan {
         thread_state,

@@ -67,10 +67,10 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
 /// `bias`.
 pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
     types::process {
-        tstate_global: match plan.thread_state {
-            Some(ThreadStateSource::Global(address)) => address.wrapping_add(bias),
-            _ => 0,
-        },
+        tstate_address: plan
+            .thread_state
+            .and_then(ThreadStateSource::address)
+            .map_or(0, |address| address.wrapping_add(bias)),
         code_type: plan.code_type.wrapping_add(bias),
     }
 }
@@ -85,6 +85,12 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
         Some(ThreadStateSource::ThreadLocal(offset)) => {
             (types::tstate_source::TSTATE_FS_BASE, offset)
+        }
+        Some(ThreadStateSource::Indexed { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_INDEX, offset)
+        }
+        Some(ThreadStateSource::Described { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_DESCRIPTOR, offset)
         }
     };
     let frame_state = match minor {
