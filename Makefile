@@ -48,6 +48,7 @@ test-unit: setup-test ## the tests that need no rights
 	$(call say,unprivileged tests)
 	$(CARGO) test --locked
 	$(PYTHON) -B -m unittest discover -s tests
+	$(PYTHON) -B -m unittest discover -s tests/truth
 
 test-root: setup-test ## the tests that need root and eBPF; FILTER=name for some of them
 	$(call say,privileged tests)

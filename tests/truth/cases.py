@@ -5,7 +5,9 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 
 import astrace
@@ -49,6 +51,8 @@ class Target:
         )
         for name in ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH"):
             self.environment.pop(name, None)
+        # Else pytrace runs the program as the user behind sudo, who may not write where we do.
+        self.environment.pop("SUDO_UID", None)
         self.version, self.compiler, self.interpreter = self._describe()
         if packages:
             own = "%s/cpython-%d.%d" % (packages, *self.version[:2])
@@ -114,6 +118,7 @@ class Workplace:
     """Directories to work in; into a chroot, the tests are copied."""
 
     def __init__(self, packages=None):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # but clean up
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="pytrace-truth-")).resolve()
         self.work.chmod(0o755)
         self.packages = packages and pathlib.Path(packages).resolve()
