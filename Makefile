@@ -16,7 +16,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 
 say = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build demo test lint test-unit test-root test-truth bench clean \
+.PHONY: help build demo test lint test-unit test-root test-truth test-matrix bench clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -48,15 +48,20 @@ test-unit: setup-test ## the tests that need no rights
 	$(call say,unprivileged tests)
 	$(CARGO) test --locked
 	$(PYTHON) -B -m unittest discover -s tests
+	$(PYTHON) -B -m unittest discover -s tests/truth
 
 test-root: setup-test ## the tests that need root and eBPF; FILTER=name for some of them
 	$(call say,privileged tests)
 	scripts/root-tests.sh $(FILTER)
 
-# The interpreters under test: the system's, and those of other Debians.
-test-truth: build setup-test ## compare traces with sys.setprofile's, on CPython 3.9 to 3.15
+# The interpreters under test: the system's, those of other Debians, a pyenv's.
+test-truth: build setup-test ## compare traces with sys.setprofile's, on every CPython
 	$(call say,truth tests)
 	scripts/truth-tests.sh $(PYTRACE)
+
+test-matrix: build setup-test ## the same with all programs and tools everywhere; takes an hour or two
+	$(call say,truth tests: everything; the table goes to matrix.txt)
+	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 
 bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume" for some of it
 	$(call say,benchmarks)
@@ -64,7 +69,7 @@ bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean
-	rm -f trace.json trace.json.gz
+	rm -f trace.json trace.json.gz matrix.txt
 
 setup-build setup-demo setup-test setup-bench:
 	@scripts/setup.sh $(@:setup-%=%)

@@ -1,23 +1,48 @@
 #!/bin/bash
-# truth-tests.sh PYTRACE  compares PYTRACE's recordings with sys.setprofile's, per interpreter and plan.
+# truth-tests.sh PYTRACE [ARGS...]  compares PYTRACE's recordings with sys.setprofile's, per
+# interpreter, probe plan and tool that is active in the target.
 #
-# tests/truth/run.py does one interpreter; this is the list of them. Nothing is skipped: what a
-# program needs is brought here first.
+# tests/truth/matrix.py runs them and gets ARGS; this is the list of the interpreters: those of
+# Debian's releases, the system's, and those of a pyenv, if there is one.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 pytrace=$1
+shift
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 
-bullseye=$(scripts/interpreters.sh bullseye)
-sid=$(scripts/interpreters.sh sid)
-packages=$(dirname "$bullseye")/packages
-if [ ! -e "$packages/.complete" ]; then
+interpreters=("system=/:/usr/bin/python3")
+for suite in bullseye bookworm trixie sid; do
+    root=$(scripts/interpreters.sh "$suite")
+    for python in "$root"/usr/bin/python3.*; do
+        [[ ${python##*/} =~ ^python3\.[0-9]+(-libpython)?$ ]] || continue
+        interpreters+=("Debian $suite=$root:${python#"$root"}")
+    done
+done
+
+pyenv=$(scripts/as-user.sh sh -c 'echo "${PYENV_ROOT:-$HOME/.pyenv}"')
+others=0
+mapfile -t found < <(printf '%s\n' "$pyenv"/versions/*/bin/python3 | sort -V)
+for python in "${found[@]}"; do
+    [ -x "$python" ] || continue
+    if "$python" -c 'import sys; sys.exit(sys.implementation.name != "cpython" or sys.version_info < (3, 6))'
+    then
+        interpreters+=("pyenv=/:$python")
+        others=$((others + 1))
+    else
+        echo "-- left out: $python: no CPython 3.6 or later"
+    fi
+done
+[ $others -gt 0 ] || echo "-- no interpreters of a pyenv: none in $pyenv/versions"
+
+packages=$(dirname "$root")/packages
+contents=$(cksum <tests/truth/fetch-packages.sh)
+if [ "$(cat "$packages/.complete" 2>/dev/null)" != "$contents" ]; then
     echo "-- fetching packages"
     rm -rf "$packages"
     PYTHON=/usr/bin/python3 tests/truth/fetch-packages.sh "$packages"
-    touch "$packages/.complete"
+    echo "$contents" >"$packages/.complete"
 fi
 
 # The example's trace, by the rules of the viewers that open it.
@@ -28,28 +53,5 @@ $sudo "$pytrace" --python /usr/bin/python3 -o "$trace" examples/training_loop.py
 /usr/bin/python3 tests/chrome_format.py "$trace"
 $sudo rm -r "$(dirname "$trace")"
 
-passed=0 failed=0
-
-# truth ROOT PYTHON PLAN...: ROOT is a directory that holds another Debian, or / for this one.
-truth() {
-    local root=$1 python=$2 plan arguments
-    shift 2
-    arguments=(--pytrace "$pytrace" --packages "$packages" --python "$python" --all)
-    [ "$root" = / ] || arguments+=(--chroot "$root")
-    for plan in "$@"; do
-        arguments+=(--probes "$plan")
-    done
-    echo "-- CPython $python${root#/}: $*"
-    if $sudo /usr/bin/python3 tests/truth/run.py "${arguments[@]}" </dev/null; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-    fi
-}
-
-truth / /usr/bin/python3 dispatch
-truth "$bullseye" /usr/bin/python3.9 usdt dispatch
-truth "$sid" /usr/bin/python3.15 usdt dispatch
-
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+$sudo /usr/bin/python3 tests/truth/matrix.py --pytrace "$pytrace" --packages "$packages" "$@" \
+    "${interpreters[@]}" </dev/null

@@ -1,4 +1,5 @@
 """An asyncio loop with tasks, gather, sleep(0), a queue, cancellation and an executor-free future."""
+# since: 3.7
 import asyncio
 
 

@@ -1,4 +1,5 @@
 """Library code that calls back: internal under external, and nested through several layers."""
+# since: 3.8
 # variants: --no-external-calls | --no-imports | --no-external-calls --no-imports
 import argparse
 import collections

@@ -1,4 +1,5 @@
 """Closures, cells, defaults, *args, **kwargs, keyword-only, lambdas, decorators, same names."""
+# since: 3.8
 import functools
 
 

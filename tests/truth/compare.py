@@ -55,6 +55,7 @@ class Truth:
     def __init__(self, document):
         self.version = tuple(document["python"])
         self.qualified_names = document["qualified_names"]
+        self.own_files = document["own_files"]
         self.threads = []
         codes = document["codes"]
         assert document["fields"] == ["code", "category", "depth", "resumed", "exit"]
@@ -108,6 +109,9 @@ class Artefacts:
             if count == len(trace) or trace[count].depth == 0:
                 return truth._replace(activations=kept.activations())
         return truth
+
+
+NONE = Artefacts()
 
 
 class Kept(collections.namedtuple("Kept", "before activation count")):
@@ -237,6 +241,25 @@ def without_teardown(truth, trace):
     return trace
 
 
+def without_tools(thread, own_files):
+    """The thread without the functions of those files or directories, and without what they called.
+
+    They are the oracle's and other tools', which a trace of their process shows: profile and trace
+    functions are called like any other. The interpreter hides them from the truth.
+    """
+    files = frozenset(own_files)
+    directories = tuple(file for file in own_files if file.endswith("/"))
+    kept, within = [], None
+    for activation in thread.activations:
+        if within is not None and activation.depth > within:
+            continue
+        own = activation.file in files or activation.file.startswith(directories)
+        within = activation.depth if own else None
+        if not own:
+            kept.append(activation)
+    return thread._replace(activations=kept)
+
+
 def match(truth, trace):
     """Pairs threads of equal sequences; then main threads; then the rest, by length.
 
@@ -354,6 +377,17 @@ def compare_counts(truth, trace):
             yield "%s: %d activations, should be %d or more" % (name, found[name], expected)
 
 
+def compare_reports(before, after):
+    """The differences of what a tool found, as lines: some of them."""
+    differing = [
+        key for key in sorted({*before, *after}) if before.get(key) != after.get(key)
+    ]
+    for key in differing[:SHOWN_PROBLEMS]:
+        yield "%s: %s, was %s" % (key, after.get(key), before.get(key))
+    if len(differing) > SHOWN_PROBLEMS:
+        yield "... %d differences in all" % len(differing)
+
+
 def report(truth_document, trace_document, artefacts, exits=False):
     """Compares two documents; returns whether they agree, and what to print."""
     if "counts" in truth_document:
@@ -362,6 +396,8 @@ def report(truth_document, trace_document, artefacts, exits=False):
     else:
         truth = Truth(truth_document)
         trace = Trace(trace_document, truth.qualified_names)
+        threads = [without_tools(thread, truth.own_files) for thread in trace.threads]
+        trace.threads = [thread for thread in threads if thread.activations]
         problems = list(compare(truth, trace, artefacts, exits))
     if problems:
         return False, "\n".join(problems)

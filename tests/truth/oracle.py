@@ -7,10 +7,12 @@
     --no-external-calls    leave out calls to functions outside the scope
     --no-imports           leave out import activity
     -o FILE                where the truth goes
+    --tool NAME            with this tool of tools.py active as well; without -o, with it alone
+    --report FILE          where that tool's findings go
 
 Runs the program as `python SCRIPT` or `python -m MODULE` would, with a profile function on every
-thread, and applies pytrace's scope rules to what it saw. For CPython 3.8 and later, standard
-library only, and no module of this project: it must run inside any interpreter.
+thread, and applies pytrace's scope rules to what it saw. For CPython 3.6 and later, standard
+library only: it must run inside any interpreter.
 
 How it stays out of the way of the program:
 
@@ -139,34 +141,35 @@ class Recorder:
         self.threads.append((main, events))
         self._set_profile(self._profile, events.append)
 
-    def follow_threads(self):
-        """Records every thread started from now on, whoever starts it."""
 
-        def run(function, args, kwargs):
-            self.start()
-            return function(*args, **kwargs)
+def follow_threads(start):
+    """Has `start` called in every thread started from now on, whoever starts it."""
 
-        # Plain functions: what they wrap may have more parameters in later versions.
-        def start_new_thread(function, args, kwargs={}):
-            return start_plain(run, (function, args, kwargs))
+    def run(function, args, kwargs):
+        start()
+        return function(*args, **kwargs)
 
-        def start_joinable_thread(function, *args, **kwargs):
-            return start_joinable(lambda: run(function, (), {}), *args, **kwargs)
+    # Plain functions: what they wrap may have more parameters in later versions.
+    def start_new_thread(function, args, kwargs={}):
+        return start_plain(run, (function, args, kwargs))
 
-        start_plain = _thread.start_new_thread
-        start_joinable = getattr(_thread, "start_joinable_thread", None)
-        replacements = {
-            "start_new_thread": start_new_thread,
-            "start_new": start_new_thread,
-            "start_joinable_thread": start_joinable_thread,
-            # The names under which threading keeps them; site may have loaded it already.
-            "_start_new_thread": start_new_thread,
-            "_start_joinable_thread": start_joinable_thread,
-        }
-        for module in (_thread, sys.modules.get("threading")):
-            for name, replacement in replacements.items():
-                if hasattr(module, name):
-                    setattr(module, name, replacement)
+    def start_joinable_thread(function, *args, **kwargs):
+        return start_joinable(lambda: run(function, (), {}), *args, **kwargs)
+
+    start_plain = _thread.start_new_thread
+    start_joinable = getattr(_thread, "start_joinable_thread", None)
+    replacements = {
+        "start_new_thread": start_new_thread,
+        "start_new": start_new_thread,
+        "start_joinable_thread": start_joinable_thread,
+        # The names under which threading keeps them; site may have loaded it already.
+        "_start_new_thread": start_new_thread,
+        "_start_joinable_thread": start_joinable_thread,
+    }
+    for module in (_thread, sys.modules.get("threading")):
+        for name, replacement in replacements.items():
+            if hasattr(module, name):
+                setattr(module, name, replacement)
 
 
 class Scope:
@@ -269,7 +272,7 @@ def categorize(code, below):
     return "import" if code.is_import_system else "external"
 
 
-def write_truth(path, recorder, scope, left_out):
+def write_truth(path, recorder, scope, left_out, own_files):
     """Writes what was recorded, as JSON."""
     codes = {}
     for number, code in list(recorder.codes.items()):
@@ -279,6 +282,7 @@ def write_truth(path, recorder, scope, left_out):
         write('{"truth": 1,\n "python": [%d, %d, %d],\n' % sys.version_info[:3])
         write(' "qualified_names": %s,\n' % json_value(hasattr(write_truth.__code__, "co_qualname")))
         write(' "scope": [%s],\n' % ", ".join(map(json_string, scope.directories)))
+        write(' "own_files": [%s],\n' % ", ".join(map(json_string, own_files)))
         write(' "fields": [%s],\n' % ", ".join(map(json_string, FIELDS)))
         write(' "threads": [')
         used = set()
@@ -319,7 +323,7 @@ class Options:
     def __init__(self, arguments):
         self.scope = []
         self.left_out = set()
-        self.output = None
+        self.output = self.tool = self.report = None
         self.module = None
         arguments = list(arguments)
         while arguments and arguments[0].startswith("-"):
@@ -328,18 +332,22 @@ class Options:
                 self.left_out.add("external")
             elif option == "--no-imports":
                 self.left_out.add("import")
-            elif option in ("--scope", "-o", "-m") and arguments:
+            elif option in ("--scope", "-o", "-m", "--tool", "--report") and arguments:
                 value = arguments.pop(0)
                 if option == "--scope":
                     self.scope.append(value)
                 elif option == "-o":
                     self.output = os.path.abspath(value)
+                elif option == "--tool":
+                    self.tool = value
+                elif option == "--report":
+                    self.report = os.path.abspath(value)
                 else:
                     self.module = value
                     break
             else:
                 sys.exit(__doc__)
-        if self.output is None or not (self.module or arguments):
+        if not (self.output or self.tool) or not (self.module or arguments):
             sys.exit(__doc__)
         self.script = None if self.module else arguments.pop(0)
         self.arguments = arguments
@@ -377,24 +385,54 @@ def prepare(options):
     return lambda: exec(code, namespace)
 
 
+def make_tool(name, scope):
+    """The tool of that name, not yet active."""
+    import tools
+
+    return tools.TOOLS[name](scope)
+
+
+def write_report(path, findings):
+    """Writes what a tool found. The program's run is over: modules may be imported."""
+    import json
+
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(findings, file, indent=1, sort_keys=True)
+
+
 def main():
     """Runs the program, and writes the truth when the interpreter ends."""
     options = Options(sys.argv[1:])
     scope = Scope(options.scope)
-    recorder = Recorder()
+    recorder = Recorder() if options.output else None
+    tool = make_tool(options.tool, scope) if options.tool else None
+    own_files = [os.path.realpath(__file__)] + (tool.own_files if tool else [])
     run = prepare(options)
-    recorder.follow_threads()
     process = os.getpid()
+
+    def start(main=False):
+        if tool:
+            tool.start(main)
+        if recorder:
+            recorder.start(main)
 
     def finish():
         # Called before the program's own exit functions, which are still to be recorded.
         atexit.unregister(finish)
         atexit._run_exitfuncs()
-        sys.setprofile(None)
-        if os.getpid() == process:
-            write_truth(options.output, recorder, scope, options.left_out)
+        if recorder:
+            sys.setprofile(None)
+        if tool:
+            tool.stop()
+        if os.getpid() != process:
+            return
+        if recorder:
+            write_truth(options.output, recorder, scope, options.left_out, own_files)
+        if options.report:
+            write_report(options.report, tool.report())
 
-    recorder.start(main=True)
+    follow_threads(start)
+    start(main=True)
     try:
         run()
     finally:

@@ -10,7 +10,7 @@ import textwrap
 import unittest
 
 from astrace import MAIN, as_trace
-from compare import Artefacts, report
+from compare import Artefacts, compare_reports, report
 
 ORACLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle.py")
 
@@ -54,17 +54,31 @@ WORK = [
 ]
 
 
+def run_oracle(directory, source, *options):
+    """Runs a program under the oracle; returns its exit code and its path."""
+    program = os.path.realpath(os.path.join(directory, "program.py"))
+    with open(program, "w") as file:
+        file.write(source)
+    command = [sys.executable, "-S", ORACLE, *options, program]
+    return subprocess.run(command, stderr=subprocess.DEVNULL).returncode, program
+
+
 def truth_of(source, *options):
     """The oracle's truth of a program, and its exit code."""
     with tempfile.TemporaryDirectory() as directory:
-        program = os.path.join(directory, "program.py")
         output = os.path.join(directory, "truth.json")
-        with open(program, "w") as file:
-            file.write(source)
-        command = [sys.executable, "-S", ORACLE, *options, "-o", output, program]
-        code = subprocess.run(command, stderr=subprocess.DEVNULL).returncode
+        code, _ = run_oracle(directory, source, "-o", output, *options)
         with open(output) as file:
             return json.load(file), code
+
+
+def report_of(source, tool, *options):
+    """What a tool found in a program, and its file's name."""
+    with tempfile.TemporaryDirectory() as directory:
+        output = os.path.join(directory, "report.json")
+        _, program = run_oracle(directory, source, "--tool", tool, "--report", output, *options)
+        with open(output) as file:
+            return json.load(file), program
 
 
 def plain(truth, thread):
@@ -232,10 +246,70 @@ class Comparison(unittest.TestCase):
         self.assertTrue(self.outcome()[0])
         self.assert_found("first difference", exits=True)
 
+    def insert(self, at, depth, file):
+        """A call that the truth lacks becomes the main thread's number `at`."""
+        before = self.main[at - 2]
+        for event in self.main[at - 1:]:
+            event["args"]["call"] += 1
+        args = {"call": at, "depth": depth, "file": file, "line": 1}
+        event = dict(before, name="callback", cat="external", dur=0, args=args)
+        self.trace["traceEvents"].append(event)
+        self.main.insert(at - 1, event)
+
+    def test_what_tools_do_is_left_out_with_what_it_calls(self):
+        self.truth = dict(self.truth, own_files=["/tool.py", "/package/"])
+        depth = self.main[3]["args"]["depth"]
+        self.insert(5, depth + 1, "/tool.py")
+        self.insert(6, depth + 2, "/elsewhere.py")
+        self.insert(7, depth + 2, "/package/module.py")
+        same, text = self.outcome()
+        self.assertTrue(same, text)
+        self.assertIn(" %d activations" % (len(self.trace["traceEvents"]) - 3), text)
+
+    def test_what_others_do_beside_a_tool_is_found(self):
+        self.truth = dict(self.truth, own_files=["/tool.py"])
+        depth = self.main[3]["args"]["depth"]
+        self.insert(5, depth + 1, "/tool.py")
+        self.insert(6, depth + 1, "/elsewhere.py")
+        self.assert_found("first difference: call 5")
+
+    def test_reports(self):
+        self.assertEqual(list(compare_reports({"a": 1, "b": 2}, {"b": 2, "a": 1})), [])
+        found = list(compare_reports({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 3, "d": 4}))
+        self.assertEqual(found, ["b: 3, was 2", "c: None, was 3", "d: 4, was None"])
+
     def test_counts(self):
         self.assertTrue(report({"counts": {"items": 6}}, self.trace, Artefacts())[0])
         same, text = report({"counts": {"items": 7}}, self.trace, Artefacts())
         self.assertEqual((same, text), (False, "items: 6 activations, should be 7"))
+
+
+class Tools(unittest.TestCase):
+    """Tools see the program, and the oracle sees the same beside them."""
+
+    PROGRAM = "def f(x):\n    return x\nfor i in range(5):\n    f(i)\n"
+
+    def expect(self, tool, ending, count):
+        """The tool counts so many, and leaves no trace in the truth."""
+        found, program = report_of(self.PROGRAM, tool)
+        self.assertEqual(found[program + ending], count)
+        truth, _ = truth_of(self.PROGRAM, "--tool", tool)
+        alone, _ = truth_of(self.PROGRAM)
+        self.assertEqual(plain(truth, 0), plain(alone, 0))
+
+    def test_settrace(self):
+        self.expect("settrace", " line 2", 5)
+
+    def test_pdb(self):
+        self.expect("pdb", " 2", 5)
+
+    @unittest.skipIf(sys.version_info < (3, 12), "excludes the oracle")
+    def test_cprofile(self):
+        self.expect("cProfile", ":1 f calls", 5)
+
+    @unittest.skipIf(sys.version_info < (3, 12), "has no sys.monitoring")
+    def test_monitoring(self):
+        self.expect("monitoring", " PY_RETURN", 6)
 
 
 class ArtefactB(unittest.TestCase):

@@ -1,5 +1,5 @@
 """docutils: reStructuredText to HTML, pseudo-XML and LaTeX."""
-# requires: docutils.core
+# requires: docutils.core docutils.parsers.rst
 # scope-of: docutils
 # artefact: B
 # artefact-functions: *

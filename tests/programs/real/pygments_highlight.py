@@ -1,5 +1,5 @@
 """pygments: highlights several languages into several formats."""
-# requires: pygments
+# requires: pygments.formatters pygments.lexers
 # scope-of: pygments
 # artefact: B
 # artefact-functions: *

@@ -1,0 +1,167 @@
+"""The truth on every interpreter, with every probe plan, without and with other tools active.
+
+    python matrix.py --pytrace BIN --packages DIR [--full] [--save FILE] NAME=ROOT:PYTHON...
+
+NAME is what the table calls the interpreter PYTHON of the system below ROOT (/: this one's). One
+line per comparison that differs or is skipped, with its reason, then the table:
+
+    interpreter  version  build  plan  |  programs identical, without a tool and with each
+
+A number is that of the programs whose whole sequence of calls is the oracle's; `!N` behind it that
+of those that differ, `-N` of those that can't run there. `.` stands for a tool that this CPython
+does not have, nothing for what was not asked for. Exits with 1 if anything differs.
+
+Without --full: on executables all programs without a tool and a few with each; where the
+interpreter is a libpython, the programs that are quick.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import sys
+import time
+
+from cases import Case, Failure, Workplace
+from programs import find_programs
+from tools import TOOLS
+
+# Between them: calls and their ends of every kind, several threads.
+FEW = ["functions", "exceptions", "generators", "coroutines", "threads"]
+
+Row = collections.namedtuple("Row", "name target plan")
+
+
+class Matrix:
+    """All the cases, and what came of them."""
+
+    def __init__(self, options, workplace):
+        self.options = options
+        self.workplace = workplace
+        self.everything = find_programs([])
+        self.few = find_programs(FEW)
+        self.rows = []
+        self.problems = []  # of interpreters as a whole
+        self.totals = collections.defaultdict(collections.Counter)  # (row, tool): outcomes
+
+    def add(self, specification):
+        """Adds an interpreter: its rows."""
+        name, _, place = specification.partition("=")
+        root, _, python = place.rpartition(":")
+        try:
+            target = self.workplace.target(python, root)
+            self.rows += [Row(name, target, plan) for plan in target.plans(self.options.pytrace)]
+        except (Failure, OSError, ValueError) as error:
+            self.problems.append("%s: %s" % (name, error))
+            print("-- not tested: %s" % self.problems[-1], flush=True)
+
+    def programs(self, row, tool):
+        """Those to be run."""
+        if self.options.full:
+            return self.everything
+        if row.target.has_libpython:
+            return [] if tool else [each for each in self.everything if each.is_quick]
+        return self.few if tool else self.everything
+
+    def cases(self):
+        """All of them, with their rows."""
+        numbers = collections.Counter()
+        for row in self.rows:
+            for tool in [None, *TOOLS]:
+                if tool and not TOOLS[tool].exists_in(row.target.version):
+                    continue
+                for program in self.programs(row, tool):
+                    for setting in program.settings():
+                        numbers[row.target] += 1
+                        number = numbers[row.target]
+                        yield row, Case(row.target, program, setting, row.plan, tool, number)
+
+    def run(self):
+        """Runs the cases; says what is not identical."""
+
+        def outcome(item):
+            row, case = item
+            well, text = case.outcome(self.options.pytrace)
+            case.clean_up()
+            return row, case, well, text
+
+        previous = None
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            for row, case, well, text in pool.map(outcome, list(self.cases())):
+                if row != previous:
+                    print(time.strftime("-- %H:%M:%S ") + heading(row), flush=True)
+                    previous = row
+                self.totals[row, case.tool][well] += 1
+                if not well:
+                    first, _, rest = text.partition("\n") if well is None else ("DIFFERS", "", text)
+                    tool = " [%s]" % case.tool if case.tool else ""
+                    print("  %s%s  %s" % (case.label, tool, first))
+                    print("".join("      %s\n" % line for line in rest.splitlines()), end="")
+
+    def table(self):
+        """The table's lines."""
+        lines = [["interpreter", "version", "build", "plan", "alone", *TOOLS]]
+        for row in self.rows:
+            build = "libpython" if row.target.has_libpython else "executable"
+            build += ", " + row.target.compiler.split("(")[0].strip()
+            version = "%d.%d.%d" % row.target.version
+            cells = [self.cell(row, tool) for tool in [None, *TOOLS]]
+            lines.append([row.name, version, build, row.plan, *cells])
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        for line in lines:
+            yield "  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip()
+        total = sum(self.totals.values(), collections.Counter())
+        yield "%d identical, %d differ, %d skipped" % (total[True], total[False], total[None])
+        yield from ("not tested: " + problem for problem in self.problems)
+
+    def cell(self, row, tool):
+        """The numbers of one cell."""
+        if tool and not TOOLS[tool].exists_in(row.target.version):
+            return "."
+        counts = self.totals.get((row, tool))
+        if not counts:
+            return ""
+        differ = "!%d" % counts[False] if counts[False] else ""
+        skipped = "-%d" % counts[None] if counts[None] else ""
+        return "%d%s%s" % (counts[True], differ, skipped)
+
+    def is_well(self):
+        """Whether there was something to compare, and all of it is identical."""
+        failed = any(counts[False] for counts in self.totals.values())
+        return bool(self.totals) and not failed and not self.problems
+
+
+def heading(row):
+    """A row in words."""
+    return "%s, %s%s, %s" % (row.name, row.target.chroot or "", row.target.python, row.plan)
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("interpreters", nargs="+", metavar="NAME=ROOT:PYTHON")
+    parser.add_argument("--pytrace", metavar="BIN", required=True)
+    parser.add_argument("--packages", metavar="DIR", required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="at the same time (default: 2)")
+    parser.add_argument("--full", action="store_true", help="all programs, everywhere")
+    parser.add_argument("--save", metavar="FILE", help="write the table there as well")
+    options = parser.parse_args()
+    options.pytrace = os.path.abspath(options.pytrace)
+    workplace = Workplace(options.packages)
+    try:
+        matrix = Matrix(options, workplace)
+        for specification in options.interpreters:
+            matrix.add(specification)
+        matrix.run()
+    finally:
+        workplace.remove()
+    table = "\n".join(matrix.table()) + "\n"
+    print("\n" + table, end="")
+    if options.save:
+        with open(options.save, "w", encoding="utf-8") as file:
+            file.write(table)
+    return 0 if matrix.is_well() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
