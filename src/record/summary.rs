@@ -21,6 +21,8 @@ pub(super) struct Summary {
     lost: Vec<Lost>,
     /// What recording a call costs here, as calibrated.
     cost: Option<Duration>,
+    /// Why no interpreter was traced, although one was run or asked for; and the cure.
+    lacks: Option<(String, &'static str)>,
 }
 
 impl Summary {
@@ -29,7 +31,20 @@ impl Summary {
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
         cost: Option<Duration>,
+        asked_for: Option<&Path>,
     ) -> Self {
+        let lacks = match (interpreters.foreign(), asked_for) {
+            _ if !interpreters.found().is_empty() => None,
+            (Some((program, foreign)), _) => Some((
+                format!("{} is {foreign}", program.display()),
+                foreign.cure(),
+            )),
+            (None, Some(program)) => Some((
+                format!("{} started none", program.display()),
+                "name the interpreter itself: --python PATH",
+            )),
+            (None, None) => None,
+        };
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
         let mut add = |thread: ThreadId, count: u64, near_call: u64| {
@@ -63,6 +78,7 @@ impl Summary {
             interpreters,
             lost,
             cost,
+            lacks,
         }
     }
 
@@ -78,14 +94,25 @@ impl Summary {
         }
     }
 
+    /// Whether a Python was run or asked for, and none was traced.
+    pub(super) fn lacks_python(&self) -> bool {
+        self.lacks.is_some()
+    }
+
     /// Says it.
     ///
     /// `output` is the file that holds the trace, if one does.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
-            say(format_args!(
-                "pytrace: no CPython was run: nothing to trace"
-            ));
+            match &self.lacks {
+                None => say(format_args!(
+                    "pytrace: no CPython was run: nothing to trace"
+                )),
+                Some((why, cure)) => {
+                    say(format_args!("pytrace: no CPython was run: {why}"));
+                    say(format_args!("hint: {cure}"));
+                }
+            }
             return;
         }
         let Totals {
