@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 
 use crate::cli::{DoctorOptions, Target};
-use crate::cpython::{self, Choice, Found, Interpreter, Plan};
+use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Plan};
 use crate::error::WithHint as _;
 use crate::preflight::Machine;
 use crate::record::command::Command;
@@ -44,8 +44,12 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
             of_executable(&command.program)?
         }
     };
-    let Found::Interpreter(interpreter) = Interpreter::open(&file)? else {
-        return Err(not_python(&file));
+    let interpreter = match Interpreter::open(&file)? {
+        Found::Interpreter(interpreter) => interpreter,
+        Found::NeedsLibpython { .. } => {
+            return Err(interpreters::refusal(&file, &Foreign::Other));
+        }
+        Found::Foreign(foreign) => return Err(interpreters::refusal(&file, &foreign)),
     };
     write_interpreter(&file, &interpreter, out)?;
     for choice in [Choice::Usdt, Choice::Dispatch] {
@@ -60,22 +64,23 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// The file that holds the interpreter of an executable: itself, or its libpython.
+/// The file that holds the interpreter of an executable: itself, its libpython, or what the
+/// script starts that it is.
 fn of_executable(path: &Path) -> Result<PathBuf> {
     let opened = Interpreter::open(path).hint("--python names a Python executable")?;
     match opened {
         Found::Interpreter(_) => Ok(path.to_owned()),
         Found::NeedsLibpython { soname, .. } => {
-            interpreters::libpython_of(path, &User::of_target(false)?)
+            interpreters::behind(path, &User::of_target(false)?)
                 .with_context(|| format!("failed to find {soname}, which {} needs", path.display()))
         }
-        Found::NotPython => Err(not_python(path)),
+        Found::Foreign(foreign @ Foreign::Script(_)) => {
+            interpreters::behind(path, &User::of_target(false)?)
+                .with_context(|| format!("{} is {foreign}", path.display()))
+                .hint(foreign.cure())
+        }
+        Found::Foreign(foreign) => Err(interpreters::refusal(path, &foreign)),
     }
-}
-
-fn not_python(path: &Path) -> anyhow::Error {
-    anyhow!("{} is not a CPython", path.display())
-        .hint("name the interpreter itself, not a script that starts it: --python PATH")
 }
 
 fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -> fmt::Result {

@@ -13,7 +13,7 @@ use object::{LittleEndian, SectionIndex, StringTable};
 const ENDIAN: LittleEndian = LittleEndian;
 
 /// Sections and segments that a file may have. CPython has some forty and a dozen.
-const SECTIONS_MAX: usize = 512;
+pub(super) const SECTIONS_MAX: usize = 512;
 const SEGMENTS_MAX: usize = 64;
 
 /// The longest name (of a symbol, section or library) that is read.
@@ -25,17 +25,42 @@ pub enum ElfError {
     /// No ELF magic at the start: a script, an archive, an empty file.
     #[error("not an ELF file")]
     NotElf,
-    /// An ELF file for another kind of machine.
-    #[error("not for x86-64: {0}")]
-    Unsupported(&'static str),
+    /// A 32-bit file, for whatever machine.
+    #[error("a 32-bit program")]
+    Class32,
+    /// A 64-bit file for another machine.
+    #[error("a program for {0}, not for x86-64")]
+    Machine(Machine),
     /// Its own tables contradict it.
-    #[error("malformed or truncated ELF file: {0}")]
+    #[error("a damaged or cut off ELF file: {0}")]
     Malformed(String),
 }
 
 impl From<object::read::Error> for ElfError {
     fn from(error: object::read::Error) -> Self {
         ElfError::Malformed(error.to_string())
+    }
+}
+
+/// A machine by its number in ELF files (`e_machine`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine(u16);
+
+impl fmt::Display for Machine {
+    /// As `uname -m` calls it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match elf::Machine(self.0) {
+            elf::EM_AARCH64 => "aarch64",
+            elf::EM_PPC64 => "ppc64",
+            elf::EM_S390 => "s390x",
+            elf::EM_RISCV => "riscv64",
+            elf::EM_LOONGARCH => "loongarch64",
+            elf::EM_MIPS => "mips64",
+            elf::EM_SPARCV9 => "sparc64",
+            elf::EM_IA_64 => "ia64",
+            elf::EM_ALPHA => "alpha",
+            _ => return write!(f, "another machine (number {} in ELF files)", self.0),
+        })
     }
 }
 
@@ -197,6 +222,13 @@ impl Elf {
             .flatten()
     }
 
+    /// The file's first bytes, at most so many.
+    pub(super) fn head(&self, size: usize) -> &[u8] {
+        self.data
+            .get(..size.min(self.data.len()))
+            .unwrap_or_default()
+    }
+
     /// Sections with bytes in the file.
     pub(super) fn sections(&self) -> &[Section] {
         &self.sections
@@ -345,16 +377,20 @@ fn header(bytes: &[u8]) -> Result<&FileHeader64<LittleEndian>, ElfError> {
     if !bytes.starts_with(&elf::ELFMAG) {
         return Err(ElfError::NotElf);
     }
-    // EI_CLASS and EI_DATA.
-    match (bytes.get(4), bytes.get(5)) {
-        (Some(2), Some(1)) => {}
-        (Some(1), _) => return Err(ElfError::Unsupported("32-bit")),
-        (_, Some(2)) => return Err(ElfError::Unsupported("big-endian")),
+    // EI_CLASS, EI_DATA and e_machine, which has the order that EI_DATA tells.
+    let machine = bytes.get(18..20).and_then(<[u8]>::first_chunk::<2>);
+    match (bytes.get(4), bytes.get(5), machine) {
+        (Some(1), ..) => return Err(ElfError::Class32),
+        (Some(2), Some(1), _) => {}
+        (Some(2), Some(2), Some(machine)) => {
+            return Err(ElfError::Machine(Machine(u16::from_be_bytes(*machine))));
+        }
         _ => return Err(ElfError::Malformed("unknown class".to_owned())),
     }
     let header = FileHeader64::<LittleEndian>::parse(bytes)?;
-    if header.e_machine(ENDIAN) != elf::EM_X86_64 {
-        return Err(ElfError::Unsupported("another machine's instructions"));
+    let machine = header.e_machine(ENDIAN);
+    if machine != elf::EM_X86_64 {
+        return Err(ElfError::Machine(Machine(machine.0)));
     }
     Ok(header)
 }

@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::debug_offsets::DebugOffsets;
 use super::elf::{Elf, ElfError};
+use super::file;
+use super::foreign::Foreign;
 use super::layout::Layout;
 use super::plan::Version;
 use super::usdt::{self, Note};
 use super::version;
+
+/// Bytes at a file's start that tell what it is where it is no ELF file: room for a `#!` line
+/// (`BINPRM_BUF_SIZE`).
+const HEAD: usize = 256;
 
 /// The largest file that is examined. A CPython with debug information has some 60 MB.
 const FILE_MAX: u64 = 1 << 30;
@@ -33,7 +39,7 @@ pub enum Found {
         entry: Option<u64>,
     },
     /// Anything else: a script, another program, another implementation of Python.
-    NotPython,
+    Foreign(Foreign),
 }
 
 /// Why a file could not be examined.
@@ -52,20 +58,6 @@ pub enum InterpreterError {
     NotAFile {
         /// The file.
         path: PathBuf,
-    },
-    /// It is an ELF file that cannot be examined.
-    #[error("{name}: {source}")]
-    Elf {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        source: ElfError,
-    },
-    /// It defines CPython's interpreter, but tells no version that could be made out.
-    #[error("{name} is a CPython of unknown version")]
-    Version {
-        /// The file.
-        name: String,
     },
 }
 
@@ -97,52 +89,49 @@ impl Interpreter {
             });
         }
         let mut file = File::open(path).map_err(failed)?;
-        let mut magic = [0; 4];
-        let started = read_start(&mut file, &mut magic).map_err(failed)?;
-        if started < magic.len() || magic != object::elf::ELFMAG {
-            return Ok(Found::NotPython);
-        }
-        let mut data = Vec::with_capacity(metadata.len() as usize + 1);
-        data.extend_from_slice(&magic);
-        file.take(FILE_MAX).read_to_end(&mut data).map_err(failed)?;
-        Interpreter::from_bytes(&path.display().to_string(), data)
+        let mut head = [0; HEAD];
+        let started = read_start(&mut file, &mut head).map_err(failed)?;
+        let head = head.get(..started).unwrap_or_default();
+        let found = if head.starts_with(&object::elf::ELFMAG) {
+            let data = file::read(&file, metadata.len() as usize).map_err(failed)?;
+            Interpreter::from_bytes(&path.display().to_string(), data)
+        } else {
+            Found::Foreign(Foreign::of_text(head))
+        };
+        Ok(match found {
+            Found::Foreign(foreign) => Found::Foreign(foreign.named(path)),
+            found => found,
+        })
     }
 
     /// Examines a file's bytes; `name` is for messages.
-    pub fn from_bytes(name: &str, data: Vec<u8>) -> Result<Found, InterpreterError> {
+    pub fn from_bytes(name: &str, data: Vec<u8>) -> Found {
+        let head: Vec<u8> = data.iter().copied().take(HEAD).collect();
         let elf = match Elf::parse(data) {
             Ok(elf) => elf,
-            Err(ElfError::NotElf) => return Ok(Found::NotPython),
-            Err(source) => {
-                return Err(InterpreterError::Elf {
-                    name: name.to_owned(),
-                    source,
-                });
-            }
+            Err(ElfError::NotElf) => return Found::Foreign(Foreign::of_text(&head)),
+            Err(error) => return Found::Foreign(Foreign::Elf(error)),
         };
         // `PyEval_EvalFrameDefault` without underscore is what unstable-API builds may export.
         let evaluator = ["_PyEval_EvalFrameDefault", "PyEval_EvalFrameDefault"]
             .iter()
             .find_map(|symbol| elf.export(symbol));
         let (Some(evaluator), Some(_)) = (evaluator, elf.export("PyCode_Type")) else {
-            return Ok(not_an_interpreter(&elf));
+            return not_an_interpreter(&elf);
         };
         let debug_offsets = DebugOffsets::read(&elf);
-        let version = debug_offsets
-            .as_ref()
-            .map(DebugOffsets::version)
-            .or_else(|| version::of(&elf))
-            .ok_or_else(|| InterpreterError::Version {
-                name: name.to_owned(),
-            })?;
-        Ok(Found::Interpreter(Box::new(Interpreter {
+        let told = debug_offsets.as_ref().map(DebugOffsets::version);
+        let Some(version) = told.or_else(|| version::of(&elf)) else {
+            return Found::Foreign(Foreign::UnknownVersion);
+        };
+        Found::Interpreter(Box::new(Interpreter {
             name: name.to_owned(),
             version,
             evaluator: evaluator.address,
             notes: usdt::notes(&elf),
             debug_offsets,
             elf,
-        })))
+        }))
     }
 
     /// What messages call it.
@@ -209,11 +198,14 @@ impl Interpreter {
 
 fn not_an_interpreter(elf: &Elf) -> Found {
     let soname = elf.needed().iter().find(|name| is_libpython(name));
-    soname.map_or(Found::NotPython, |soname| Found::NeedsLibpython {
-        soname: soname.clone(),
-        runpath: elf.runpath().map(str::to_owned),
-        entry: elf.entry_offset(),
-    })
+    match soname {
+        Some(soname) => Found::NeedsLibpython {
+            soname: soname.clone(),
+            runpath: elf.runpath().map(str::to_owned),
+            entry: elf.entry_offset(),
+        },
+        None => Found::Foreign(Foreign::of_elf(elf)),
+    }
 }
 
 /// `libpython3.13.so.1.0`, `libpython3.7m.so`; not `libpython3.so`, which defines nothing.
@@ -261,17 +253,42 @@ mod tests {
         }
     }
 
+    /// What a file of these bytes is.
+    fn foreign(bytes: &[u8]) -> String {
+        match Interpreter::from_bytes("a.out", bytes.to_vec()) {
+            Found::Foreign(foreign) => foreign.to_string(),
+            found => panic!("{found:?}"),
+        }
+    }
+
     #[test]
     fn a_script_is_not_python() {
-        let found = Interpreter::from_bytes("script", b"#!/bin/sh\nexit\n".to_vec());
-        assert!(matches!(found, Ok(Found::NotPython)));
+        assert_eq!(foreign(b"#!/bin/sh\nexit\n"), "a script that /bin/sh runs");
     }
 
     #[test]
     fn other_machines_are_told_so() {
-        let mut header = vec![0; 64];
-        header[..7].copy_from_slice(b"\x7fELF\x01\x01\x01");
-        let error = Interpreter::from_bytes("a.out", header).expect_err("32-bit");
-        assert_eq!(error.to_string(), "a.out: not for x86-64: 32-bit");
+        for (start, machine, what) in [
+            (
+                b"\x7fELF\x01\x01\x01",
+                3u16.to_le_bytes(),
+                "a 32-bit program",
+            ),
+            (
+                b"\x7fELF\x02\x01\x01",
+                183u16.to_le_bytes(),
+                "a program for aarch64, not for x86-64",
+            ),
+            (
+                b"\x7fELF\x02\x02\x01",
+                22u16.to_be_bytes(),
+                "a program for s390x, not for x86-64",
+            ),
+        ] {
+            let mut header = [0; 64];
+            header[..7].copy_from_slice(start);
+            header[18..20].copy_from_slice(&machine);
+            assert_eq!(foreign(&header), what);
+        }
     }
 }

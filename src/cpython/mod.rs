@@ -11,7 +11,9 @@ mod derive;
 mod elf;
 mod evaluator;
 mod exits;
+mod file;
 mod flow;
+mod foreign;
 mod handlers;
 mod interpreter;
 mod layout;
@@ -29,7 +31,8 @@ mod usdt;
 mod version;
 
 pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
-pub use elf::ElfError;
+pub use elf::{ElfError, Machine};
+pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Layout, Methods};
 pub use plan::{

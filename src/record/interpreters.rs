@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -15,7 +16,7 @@ use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
 use super::user::User;
-use crate::cpython::{self, Choice, Found, InterpreterError, Plan, PlanError, Way};
+use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Plan, PlanError, Way};
 use crate::error::WithHint as _;
 use crate::tracer::{Build, Check, Probes, Tracer, Verdicts};
 
@@ -26,8 +27,8 @@ pub enum Look {
     Attached(Rc<Interpreter>),
     /// It needs a `libpython` that is not loaded yet: it will be held at its entry point.
     Loading,
-    /// It is not Python.
-    NotPython,
+    /// It is something else.
+    Foreign(Foreign),
 }
 
 /// An interpreter build of this recording.
@@ -76,6 +77,8 @@ pub struct Interpreters<'o> {
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
     entry_holds: FxHashMap<u32, Link>,
+    /// The first Python that was run and cannot be traced.
+    foreign: Option<(PathBuf, Foreign)>,
 }
 
 impl<'o> Interpreters<'o> {
@@ -89,6 +92,7 @@ impl<'o> Interpreters<'o> {
             order: Vec::new(),
             probes: FxHashMap::default(),
             entry_holds: FxHashMap::default(),
+            foreign: None,
         }
     }
 
@@ -197,6 +201,11 @@ impl<'o> Interpreters<'o> {
         self.tracer.start(build, super::process::threads(pid))
     }
 
+    /// The first Python that was run and cannot be traced: its file, and what it is.
+    pub fn foreign(&self) -> Option<&(PathBuf, Foreign)> {
+        self.foreign.as_ref()
+    }
+
     /// What addresses in a process are off from those in its interpreter's file.
     pub fn bias(&self, pid: u32) -> Option<u64> {
         Some(self.probes.get(&pid)?.bias)
@@ -210,12 +219,9 @@ impl<'o> Interpreters<'o> {
         let found = match cpython::Interpreter::open(&exe) {
             // Whatever that is, it is not for us to forbid.
             Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
-                Found::NotPython
+                Found::Foreign(Foreign::Other)
             }
-            Err(InterpreterError::Elf { .. }) if !process::runs_python(pid) => Found::NotPython,
-            found => {
-                found.with_context(|| format!("failed to examine the program of process {pid}"))?
-            }
+            Ok(found) => found,
         };
         match found {
             Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
@@ -226,7 +232,15 @@ impl<'o> Interpreters<'o> {
                 self.entry_holds.insert(pid, hold);
                 Ok(Look::Loading)
             }
-            Found::NeedsLibpython { .. } | Found::NotPython => Ok(Look::NotPython),
+            Found::NeedsLibpython { .. } => Ok(Look::Foreign(Foreign::Other)),
+            Found::Foreign(foreign) => {
+                let is_python = foreign.is_python() || process::runs_python(pid);
+                if self.foreign.is_none() && is_python {
+                    let program = process::program(pid).unwrap_or(exe);
+                    self.foreign = Some((program, foreign.clone()));
+                }
+                Ok(Look::Foreign(foreign))
+            }
         }
     }
 
@@ -234,15 +248,17 @@ impl<'o> Interpreters<'o> {
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
         self.entry_holds.remove(&pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        if let Found::Interpreter(interpreter) = open(&exe, pid)? {
-            return self.attach(pid, &exe, &interpreter);
-        }
+        let foreign = match open(&exe, pid)? {
+            Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter),
+            Found::NeedsLibpython { .. } => Foreign::Other,
+            Found::Foreign(foreign) => foreign,
+        };
         for library in maps::libpythons(pid)? {
             if let Found::Interpreter(interpreter) = open(&library, pid)? {
                 return self.attach(pid, &library, &interpreter);
             }
         }
-        Ok(Look::NotPython)
+        Ok(Look::Foreign(foreign))
     }
 
     /// The process runs nothing of what it ran any more.
@@ -311,28 +327,74 @@ fn open(path: &Path, pid: u32) -> Result<Found> {
 pub fn of_process(pid: u32) -> Result<PathBuf> {
     super::process::open(pid)?;
     let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-    if let Found::Interpreter(_) = open(&exe, pid)? {
-        return Ok(exe);
-    }
+    let foreign = match open(&exe, pid)? {
+        Found::Interpreter(_) => return Ok(exe),
+        Found::NeedsLibpython { .. } => Foreign::Other,
+        Found::Foreign(foreign) => foreign,
+    };
     let library = maps::libpythons(pid)?.into_iter().next();
-    library
-        .with_context(|| format!("process {pid} has neither CPython nor a libpython loaded"))
-        .hint(super::process::cure(pid))
+    library.ok_or_else(|| refusal_of(pid, &foreign))
 }
 
-/// The `libpython` that an executable loads: asks the dynamic linker, through a Python that
-/// does nothing.
-pub fn libpython_of(executable: &Path, user: &User) -> Result<PathBuf> {
+/// Refuses, before it runs, what is certainly no CPython to trace. Another program may well
+/// start one.
+pub(super) fn check(executable: &Path) -> Result<()> {
+    match cpython::Interpreter::open(executable) {
+        Ok(Found::Foreign(Foreign::Script(_) | Foreign::Other)) => Ok(()),
+        Ok(Found::Foreign(foreign)) => Err(refusal(executable, &foreign)),
+        // Whether it can be run is for the kernel to say.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Why a file is none that can be traced.
+pub fn refusal(file: &Path, foreign: &Foreign) -> anyhow::Error {
+    anyhow!("{} is {foreign}", file.display()).hint(foreign.cure())
+}
+
+/// Why a process is none that can be traced.
+pub(super) fn refusal_of(pid: u32, foreign: &Foreign) -> anyhow::Error {
+    let program = process::program(pid).unwrap_or_else(|| "?".into());
+    let error = anyhow!(
+        "process {pid} runs {}, which is {foreign}",
+        program.display()
+    );
+    match foreign {
+        Foreign::Other => error.hint(process::cure(pid)),
+        foreign => error.hint(foreign.cure()),
+    }
+}
+
+/// What a program is that the kernel has refused to run, where that tells why.
+pub(super) fn not_runnable(program: &Path, error: anyhow::Error) -> anyhow::Error {
+    let shown = program.display();
+    match cpython::Interpreter::open(program) {
+        Ok(Found::Foreign(foreign)) if foreign != Foreign::Other => error
+            .context(format!("failed to run {shown}, which is {foreign}"))
+            .hint(foreign.cure()),
+        _ => error.context(format!("failed to run {shown}")),
+    }
+}
+
+/// The file with the interpreter that an executable runs in the end, its `libpython` or the
+/// CPython that it executes: asks that Python itself, by a program that does nothing else.
+pub fn behind(executable: &Path, user: &User) -> Result<PathBuf> {
+    const PROGRAM: &str = "import os; print(os.readlink('/proc/self/exe')); \
+                           print(open('/proc/self/maps').read())";
     let mut python = std::process::Command::new(executable);
-    python.args(["-I", "-S", "-c", "print(open('/proc/self/maps').read())"]);
+    python
+        .args(["-I", "-S", "-c", PROGRAM])
+        .stdin(Stdio::null());
     // It is the user's program: root has no business in it.
     if user.switches {
         python.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
     let output = python.output().context("failed to run it")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    maps::libpython_paths(&text)
-        .into_iter()
-        .next()
-        .context("it loads none")
+    if let Some(library) = maps::libpython_paths(&text).into_iter().next() {
+        return Ok(library);
+    }
+    let program = text.lines().next().filter(|line| line.starts_with('/'));
+    let program = program.context("it runs no CPython")?;
+    Ok(PathBuf::from(program))
 }

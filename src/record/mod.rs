@@ -111,11 +111,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
             let suspended = Suspended::spawn(command, &user, signals.original())
                 .context("failed to start the program")?;
             tracer.watch(suspended.pid().as_raw().cast_unsigned(), true)?;
-            let program = command.program.display();
             Traced::Launched(
                 suspended
                     .release()
-                    .with_context(|| format!("failed to run {program}"))?,
+                    .map_err(|error| interpreters::not_runnable(&command.program, error.into()))?,
             )
         }
         Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
@@ -162,6 +161,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let elapsed = started.elapsed();
     consumer.borrow_mut().end(session::now());
     let (interpreters, scope_used) = session.finish();
+    let asked_for = match (&start, &options.target) {
+        (_, Target::Command { .. }) | (Start::Processes(_), _) => None,
+        (Start::Command { command, .. }, _) => Some(&*command.program),
+    };
     let consumer = consumer.into_inner();
     if !consumer.has_begun()
         && let Err(error) = outcome
@@ -169,7 +172,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         return Err(error);
     }
     // What was recorded before an error is kept.
-    let summary = Summary::new(&consumer, &interpreters, elapsed, cost);
+    let summary = Summary::new(&consumer, &interpreters, elapsed, cost, asked_for);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used
@@ -185,6 +188,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     };
     let finished = consumer.finish(footer);
     let (code, summed_up) = match (&outcome, &traced) {
+        // A Python was asked for, and none was traced.
+        (Ok(Ended::Exit(exit)), _) if exit.code() == 0 && summary.lacks_python() => {
+            (error::FAILURE, false)
+        }
         (Ok(Ended::Exit(exit)), _) => (exit.code(), false),
         (Ok(Ended::Duration), Traced::Launched(child)) => {
             summary.print(options.output.as_deref());
@@ -238,6 +245,9 @@ fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
         return Ok(Start::Processes(processes.collect::<Result<_>>()?));
     }
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
+    if !matches!(options.target, Target::Command { .. }) {
+        interpreters::check(&command.program)?;
+    }
     let line = command
         .argv
         .iter()

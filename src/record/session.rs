@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::consumer::{Consumer, Held};
-use super::interpreters::{Interpreter, Interpreters, Look};
+use super::interpreters::{self, Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::paths::RootResolver;
 use super::process;
@@ -191,7 +191,7 @@ impl<'o> Session<'_, 'o> {
             let target = Pid::from_raw(pid.cast_signed());
             let begun = match look {
                 Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
-                Ok(Look::Loading | Look::NotPython) => Ok(()),
+                Ok(Look::Loading | Look::Foreign(_)) => Ok(()),
                 Err(error) => Err(error),
             };
             match begun {
@@ -352,13 +352,10 @@ impl<'o> Session<'_, 'o> {
     /// Attaches to a process that runs already.
     pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
         self.interpreters.tracer().watch(pid, self.ours)?;
-        let Look::Attached(interpreter) = self.interpreters.loaded(pid)? else {
-            let program = process::program(pid).unwrap_or_else(|| "?".into());
-            let program = program.display();
-            return Err(anyhow!(
-                "process {pid} runs {program}, which is not a CPython"
-            ))
-            .hint(process::cure(pid));
+        let interpreter = match self.interpreters.loaded(pid)? {
+            Look::Attached(interpreter) => interpreter,
+            Look::Loading => bail!("process {pid} has not loaded its libraries yet"),
+            Look::Foreign(foreign) => return Err(interpreters::refusal_of(pid, &foreign)),
         };
         self.begin(pid, &interpreter)?;
         let bias = self.interpreters.bias(pid).unwrap_or(0);

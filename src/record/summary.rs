@@ -24,6 +24,8 @@ pub(super) struct Summary {
     cost: Option<Duration>,
     /// Whether events are missing as probes did not find their frames.
     probes_failed: bool,
+    /// Why no interpreter was traced, although one was run or asked for; and the cure.
+    lacks: Option<(String, &'static str)>,
 }
 
 impl Summary {
@@ -32,7 +34,20 @@ impl Summary {
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
         cost: Option<Duration>,
+        asked_for: Option<&Path>,
     ) -> Self {
+        let lacks = match (interpreters.foreign(), asked_for) {
+            _ if !interpreters.found().is_empty() => None,
+            (Some((program, foreign)), _) => Some((
+                format!("{} is {foreign}", program.display()),
+                foreign.cure(),
+            )),
+            (None, Some(program)) => Some((
+                format!("{} started none", program.display()),
+                "name the interpreter itself: --python PATH",
+            )),
+            (None, None) => None,
+        };
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
         let mut add = |thread: ThreadId, count: u64, near_call: u64| {
@@ -77,6 +92,7 @@ impl Summary {
             lost,
             cost,
             probes_failed,
+            lacks,
         }
     }
 
@@ -92,14 +108,25 @@ impl Summary {
         }
     }
 
+    /// Whether a Python was run or asked for, and none was traced.
+    pub(super) fn lacks_python(&self) -> bool {
+        self.lacks.is_some()
+    }
+
     /// Says it.
     ///
     /// `output` is the file that holds the trace, if one does.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
-            say(format_args!(
-                "pytrace: no CPython was run: nothing to trace"
-            ));
+            match &self.lacks {
+                None => say(format_args!(
+                    "pytrace: no CPython was run: nothing to trace"
+                )),
+                Some((why, cure)) => {
+                    say(format_args!("pytrace: no CPython was run: {why}"));
+                    say(format_args!("hint: {cure}"));
+                }
+            }
             return;
         }
         let Totals {
