@@ -16,7 +16,8 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 
 say = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build demo test lint test-unit test-root test-truth test-matrix bench clean \
+.PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix layouts \
+	bench clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -35,7 +36,7 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 		'  $(PYTRACE) show trace.json | less' \
 		'  https://ui.perfetto.dev           "Open trace file": it stays on this machine'
 
-test: lint test-unit test-root test-truth ## all checks: lint, test-unit, test-root, test-truth
+test: lint test-unit test-root test-layouts test-truth ## all checks, from lint to test-truth
 
 lint: setup-test ## formatting, clippy, documentation; warnings are errors
 	$(call say,lint)
@@ -53,6 +54,13 @@ test-unit: setup-test ## the tests that need no rights
 test-root: setup-test ## the tests that need root and eBPF; FILTER=name for some of them
 	$(call say,privileged tests)
 	scripts/root-tests.sh $(FILTER)
+
+test-layouts: setup-test ## compare the table of struct layouts with CPython's headers
+	$(call say,struct layouts)
+	scripts/layouts.py --check bullseye trixie sid
+
+layouts: setup-test ## write that table anew, from the headers here (pyenv's, the system's, Debian's)
+	$(AS_USER) scripts/layouts.py bullseye trixie sid
 
 # The interpreters under test: the system's, those of other Debians, a pyenv's.
 test-truth: build setup-test ## compare traces with sys.setprofile's, on every CPython

@@ -10,53 +10,28 @@ use super::version::from_hex;
 /// Larger than any offset of a field that is read; a greater one is not an offset.
 const OFFSET_MAX: u64 = 4096;
 
-/// The words that are read, by their index from the start of the struct.
+/// Where the struct has the fields of [`Layout`], in words of 8 bytes from its start: it grows in
+/// the middle with each minor version.
 #[derive(Debug, Clone, Copy)]
-struct Words {
-    thread_state_current_frame: usize,
+pub(super) struct Words {
+    pub(super) tstate_frame: usize,
     /// Since 3.15.
-    thread_state_current_exception: Option<usize>,
-    /// `thread_state.thread_id`, followed by `native_thread_id`.
-    thread_state_thread_id: usize,
-    /// `interpreter_frame`: size, previous, executable, instr_ptr, localsplus, owner,
-    /// since 3.14 stackpointer.
-    interpreter_frame: usize,
-    /// `code_object`: size, filename, name, qualname, linetable, firstlineno, argcount,
-    /// localsplusnames, localspluskinds, co_code_adaptive.
-    code_object: usize,
-    /// `unicode_object.asciiobject_size`.
-    ascii_size: usize,
-}
-
-/// The struct grows in the middle with each minor version.
-fn words(minor: u8) -> Option<Words> {
-    Some(match minor {
-        13 => Words {
-            thread_state_current_frame: 23,
-            thread_state_current_exception: None,
-            thread_state_thread_id: 24,
-            interpreter_frame: 28,
-            code_object: 34,
-            ascii_size: 70,
-        },
-        14 => Words {
-            thread_state_current_frame: 26,
-            thread_state_current_exception: None,
-            thread_state_thread_id: 27,
-            interpreter_frame: 31,
-            code_object: 39,
-            ascii_size: 80,
-        },
-        15 => Words {
-            thread_state_current_frame: 26,
-            thread_state_current_exception: Some(36),
-            thread_state_thread_id: 30,
-            interpreter_frame: 39,
-            code_object: 47,
-            ascii_size: 92,
-        },
-        _ => return None,
-    })
+    pub(super) tstate_exception: Option<usize>,
+    pub(super) tstate_thread_id: usize,
+    pub(super) tstate_native_id: usize,
+    pub(super) frame_previous: usize,
+    pub(super) frame_code: usize,
+    pub(super) frame_lasti: usize,
+    /// Since 3.14.
+    pub(super) frame_state: Option<usize>,
+    pub(super) frame_owner: usize,
+    pub(super) code_filename: usize,
+    pub(super) code_name: usize,
+    pub(super) code_qualname: usize,
+    pub(super) code_firstlineno: usize,
+    pub(super) code_argcount: usize,
+    pub(super) code_instructions: usize,
+    pub(super) str_ascii: usize,
 }
 
 /// What an interpreter says about itself.
@@ -103,40 +78,30 @@ impl DebugOffsets {
 
     /// Replaces what the interpreter tells in a layout measured elsewhere. `None` where it
     /// tells things that cannot be.
-    pub(super) fn apply(&self, layout: Layout) -> Option<Layout> {
-        let words = words(self.version.minor)?;
+    pub(super) fn apply(&self, words: &Words, layout: Layout) -> Option<Layout> {
         let word = |index: usize| {
             let value = *self.words.get(index)?;
             (value < OFFSET_MAX).then_some(value as u16)
         };
-        let frame = |field: usize| word(words.interpreter_frame + field);
-        let code = |field: usize| word(words.code_object + field);
-        let layout = Layout {
-            tstate_frame: word(words.thread_state_current_frame)?,
-            tstate_exception: match words.thread_state_current_exception {
-                Some(index) => word(index)?,
-                None => layout.tstate_exception,
-            },
-            tstate_thread_id: word(words.thread_state_thread_id)?,
-            tstate_native_id: Some(word(words.thread_state_thread_id + 1)?),
-            frame_previous: frame(1)?,
-            frame_code: frame(2)?,
-            frame_lasti: frame(3)?,
-            frame_owner: Some(frame(5)?),
-            frame_state: if self.version.minor >= 14 {
-                frame(6)?
-            } else {
-                layout.frame_state
-            },
-            code_filename: code(1)?,
-            code_name: code(2)?,
-            code_qualname: Some(code(3)?),
-            code_firstlineno: code(5)?,
-            code_argcount: code(6)?,
-            code_instructions: Some(code(9)?),
-            str_ascii: word(words.ascii_size)?,
+        let word_or = |index: Option<usize>, measured| index.map_or(Some(measured), word);
+        Some(Layout {
+            tstate_frame: word(words.tstate_frame)?,
+            tstate_exception: word_or(words.tstate_exception, layout.tstate_exception)?,
+            tstate_thread_id: word(words.tstate_thread_id)?,
+            tstate_native_id: Some(word(words.tstate_native_id)?),
+            frame_previous: word(words.frame_previous)?,
+            frame_code: word(words.frame_code)?,
+            frame_lasti: word(words.frame_lasti)?,
+            frame_state: word_or(words.frame_state, layout.frame_state)?,
+            frame_owner: Some(word(words.frame_owner)?),
+            code_filename: word(words.code_filename)?,
+            code_name: word(words.code_name)?,
+            code_qualname: Some(word(words.code_qualname)?),
+            code_firstlineno: word(words.code_firstlineno)?,
+            code_argcount: word(words.code_argcount)?,
+            code_instructions: Some(word(words.code_instructions)?),
+            str_ascii: word(words.str_ascii)?,
             ..layout
-        };
-        layout.with_frame_head()
+        })
     }
 }

@@ -7,6 +7,7 @@ use iced_x86::Instruction;
 use super::elf::Elf;
 use super::handlers::PopSites;
 use super::interpreter::Interpreter;
+use super::layout::Unknown;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way};
 use super::{evaluator, handlers, thread_list, thread_state, usdt};
@@ -44,6 +45,12 @@ pub enum Problem {
     /// Objects are laid out differently without the GIL.
     #[error("free-threaded builds are not supported; use the build with the GIL")]
     FreeThreaded,
+    /// Fields of its objects are elsewhere than in releases of its version.
+    #[error(
+        "its {0} objects are not those of this version; use a release build, unmodified and \
+         without --with-trace-refs"
+    )]
+    Layout(&'static str),
     /// Probes were asked for that were not compiled in, or that do not see every call.
     #[error("{0}; use the dispatch probes instead")]
     Usdt(UsdtProblem),
@@ -131,10 +138,13 @@ pub fn plan_after(
 
 fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     let version = interpreter.version();
-    let layout = interpreter.layout().ok_or(Problem::Version)?;
     if interpreter.free_threaded() {
         return Err(Problem::FreeThreaded);
     }
+    let layout = interpreter.layout().map_err(|unknown| match unknown {
+        Unknown::Version => Problem::Version,
+        Unknown::Objects(kind) => Problem::Layout(kind),
+    })?;
     let mut probes = match way {
         Way::Usdt => usdt::probes(interpreter, &layout)?,
         Way::Handlers if version.minor >= 11 => {

@@ -8,7 +8,7 @@ use super::debug_offsets::DebugOffsets;
 use super::elf::{Elf, ElfError};
 use super::file;
 use super::foreign::Foreign;
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::plan::Version;
 use super::usdt::{self, Note};
 use super::version;
@@ -177,13 +177,9 @@ impl Interpreter {
         &self.notes
     }
 
-    /// Where fields lie in its objects. `None` for versions that are not supported.
-    pub fn layout(&self) -> Option<Layout> {
-        let measured = Layout::of(self.version)?;
-        match &self.debug_offsets {
-            Some(offsets) => offsets.apply(measured),
-            None => Some(measured),
-        }
+    /// Where fields lie in its objects.
+    pub(super) fn layout(&self) -> Result<Layout, layout::Unknown> {
+        layout::of_build(&self.elf, self.version, self.debug_offsets.as_ref())
     }
 
     /// Address of `_PyEval_EvalFrameDefault`.

@@ -1,9 +1,16 @@
-//! Offsets of the fields that are read from a target, per CPython version.
+//! Offsets of the fields that are read from a target.
+//!
+//! They change with CPython's minor versions. The table has what was measured of each; since 3.13
+//! an interpreter tells most of it itself; and every build shows some of it in its type objects.
 
+mod shown;
+mod table;
+
+use super::debug_offsets::{DebugOffsets, Words};
+use super::elf::Elf;
 use super::plan::Version;
 
-/// Byte offsets into CPython's structs. Measured with `offsetof` programs compiled against
-/// each version's internal headers.
+/// Byte offsets into CPython's structs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Bytes of a frame that hold every `frame_*` field below. At most 128.
@@ -19,6 +26,8 @@ pub struct Layout {
     /// (a pointer, not null when suspended; up to 3.9) or `f_state` (a char, 3.10). Since 3.11
     /// the top of the frame's stack: `stacktop` (an int, up to 3.13) or `stackpointer`.
     pub frame_state: u16,
+    /// Bytes of that.
+    pub frame_state_size: u16,
     /// `owner` (a char), 3.12+; `None` before, where every frame is an activation.
     pub frame_owner: Option<u16>,
     /// Bits of a code pointer that are not part of the address (`_PyStackRef` tags, 3.14+).
@@ -61,7 +70,7 @@ pub struct Layout {
 }
 
 /// What leads from a frame, by its first argument's class, to a function object and its
-/// `__qualname__`: up to 3.10. Offsets measured as those of [`Layout`].
+/// `__qualname__`: up to 3.10.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Methods {
     /// `PyFrameObject.f_localsplus`.
@@ -82,221 +91,109 @@ pub struct Methods {
     pub type_qualname: u16,
 }
 
-impl Layout {
-    /// The layout of a release, as measured; since 3.13 the interpreter tells most of it itself
-    /// (`_Py_DebugOffsets`).
-    pub fn of(version: Version) -> Option<Layout> {
-        match (version.major, version.minor) {
-            (3, 6) => V3_6,
-            (3, 7) => V3_7,
-            (3, 8) => V3_8,
-            (3, 9) => V3_9,
-            (3, 10) => V3_10,
-            (3, 11) => V3_11,
-            (3, 12) => V3_12,
-            (3, 13) => V3_13,
-            (3, 14) => V3_14,
-            (3, 15) => V3_15,
-            _ => return None,
+/// What was measured of a version, with the version's own headers.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    layout: Layout,
+    sizes: Sizes,
+    /// Where a 3.13+ tells its offsets itself.
+    words: Option<Words>,
+}
+
+/// `tp_basicsize` of type objects: what a build shows of its own objects' sizes.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    /// `PyFrame_Type`'s; since 3.11 up to the locals of the `_PyInterpreterFrame` in it.
+    frame: u16,
+    /// `PyUnicode_Type`'s.
+    string: u16,
+    /// `PyFunction_Type`'s.
+    function: u16,
+    /// `PyType_Type`'s.
+    heap_type: u16,
+}
+
+/// Why a build's layout is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// A version that was never measured.
+    Version,
+    /// The build's objects of this kind are others than those of its version.
+    Objects(&'static str),
+}
+
+/// Where fields lie in a build's objects: what was measured of its version, corrected by what the
+/// build shows. Nothing is taken for granted that it contradicts.
+pub(super) fn of_build(
+    elf: &Elf,
+    version: Version,
+    offsets: Option<&DebugOffsets>,
+) -> Result<Layout, Unknown> {
+    let measured = measured(version).ok_or(Unknown::Version)?;
+    let told = offsets.zip(measured.words);
+    let mut layout = shown::correct(elf, measured, told.is_some())?;
+    if let Some((offsets, words)) = told {
+        layout = offsets
+            .apply(&words, layout)
+            .ok_or(Unknown::Objects("debug offset"))?;
+        // Both are the build's own: where they differ, one is misread.
+        if shown::code(elf, layout) != Some(layout) {
+            return Err(Unknown::Objects("code"));
         }
-        .with_frame_head()
+        if layout.str_ascii != measured.layout.str_ascii {
+            return Err(Unknown::Objects("str"));
+        }
+    }
+    layout.with_frame_head().ok_or(Unknown::Objects("frame"))
+}
+
+fn measured(version: Version) -> Option<&'static Measured> {
+    Some(match (version.major, version.minor) {
+        (3, 6) => &table::V3_6,
+        (3, 7) => &table::V3_7,
+        (3, 8) => &table::V3_8,
+        (3, 9) => &table::V3_9,
+        (3, 10) => &table::V3_10,
+        (3, 11) => &table::V3_11,
+        (3, 12) => &table::V3_12,
+        (3, 13) => &table::V3_13,
+        (3, 14) => &table::V3_14,
+        (3, 15) => &table::V3_15,
+        _ => return None,
+    })
+}
+
+impl Layout {
+    /// The layout of a version, as measured.
+    pub fn of(version: Version) -> Option<Layout> {
+        measured(version)?.layout.with_frame_head()
     }
 
     /// Sets `frame_head` to what covers the fields of a frame, in whole words. `None` where
     /// that is more than fits.
-    pub(super) fn with_frame_head(self) -> Option<Layout> {
+    fn with_frame_head(self) -> Option<Layout> {
         const POINTER: u16 = 8;
-        let since_3_11 = self.code_qualname.is_some();
+        // Up to 3.10 an int.
+        let lasti_size = if self.code_instructions.is_some() {
+            POINTER
+        } else {
+            4
+        };
         let ends = [
             self.frame_code.checked_add(POINTER)?,
             self.frame_previous.checked_add(POINTER)?,
-            // Up to 3.10 an int.
-            self.frame_lasti
-                .checked_add(if since_3_11 { POINTER } else { 4 })?,
-            self.frame_state.checked_add(self.frame_state_size())?,
+            self.frame_lasti.checked_add(lasti_size)?,
+            self.frame_state.checked_add(self.frame_state_size)?,
             self.frame_owner
                 .map_or(Some(0), |owner| owner.checked_add(1))?,
         ];
         let frame_head = ends.into_iter().max()?.checked_next_multiple_of(8)?;
         (frame_head <= FRAME_HEAD_MAX).then_some(Layout { frame_head, ..self })
     }
-
-    fn frame_state_size(&self) -> u16 {
-        if self.code_tag_mask != 0 {
-            8 // `stackpointer`, 3.14
-        } else if self.code_qualname.is_some() {
-            4 // `stacktop`, 3.11
-        } else if self.frame_state == V3_10.frame_state {
-            1 // `f_state`, 3.10
-        } else {
-            8 // `f_stacktop`
-        }
-    }
 }
 
 /// What a probe reads of a frame at most.
 const FRAME_HEAD_MAX: u16 = 128;
-
-const V3_6: Layout = Layout {
-    frame_head: 0, // set by `with_frame_head`
-    frame_code: 32,
-    frame_previous: 24,
-    frame_lasti: 120,
-    frame_state: 72,
-    frame_owner: None,
-    code_tag_mask: 0,
-    code_flags: 32,
-    code_firstlineno: 36,
-    code_filename: 96,
-    code_name: 104,
-    code_qualname: None,
-    methods: Some(METHODS_3_6),
-    code_argcount: 16,
-    code_instructions: None,
-    str_ascii: 48,
-    str_compact: 72,
-    tstate_frame: 24,
-    cframe_frame: None,
-    tstate_exception: 80,
-    tstate_thread_id: 152,
-    tstate_native_id: None,
-    resume_location_mask: 0,
-};
-
-const METHODS_3_6: Methods = Methods {
-    frame_locals: 376,
-    code_nlocals: 24,
-    code_varnames: 64,
-    code_cellvars: 80,
-    function_code: 16,
-    function_closure: 48,
-    function_qualname: 104,
-    type_qualname: 848,
-};
-
-const V3_7: Layout = Layout {
-    frame_lasti: 104,
-    methods: Some(METHODS_3_7),
-    tstate_exception: 88,
-    tstate_thread_id: 176,
-    ..V3_6
-};
-
-const METHODS_3_7: Methods = Methods {
-    frame_locals: 360,
-    ..METHODS_3_6
-};
-
-/// 3.8 brought `co_posonlyargcount`.
-const V3_8: Layout = Layout {
-    code_flags: 36,
-    code_firstlineno: 40,
-    code_filename: 104,
-    code_name: 112,
-    methods: Some(METHODS_3_8),
-    ..V3_7
-};
-
-/// 3.8 brought `tp_vectorcall` and, for that release only, a second `tp_print`.
-const METHODS_3_8: Methods = Methods {
-    code_nlocals: 28,
-    code_varnames: 72,
-    code_cellvars: 88,
-    type_qualname: 864,
-    ..METHODS_3_7
-};
-
-const V3_9: Layout = Layout {
-    methods: Some(METHODS_3_9),
-    ..V3_8
-};
-
-const METHODS_3_9: Methods = Methods {
-    type_qualname: 856,
-    ..METHODS_3_8
-};
-
-const V3_10: Layout = Layout {
-    frame_lasti: 96,
-    frame_state: 108,
-    methods: Some(METHODS_3_10),
-    ..V3_9
-};
-
-/// 3.10 sorted `PyFunctionObject` anew and widened `PyAsyncMethods`.
-const METHODS_3_10: Methods = Methods {
-    frame_locals: 352,
-    function_code: 48,
-    function_closure: 72,
-    function_qualname: 40,
-    type_qualname: 864,
-    ..METHODS_3_9
-};
-
-/// 3.11 brought `_PyInterpreterFrame` and specialised code inside the code object.
-const V3_11: Layout = Layout {
-    frame_previous: 48,
-    frame_lasti: 56,
-    frame_state: 64,
-    code_flags: 48,
-    code_firstlineno: 72,
-    code_filename: 112,
-    code_name: 120,
-    code_qualname: Some(128),
-    methods: None,
-    code_argcount: 56,
-    code_instructions: Some(184),
-    tstate_frame: 56,
-    cframe_frame: Some(8),
-    tstate_exception: 96,
-    tstate_thread_id: 152,
-    tstate_native_id: Some(160),
-    resume_location_mask: 3,
-    ..V3_10
-};
-
-/// 3.12 dropped `PyUnicodeObject.wstr`.
-const V3_12: Layout = Layout {
-    frame_code: 0,
-    frame_previous: 8,
-    frame_owner: Some(70),
-    code_firstlineno: 68,
-    code_argcount: 52,
-    code_instructions: Some(192),
-    str_ascii: 40,
-    str_compact: 56,
-    cframe_frame: Some(0),
-    tstate_thread_id: 136,
-    tstate_native_id: Some(144),
-    ..V3_11
-};
-
-const V3_13: Layout = Layout {
-    code_instructions: Some(200),
-    tstate_frame: 72,
-    cframe_frame: None,
-    tstate_exception: 112,
-    tstate_thread_id: 152,
-    tstate_native_id: Some(160),
-    ..V3_12
-};
-
-/// 3.14 keeps tagged references (`_PyStackRef`) in frames.
-const V3_14: Layout = Layout {
-    frame_owner: Some(74),
-    code_tag_mask: 3,
-    code_instructions: Some(208),
-    ..V3_13
-};
-
-/// 3.15 brought `RESUME_AT_GENEXPR_START` (4).
-const V3_15: Layout = Layout {
-    tstate_exception: 136,
-    tstate_thread_id: 176,
-    tstate_native_id: Some(184),
-    resume_location_mask: 7,
-    ..V3_14
-};
 
 #[cfg(test)]
 mod tests {

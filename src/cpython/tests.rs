@@ -147,7 +147,7 @@ fn plans_of_named_interpreters() {
 }
 
 /// The system's Python, or the library it loads, as bytes.
-fn bytes() -> Vec<u8> {
+pub(super) fn bytes() -> Vec<u8> {
     let interpreter = interpreter(Path::new(SYSTEM));
     std::fs::read(interpreter.name()).expect("a readable file")
 }
