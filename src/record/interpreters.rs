@@ -15,7 +15,7 @@ use super::process;
 use super::user::User;
 use crate::cpython::{self, Choice, Found, InterpreterError, Plan};
 use crate::error::WithHint as _;
-use crate::tracer::{Build, Probes, Tracer, Verdicts};
+use crate::tracer::{Build, Probes, Remover, Tracer, Verdicts};
 
 /// What a look at a process has led to.
 #[derive(Debug)]
@@ -43,6 +43,11 @@ pub struct Interpreter {
 /// A process whose probes are on, as long as this lives.
 #[derive(Debug)]
 struct Probed {
+    interpreter: Rc<Interpreter>,
+    /// Device and inode of the file that holds the interpreter, and a path to it below the
+    /// process's directory in `/proc`.
+    identity: (u64, u64),
+    file: PathBuf,
     probes: Probes,
     bias: u64,
 }
@@ -65,6 +70,7 @@ pub struct Interpreters<'o> {
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
     entry_holds: FxHashMap<u32, Link>,
+    remover: Remover,
 }
 
 impl<'o> Interpreters<'o> {
@@ -77,6 +83,7 @@ impl<'o> Interpreters<'o> {
             order: Vec::new(),
             probes: FxHashMap::default(),
             entry_holds: FxHashMap::default(),
+            remover: Remover::default(),
         }
     }
 
@@ -143,13 +150,28 @@ impl<'o> Interpreters<'o> {
         Ok(Look::NotPython)
     }
 
+    /// Attaches to a process that is a copy of another and has not run yet.
+    pub fn forked(&mut self, pid: u32, parent: u32) -> Result<Look> {
+        if let Some(of_parent) = self.probes.get(&parent)
+            && let Ok(below) = of_parent.file.strip_prefix(format!("/proc/{parent}"))
+        {
+            let file = Path::new("/proc").join(pid.to_string()).join(below);
+            // The parent may run another program by now.
+            if identity(&file).is_ok_and(|identity| identity == of_parent.identity) {
+                let (interpreter, bias) = (Rc::clone(&of_parent.interpreter), of_parent.bias);
+                return self.probe(pid, &file, &interpreter, of_parent.identity, bias);
+            }
+        }
+        self.loaded(pid)
+    }
+
     /// The process runs nothing of what it ran any more.
     pub fn left(&mut self, pid: u32) {
         self.entry_holds.remove(&pid);
-        if self.probes.remove(&pid).is_some() {
-            for interpreter in &self.order {
-                interpreter.verdicts.forget(pid);
-            }
+        if let Some(probed) = self.probes.remove(&pid) {
+            self.remover.remove(probed.probes);
+            self.tracer.detached(probed.interpreter.build, pid);
+            probed.interpreter.verdicts.forget(pid);
         }
     }
 
@@ -159,6 +181,7 @@ impl<'o> Interpreters<'o> {
         self.entry_holds.clear();
         let probes = self.probes.drain().map(|(_, probed)| probed.probes);
         Probes::remove_all(probes.chain(others));
+        self.remover = Remover::default();
     }
 
     fn attach(
@@ -167,9 +190,8 @@ impl<'o> Interpreters<'o> {
         file: &Path,
         interpreter: &cpython::Interpreter,
     ) -> Result<Look> {
-        let metadata = fs::metadata(file)
+        let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let identity = (metadata.dev(), metadata.ino());
         let position_independent = interpreter.position_independent();
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
@@ -203,14 +225,40 @@ impl<'o> Interpreters<'o> {
             true => maps::load_bias(pid, identity).unwrap_or(0),
             false => 0,
         };
+        self.probe(pid, file, &interpreter, identity, bias)
+    }
+
+    /// Puts the probes of a known interpreter into a process.
+    fn probe(
+        &mut self,
+        pid: u32,
+        file: &Path,
+        interpreter: &Rc<Interpreter>,
+        identity: (u64, u64),
+        bias: u64,
+    ) -> Result<Look> {
         let probes = self
             .tracer
             .attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
-        self.probes.insert(pid, Probed { probes, bias });
+        let probed = Probed {
+            interpreter: Rc::clone(interpreter),
+            identity,
+            file: file.to_owned(),
+            probes,
+            bias,
+        };
+        self.probes.insert(pid, probed);
         self.tracer
             .start(interpreter.build, super::process::threads(pid))?;
-        Ok(Look::Attached(interpreter))
+        self.tracer.hold_copies(pid)?;
+        Ok(Look::Attached(Rc::clone(interpreter)))
     }
+}
+
+/// What makes a file this file: its device and inode.
+fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = fs::metadata(file)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn open(path: &Path, pid: u32) -> Result<Found> {

@@ -11,6 +11,7 @@ pub mod user;
 mod calibrate;
 mod classify;
 mod consumer;
+mod family;
 mod maps;
 mod output;
 mod process;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow};
+use rustc_hash::FxHashSet;
 
 use crate::cli::{RecordOptions, Target};
 use crate::cpython::{Choice, PlanKind};
@@ -40,6 +42,7 @@ use crate::tracer::{Settings, Storage, Tracer};
 use crate::view;
 use command::Command;
 use consumer::{Consumer, Finished, Output};
+use family::Family;
 use interpreters::Interpreters;
 use launch::{Child, Exit, Suspended};
 use output::TraceFile;
@@ -91,6 +94,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        follow: options.follow,
     };
     let tracer = Tracer::load(&mut storage, settings)?;
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
@@ -121,15 +125,20 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         ring,
         signals: &signals,
         wakers,
-        ours: matches!(traced, Traced::Launched(_)),
+        launched: None,
+        family: Family::default(),
+        complaints: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
         standing: Vec::new(),
     };
-    if let Traced::Attached(processes) = &traced {
-        for (pid, _) in processes {
-            session.attach(*pid)?;
+    match &traced {
+        Traced::Launched(child) => session.launch(child.pid().as_raw().cast_unsigned()),
+        Traced::Attached(processes) => {
+            for (pid, _) in processes {
+                session.attach(*pid)?;
+            }
         }
     }
     let deadline = options
@@ -154,6 +163,10 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     session.settle();
     session.progress.clear();
     let elapsed = started.elapsed();
+    let children = match outcome {
+        Ok(Ended::Exit(_) | Ended::Gone) => session.children(),
+        _ => 0,
+    };
     consumer.borrow_mut().end(session::now());
     let (interpreters, scope_used) = session.finish();
     let consumer = consumer.into_inner();
@@ -163,7 +176,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
         return Err(error);
     }
     // What was recorded before an error is kept.
-    let summary = Summary::new(&consumer, &interpreters, elapsed, cost);
+    let summary = Summary::new(&consumer, &interpreters, elapsed, cost, children);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used

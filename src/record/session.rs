@@ -14,8 +14,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustc_hash::FxHashSet;
 
-use super::consumer::{Consumer, Held};
+use super::consumer::{Consumer, Turn, TurnKind};
+use super::family::Family;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::paths::RootResolver;
@@ -100,9 +102,12 @@ pub(super) struct Session<'s, 'o> {
     pub(super) ring: RingBuffer<'s>,
     pub(super) signals: &'s Signals,
     pub(super) wakers: Epoll,
-    /// Whether the traced process is of our making: then it is held at an exec until its probes
-    /// are on, and must not run without.
-    pub(super) ours: bool,
+    /// The process that is of our making: it must not run without its probes.
+    pub(super) launched: Option<u32>,
+    /// The processes that are followed.
+    pub(super) family: Family,
+    /// What has been said of children that can't be traced, each once.
+    pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
     /// Scope directories in force, in order of first use.
     pub(super) scope_used: Vec<PathBuf>,
@@ -123,7 +128,7 @@ impl<'o> Session<'_, 'o> {
         loop {
             let before = self.consumer.borrow().records();
             self.drain(BATCH);
-            self.let_go()?;
+            self.heed_turns()?;
             let records = self.consumer.borrow().records();
             let all_taken = records - before < BATCH as u64;
             if all_taken && self.standing.iter().all(|stacks| stacks.age() >= SETTLED) {
@@ -174,44 +179,64 @@ impl<'o> Session<'_, 'o> {
         self.ring.consume_raw_n(limit);
     }
 
-    /// Attaches to what the kernel holds, and lets it go.
-    fn let_go(&mut self) -> Result<()> {
+    /// Follows what has happened to processes: attaches to those that the kernel holds, and lets
+    /// them go.
+    fn heed_turns(&mut self) -> Result<()> {
         loop {
-            let held = self.consumer.borrow_mut().next_held();
-            let Some(held) = held else { return Ok(()) };
-            let (pid, look) = match held {
-                Held::Executed(pid) => {
-                    self.standing.retain(|stacks| stacks.pid != pid);
-                    (pid, self.interpreters.executed(pid))
-                }
-                Held::Loaded(pid) => (pid, self.interpreters.loaded(pid)),
-            };
-            let target = Pid::from_raw(pid.cast_signed());
-            let begun = match look {
-                Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
-                Ok(Look::Loading | Look::NotPython) => Ok(()),
-                Err(error) => Err(error),
-            };
-            match begun {
+            let turn = self.consumer.borrow_mut().next_turn();
+            let Some(turn) = turn else { return Ok(()) };
+            if let Err(error) = self.heed(turn)
                 // Killed meanwhile: its end will be noticed.
-                Err(_) if !process::is_alive(pid) => continue,
-                // It is not ours, and was not stopped: it goes on, and what it runs now is left
-                // alone.
-                Err(error) if !self.ours => {
-                    self.interpreters.left(pid);
-                    self.progress.clear();
-                    print_report(&error.context(format!("process {pid} is traced no further")));
-                }
-                // Ours must not run untraced.
-                Err(error) => {
-                    let _ = kill(target, Signal::SIGKILL);
+                && process::is_alive(turn.pid)
+            {
+                // It must not run untraced.
+                if self.launched == Some(turn.pid) {
+                    let _ = kill(pid_of(turn), Signal::SIGKILL);
                     return Err(error);
                 }
-                Ok(()) if self.ours => {
-                    let _ = kill(target, Signal::SIGCONT);
-                }
-                Ok(()) => {}
+                // It goes on, and what it runs now is left alone.
+                self.interpreters.left(turn.pid);
+                self.complain(turn.pid, error);
             }
+            if turn.held {
+                let _ = kill(pid_of(turn), Signal::SIGCONT);
+            }
+        }
+    }
+
+    fn heed(&mut self, Turn { pid, kind, .. }: Turn) -> Result<()> {
+        let look = match kind {
+            TurnKind::Forked { parent } => {
+                self.family.fork(parent, pid);
+                return Ok(());
+            }
+            TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
+            TurnKind::Executed => {
+                self.standing.retain(|stacks| stacks.pid != pid);
+                self.interpreters.executed(pid)
+            }
+            TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Ended => {
+                // With a root, the recording may be over, which tidies everything at once.
+                if !self.family.is_root(pid) {
+                    self.interpreters.left(pid);
+                    self.consumer.borrow_mut().forget(pid);
+                    self.family.remove(pid);
+                }
+                return Ok(());
+            }
+        };
+        match look? {
+            Look::Attached(interpreter) => self.begin(pid, &interpreter),
+            Look::Loading | Look::NotPython => Ok(()),
+        }
+    }
+
+    /// Says why a process is traced no further. Of many children, the first speaks for all.
+    fn complain(&mut self, pid: u32, error: anyhow::Error) {
+        if self.complaints.insert(format!("{error:#}")) {
+            self.progress.clear();
+            print_report(&error.context(format!("process {pid} is traced no further")));
         }
     }
 
@@ -220,11 +245,22 @@ impl<'o> Session<'_, 'o> {
         self.interpreters.unwatch_all();
         self.drain(usize::MAX >> 1);
         let mut consumer = self.consumer.borrow_mut();
-        while let Some(Held::Executed(pid) | Held::Loaded(pid)) = consumer.next_held() {
-            if self.ours {
-                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT);
+        while let Some(turn) = consumer.next_turn() {
+            match turn.kind {
+                TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
+                TurnKind::Ended => self.family.remove(turn.pid),
+                _ => {}
+            }
+            if turn.held {
+                let _ = kill(pid_of(turn), Signal::SIGCONT);
             }
         }
+    }
+
+    /// How many children are alive.
+    pub(super) fn children(&self) -> usize {
+        let descendants = self.family.descendants();
+        descendants.filter(|&pid| process::is_alive(pid)).count()
     }
 
     /// Ends it: what was traced, and in which scope.
@@ -236,6 +272,7 @@ impl<'o> Session<'_, 'o> {
     pub(super) fn begin(&mut self, pid: u32, interpreter: &Rc<Interpreter>) -> Result<()> {
         let resolver = RootResolver::for_process(pid);
         let cwd = process::cwd(pid)?;
+        let inherited = self.family.inherited(pid);
         let directories = match (&self.scope.directories[..], &self.scope.launched) {
             ([], Some(launched)) => {
                 vec![default_directory(
@@ -244,10 +281,13 @@ impl<'o> Session<'_, 'o> {
                     &resolver,
                 )]
             }
+            ([], None) if inherited.is_some() => inherited.unwrap_or_default().to_vec(),
             ([], None) => {
                 let script = script_of(&process::command_line(pid)?);
                 vec![default_directory(script.as_deref(), &cwd, &resolver)]
             }
+            // A child with another root directory has what it has.
+            (given, _) if !self.family.is_root(pid) => given.to_vec(),
             (given, _) => {
                 if let Some(missing) = given.iter().find(|dir| !resolver.is_directory(dir)) {
                     let missing = missing.display();
@@ -259,6 +299,7 @@ impl<'o> Session<'_, 'o> {
                 given.to_vec()
             }
         };
+        self.family.set_scope(pid, &directories);
         let scope = Scope::new(&directories, &cwd, Box::new(resolver));
         for directory in scope.directories() {
             if !self.scope_used.contains(directory) {
@@ -271,9 +312,16 @@ impl<'o> Session<'_, 'o> {
         Ok(())
     }
 
+    /// Follows the process that pytrace has made.
+    pub(super) fn launch(&mut self, pid: u32) {
+        self.launched = Some(pid);
+        self.family.add_root(pid);
+    }
+
     /// Attaches to a process that runs already.
     pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
-        self.interpreters.tracer().watch(pid, self.ours)?;
+        self.interpreters.tracer().watch(pid, false)?;
+        self.family.add_root(pid);
         let Look::Attached(interpreter) = self.interpreters.loaded(pid)? else {
             let program = process::program(pid).unwrap_or_else(|| "?".into());
             let program = program.display();
@@ -375,6 +423,10 @@ pub(super) fn wait_for_either(child: &Child, signals: &Signals) -> Result<()> {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => bail!("failed to wait for the program: {errno}"),
     }
+}
+
+fn pid_of(turn: Turn) -> Pid {
+    Pid::from_raw(turn.pid.cast_signed())
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {

@@ -21,6 +21,8 @@ pub(super) struct Summary {
     lost: Vec<Lost>,
     /// What recording a call costs here, as calibrated.
     cost: Option<Duration>,
+    /// Children that live on.
+    children: usize,
 }
 
 impl Summary {
@@ -29,6 +31,7 @@ impl Summary {
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
         cost: Option<Duration>,
+        children: usize,
     ) -> Self {
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
@@ -63,6 +66,7 @@ impl Summary {
             interpreters,
             lost,
             cost,
+            children,
         }
     }
 
@@ -130,6 +134,15 @@ impl Summary {
                 view::Duration(nanoseconds(cost)),
                 view::Duration(nanoseconds(in_all)),
             ));
+        }
+        match self.children {
+            0 => {}
+            1 => say(format_args!(
+                "pytrace: 1 child process outlived the program: it goes on untraced"
+            )),
+            many => say(format_args!(
+                "pytrace: {many} child processes outlived the program: they go on untraced"
+            )),
         }
         if lost > 0 {
             say(format_args!(
