@@ -105,7 +105,8 @@ static __always_inline bool is_job(void)
 
 	if (!bpf_map_lookup_elem(&targets, &tgid) || bpf_map_lookup_elem(&pythons, &tgid))
 		return false;
-	return BPF_CORE_READ(own, pids[PIDTYPE_PGID]) != BPF_CORE_READ(parents, pids[PIDTYPE_PGID]) &&
+	return BPF_CORE_READ(own, pids[PIDTYPE_PGID]) !=
+		       BPF_CORE_READ(parents, pids[PIDTYPE_PGID]) &&
 	       BPF_CORE_READ(own, pids[PIDTYPE_SID]) == BPF_CORE_READ(parents, pids[PIDTYPE_SID]);
 }
 

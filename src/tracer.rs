@@ -191,9 +191,10 @@ impl<'o> Tracer<'o> {
     }
 
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
-    /// linked. Dropping the link takes the probe away.
-    pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Link> {
-        self.process
+    /// linked.
+    pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Probes> {
+        let link = self
+            .process
             .progs
             .process_loaded
             .attach_uprobe_with_opts(
@@ -202,7 +203,8 @@ impl<'o> Tracer<'o> {
                 usize::try_from(offset)?,
                 UprobeOpts::default(),
             )
-            .with_context(|| format!("failed to probe the entry point of process {pid}"))
+            .with_context(|| format!("failed to probe the entry point of process {pid}"))?;
+        Ok(Probes { links: vec![link] })
     }
 
     /// Loads the programs for one interpreter build.

@@ -331,3 +331,25 @@ subprocess.run(child, check=True)
     assert_ne!(versions[0], versions[1]);
     assert!(versions[1].starts_with("3.13."), "{versions:?}");
 }
+
+#[test]
+#[ignore = "needs root and BPF"]
+fn the_jobs_of_a_shell_are_recorded_and_not_taken_for_stopped() {
+    let place = counting("from counted import run\nrun(3)\n");
+    let jobs = "set -m; $0 x.py; echo first $?; $0 x.py | cat; echo second $?; jobs";
+    let ran = place.run(place.pytrace(&[
+        "--no-external-calls",
+        "-o",
+        "trace.json",
+        "--",
+        "bash",
+        "-c",
+        jobs,
+        run::PYTHON,
+    ]));
+    ran.recorded(0, &[]);
+    assert_eq!(ran.text(), "first 0\nsecond 0\n");
+    let counts = counted(&place);
+    assert_eq!(counts.values().collect::<Vec<_>>(), [&3, &3]);
+    assert_eq!(recorded(&place.trace("trace.json")), counts);
+}

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow};
-use libbpf_rs::Link;
 use rustc_hash::FxHashMap;
 
 use super::maps;
@@ -69,7 +68,7 @@ pub struct Interpreters<'o> {
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
-    entry_holds: FxHashMap<u32, Link>,
+    entry_holds: FxHashMap<u32, Probes>,
     remover: Remover,
 }
 
@@ -109,7 +108,9 @@ impl<'o> Interpreters<'o> {
 
     /// After an exec, the process being held: attaches, or has it held again once its
     /// libraries are loaded.
-    pub fn executed(&mut self, pid: u32) -> Result<Look> {
+    ///
+    /// A process that is not `held` may be past its entry point by now.
+    pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
         self.left(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         let found = match cpython::Interpreter::open(&exe) {
@@ -129,6 +130,9 @@ impl<'o> Interpreters<'o> {
             } => {
                 let hold = self.tracer.hold_at_entry(pid, &exe, entry)?;
                 self.entry_holds.insert(pid, hold);
+                if !held && !maps::libpythons(pid)?.is_empty() {
+                    return self.loaded(pid);
+                }
                 Ok(Look::Loading)
             }
             Found::NeedsLibpython { .. } | Found::NotPython => Ok(Look::NotPython),
@@ -137,7 +141,7 @@ impl<'o> Interpreters<'o> {
 
     /// Attaches to a process whose libraries are loaded.
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
-        self.entry_holds.remove(&pid);
+        self.remove_entry_hold(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         if let Found::Interpreter(interpreter) = open(&exe, pid)? {
             return self.attach(pid, &exe, &interpreter);
@@ -167,7 +171,7 @@ impl<'o> Interpreters<'o> {
 
     /// The process runs nothing of what it ran any more.
     pub fn left(&mut self, pid: u32) {
-        self.entry_holds.remove(&pid);
+        self.remove_entry_hold(pid);
         if let Some(probed) = self.probes.remove(&pid) {
             self.remover.remove(probed.probes);
             self.tracer.detached(probed.interpreter.build, pid);
@@ -178,10 +182,16 @@ impl<'o> Interpreters<'o> {
     /// Takes all probes away, and these.
     pub fn detach(&mut self, others: Option<Probes>) {
         self.tracer.stop();
-        self.entry_holds.clear();
+        let holds = self.entry_holds.drain().map(|(_, hold)| hold);
         let probes = self.probes.drain().map(|(_, probed)| probed.probes);
-        Probes::remove_all(probes.chain(others));
+        Probes::remove_all(probes.chain(holds).chain(others));
         self.remover = Remover::default();
+    }
+
+    fn remove_entry_hold(&mut self, pid: u32) {
+        if let Some(hold) = self.entry_holds.remove(&pid) {
+            self.remover.remove(hold);
+        }
     }
 
     fn attach(

@@ -12,6 +12,7 @@ mod calibrate;
 mod classify;
 mod consumer;
 mod family;
+mod halt;
 mod maps;
 mod output;
 mod process;

@@ -18,6 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::consumer::{Consumer, Turn, TurnKind};
 use super::family::Family;
+use super::halt::Halt;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::paths::RootResolver;
@@ -185,7 +186,10 @@ impl<'o> Session<'_, 'o> {
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
-            if let Err(error) = self.heed(turn)
+            let halt = self.is_job(turn).then(|| Halt::new(turn.pid));
+            let heeded = self.heed(turn);
+            drop(halt);
+            if let Err(error) = heeded
                 // Killed meanwhile: its end will be noticed.
                 && process::is_alive(turn.pid)
             {
@@ -204,7 +208,14 @@ impl<'o> Session<'_, 'o> {
         }
     }
 
-    fn heed(&mut self, Turn { pid, kind, .. }: Turn) -> Result<()> {
+    /// Whether a process has started a program and is not held as its parent, a shell, might take
+    /// that for the user's wish.
+    fn is_job(&self, turn: Turn) -> bool {
+        let starts = matches!(turn.kind, TurnKind::Executed | TurnKind::Loaded);
+        starts && !turn.held && !self.family.is_root(turn.pid)
+    }
+
+    fn heed(&mut self, Turn { pid, kind, held }: Turn) -> Result<()> {
         let look = match kind {
             TurnKind::Forked { parent } => {
                 self.family.fork(parent, pid);
@@ -213,7 +224,7 @@ impl<'o> Session<'_, 'o> {
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
             TurnKind::Executed => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid)
+                self.interpreters.executed(pid, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
             TurnKind::Ended => {
