@@ -152,8 +152,8 @@ struct answer {
 
 /* How a process is watched; 0: not any more. */
 enum watch {
-	WATCH_HOLD = 1, /* it is ours: stop it at an exec until its probes are on */
-	WATCH_ONLY, /* it was there before us: never stop it */
+	WATCH_HOLD = 1, /* born under our eyes: stop it until its probes are on */
+	WATCH_ONLY, /* it was there before us: never stop it; its children are another matter */
 };
 
 /* What one process adds to the plan. */
@@ -171,6 +171,10 @@ enum event_kind {
 		       first instruction */
 	EVENT_LOADED, /* struct event_process: and again at its entry point, libraries mapped */
 	EVENT_THREAD_END, /* struct event_process */
+	EVENT_FORK, /* struct event_process of the child, which has not run yet */
+	EVENT_BORN, /* struct event_process: a copy of an interpreter's process is stopped before
+		       its first instruction */
+	EVENT_PROCESS_END, /* struct event_process: its last thread has ended */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */
@@ -271,9 +275,11 @@ struct event_running {
 	__u32 cut; /* 1: there are more frames below, which are not reported */
 };
 
-/* EVENT_EXEC, EVENT_LOADED, EVENT_THREAD_END */
+/* The rest: what happens to processes. */
 struct event_process {
 	struct event_head head;
+	__u32 parent; /* EVENT_FORK, EVENT_BORN: the process that made this one */
+	__u32 held; /* 1: it is stopped until it gets a SIGCONT */
 };
 
 _Static_assert(sizeof(struct plan) == 88, "plan has no holes");
@@ -282,5 +288,6 @@ _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
+_Static_assert(sizeof(struct event_process) == 32, "process has no holes");
 
 #endif

@@ -1,67 +1,201 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of the traced processes: a program they start is held until its probes
- * are on; threads' ends are told. Loaded once per recording; owns the ring buffer.
+ * The life of the traced processes: their births, the programs they start, the ends of
+ * their threads and their own. Loaded once per recording; owns the ring buffer.
+ *
+ * A copy of an interpreter's process, and a program that a followed process starts, are
+ * held until their probes are on. The hold is a SIGSTOP, which the parent can see: it gets a
+ * SIGCHLD more, unless it has set SA_NOCLDSTOP, and a wait with WUNTRACED would tell it that the
+ * child has stopped. The latter is what shells do for the jobs that they control, and to them it
+ * would mean that the user had pressed Ctrl-Z: hence is_job().
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
 
 #include "emit.h"
 
 #define SIGSTOP 19
 
+/* The kernel structs read, through CO-RE. */
+typedef struct {
+	int counter;
+} atomic_t;
+
+enum pid_type {
+	PIDTYPE_PID,
+	PIDTYPE_TGID,
+	PIDTYPE_PGID,
+	PIDTYPE_SID,
+	PIDTYPE_MAX,
+};
+
+struct signal_struct {
+	atomic_t live; /* threads that have not ended */
+	struct pid *pids[PIDTYPE_MAX];
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct mm_struct *mm;
+	struct signal_struct *signal;
+	struct task_struct *real_parent;
+} __attribute__((preserve_access_index));
+
+struct watched {
+	__u32 parent;
+	__u8 watch; /* enum watch */
+	__u8 newborn; /* it has not run yet, and is to be held when it does */
+	__u8 pad[2];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
 	__type(key, __u32); /* tgid */
-	__type(value, __u8); /* enum watch */
+	__type(value, struct watched);
 } targets SEC(".maps");
+
+/* Those of them that run an interpreter with our probes. User space enters them; copies of a
+ * process are entered by the kernel. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u32); /* tgid */
+	__type(value, __u8);
+} pythons SEC(".maps");
 
 /* For Rust. */
 enum watch _watch = 0;
+struct watched _watched = {};
 
-static __always_inline int tell(__u8 kind, bool may_hold)
+static __always_inline int send(__u8 kind, __u64 id, __u32 parent, bool hold)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct event_process *record;
-	__u32 tgid = id >> 32;
-	__u8 *watch = bpf_map_lookup_elem(&targets, &tgid);
+	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
-	if (!watch)
-		return 0;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
 		count_loss(id);
 		return 0; /* not held: user space would not know to let it go */
 	}
 	fill_head(&record->head, kind, 0, id);
-	if (may_hold && *watch == WATCH_HOLD)
-		bpf_send_signal(SIGSTOP);
+	record->parent = parent;
+	record->held = hold && !bpf_send_signal(SIGSTOP);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
+}
+
+/*
+ * Whether a shell that is followed may be waiting for this process to stop: the shell has put it
+ * into another process group of its session. Pythons do so too (process_group=0), but hardly any
+ * waits with WUNTRACED; and of pytrace, or whoever takes orphans on, we know.
+ */
+static __always_inline bool is_job(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	struct signal_struct *own = BPF_CORE_READ(task, signal);
+	struct signal_struct *parents = BPF_CORE_READ(parent, signal);
+	__u32 tgid = BPF_CORE_READ(parent, tgid);
+
+	if (!bpf_map_lookup_elem(&targets, &tgid) || bpf_map_lookup_elem(&pythons, &tgid))
+		return false;
+	return BPF_CORE_READ(own, pids[PIDTYPE_PGID]) !=
+		       BPF_CORE_READ(parents, pids[PIDTYPE_PGID]) &&
+	       BPF_CORE_READ(own, pids[PIDTYPE_SID]) == BPF_CORE_READ(parents, pids[PIDTYPE_SID]);
+}
+
+/* Before the child runs, which may share its parent's memory until it runs another program
+ * (vfork, posix_spawn): then there is nothing to be traced in it, and its parent waits for it. */
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+	__u32 parent_tgid = BPF_CORE_READ(parent, tgid), tgid = BPF_CORE_READ(child, tgid);
+	struct watched watched = {.parent = parent_tgid, .watch = WATCH_HOLD};
+	__u64 id = (__u64)tgid << 32 | tgid;
+	__u8 yes = 1;
+
+	if (tgid == parent_tgid || !bpf_map_lookup_elem(&targets, &parent_tgid))
+		return 0;
+	watched.newborn = bpf_map_lookup_elem(&pythons, &parent_tgid) &&
+			  BPF_CORE_READ(parent, mm) != BPF_CORE_READ(child, mm);
+	if (bpf_map_update_elem(&targets, &tgid, &watched, BPF_ANY)) {
+		count_loss(id);
+		return 0;
+	}
+	if (watched.newborn)
+		bpf_map_update_elem(&pythons, &tgid, &yes, BPF_ANY);
+	return send(EVENT_FORK, id, parent_tgid, false);
+}
+
+/* A child's first return to user space is that of the system call which made it, with 0. Runs at
+ * the end of each system call of the machine: what does not concern us must be cheap. */
+SEC("raw_tp/sys_exit")
+int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct watched *watched;
+	__u64 id;
+	__u32 tgid;
+
+	if (ctx->args[1])
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	tgid = id >> 32;
+	watched = bpf_map_lookup_elem(&targets, &tgid);
+	if (!watched || !watched->newborn)
+		return 0;
+	watched->newborn = 0;
+	return send(EVENT_BORN, id, watched->parent, true);
+}
+
+static __always_inline int tell_start(__u8 kind, __u64 id)
+{
+	__u32 tgid = id >> 32;
+	struct watched *watched = bpf_map_lookup_elem(&targets, &tgid);
+
+	if (!watched)
+		return 0;
+	return send(kind, id, watched->parent, watched->watch == WATCH_HOLD && !is_job());
 }
 
 /* The new program has replaced the old one and has not run an instruction yet. */
 SEC("raw_tp/sched_process_exec")
 int process_exec(void *ctx)
 {
-	return tell(EVENT_EXEC, true);
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+
+	bpf_map_delete_elem(&pythons, &tgid);
+	return tell_start(EVENT_EXEC, id);
 }
 
 /* On a dynamic executable's entry point: ld.so has mapped the libraries. */
 SEC("uprobe")
 int process_loaded(struct pt_regs *ctx)
 {
-	return tell(EVENT_LOADED, true);
+	return tell_start(EVENT_LOADED, bpf_get_current_pid_tgid());
 }
 
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {
-	return tell(EVENT_THREAD_END, false);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+
+	if (!bpf_map_lookup_elem(&targets, &tgid))
+		return 0;
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return send(EVENT_THREAD_END, id, 0, false);
+	bpf_map_delete_elem(&targets, &tgid);
+	bpf_map_delete_elem(&pythons, &tgid);
+	return send(EVENT_PROCESS_END, id, 0, false);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -13,6 +13,7 @@ mapfile -t programs < <(sed -n \
     '/"profile":{[^}]*"test":true/s/.*"executable":"\([^"]*\)".*/\1/p' <<<"$built")
 [ ${#programs[@]} -gt 0 ] || { echo "root-tests: cargo built no tests" >&2; exit 1; }
 
+trixie=$(scripts/interpreters.sh trixie)
 ran=0 failed=()
 for program in "${programs[@]}"; do
     # Programs without such a test need no rights to say so.
@@ -20,7 +21,7 @@ for program in "${programs[@]}"; do
     echo "-- $(basename "$program")"
     ran=$((ran + 1))
     # One at a time: tests that stop and trace processes would measure each other.
-    $sudo env CARGO_MANIFEST_DIR="$PWD" RUST_BACKTRACE=1 \
+    $sudo env CARGO_MANIFEST_DIR="$PWD" PYTRACE_TRIXIE="$trixie" RUST_BACKTRACE=1 \
         "$program" --ignored --test-threads=1 "$@" </dev/null || failed+=("$(basename "$program")")
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -58,12 +58,33 @@ pub enum EventKind<'a> {
         /// Whether there are frames below this last one that were not reported.
         cut: bool,
     },
-    /// The process runs a new program and is stopped before its first instruction.
-    Exec,
-    /// The new program is stopped at its entry point, its libraries mapped.
-    Loaded,
+    /// The process runs a new program, and is before its first instruction.
+    Exec {
+        /// Whether it is stopped there until it gets a SIGCONT.
+        held: bool,
+    },
+    /// The new program is at its entry point, its libraries mapped.
+    Loaded {
+        /// Whether it is stopped there until it gets a SIGCONT.
+        held: bool,
+    },
     /// The thread has ended.
     ThreadEnd,
+    /// The process has been made, and has not run yet.
+    Fork {
+        /// The process that made it.
+        parent: u32,
+    },
+    /// The process is a copy of one that runs a traced interpreter, and is before its first
+    /// instruction.
+    Born {
+        /// The process that it is a copy of.
+        parent: u32,
+        /// Whether it is stopped there until it gets a SIGCONT.
+        held: bool,
+    },
+    /// The process's last thread has ended.
+    ProcessEnd,
 }
 
 /// How an activation begins.
@@ -197,6 +218,8 @@ unsafe impl Plain for types::event_enter {}
 unsafe impl Plain for types::event_exit {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_running {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_process {}
 
 /// Reads one record. Never fails on what the kernel programs write.
 pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
@@ -240,9 +263,23 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 cut: record.cut != 0,
             }
         }
-        types::event_kind::EVENT_EXEC => EventKind::Exec,
-        types::event_kind::EVENT_LOADED => EventKind::Loaded,
-        types::event_kind::EVENT_THREAD_END => EventKind::ThreadEnd,
+        types::event_kind::EVENT_EXEC
+        | types::event_kind::EVENT_LOADED
+        | types::event_kind::EVENT_THREAD_END
+        | types::event_kind::EVENT_FORK
+        | types::event_kind::EVENT_BORN
+        | types::event_kind::EVENT_PROCESS_END => {
+            let record: types::event_process = read(bytes)?;
+            let (parent, held) = (record.parent, record.held != 0);
+            match types::event_kind(u32::from(head.kind)) {
+                types::event_kind::EVENT_EXEC => EventKind::Exec { held },
+                types::event_kind::EVENT_LOADED => EventKind::Loaded { held },
+                types::event_kind::EVENT_FORK => EventKind::Fork { parent },
+                types::event_kind::EVENT_BORN => EventKind::Born { parent, held },
+                types::event_kind::EVENT_PROCESS_END => EventKind::ProcessEnd,
+                _ => EventKind::ThreadEnd,
+            }
+        }
         _ => return Err(DecodeError::Kind(head.kind)),
     };
     Ok(Event {

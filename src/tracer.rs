@@ -2,6 +2,7 @@
 
 mod check;
 mod plan;
+mod probes;
 mod verdicts;
 
 use std::fmt;
@@ -9,7 +10,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::ptr;
-use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
@@ -22,9 +22,11 @@ use crate::bpf::{frames, process};
 use crate::cpython::{FrameSource, Meaning, Plan};
 use crate::trace::ThreadId;
 use frames::types;
+use plain::Plain;
 use plan::{Entrance, cookie, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
+pub use probes::{Probes, Remover};
 pub use verdicts::Verdicts;
 
 /// How many plans one recording can follow, of its interpreter builds.
@@ -64,7 +66,12 @@ pub struct Settings {
     /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
     /// filter: Linux 6.10, commit 46ba0e49b642).
     pub uprobe_multi: bool,
+    /// Follow the children of processes that are watched.
+    pub follow: bool,
 }
+
+// SAFETY: plain integers; every bit pattern is a value.
+unsafe impl Plain for process::types::watched {}
 
 /// The loaded kernel programs.
 pub struct Tracer<'o> {
@@ -72,7 +79,7 @@ pub struct Tracer<'o> {
     process: process::ProcessSkel<'o>,
     builds: Vec<frames::FramesSkel<'o>>,
     free: std::slice::IterMut<'o, MaybeUninit<OpenObject>>,
-    lifecycle: Option<[Link; 2]>,
+    lifecycle: Vec<Link>,
 }
 
 impl fmt::Debug for Tracer<'_> {
@@ -87,44 +94,6 @@ impl fmt::Debug for Tracer<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Build(usize);
 
-/// The probes of one process; dropping it removes them.
-#[derive(Debug)]
-pub struct Probes {
-    links: Vec<Link>,
-}
-
-impl Drop for Probes {
-    fn drop(&mut self) {
-        remove_links(std::mem::take(&mut self.links));
-    }
-}
-
-impl Probes {
-    /// Removes the probes of many processes.
-    pub fn remove_all(probes: impl Iterator<Item = Probes>) {
-        remove_links(
-            probes
-                .flat_map(|mut probes| std::mem::take(&mut probes.links))
-                .collect(),
-        );
-    }
-}
-
-/// Takes links away. To close one takes the kernel an RCU grace period, some 40 ms, during which
-/// it only waits: those who wait at the same time share it.
-fn remove_links(mut links: Vec<Link>) {
-    const AT_ONCE: usize = 16;
-    while !links.is_empty() {
-        let waiting = links.split_off(links.len().saturating_sub(AT_ONCE));
-        thread::scope(|scope| {
-            for link in waiting {
-                // Where no thread can be had, the closure and its link are dropped here.
-                let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
-            }
-        });
-    }
-}
-
 impl<'o> Tracer<'o> {
     /// Loads the programs that watch processes, and attaches them.
     pub fn load(storage: &'o mut Storage, settings: Settings) -> Result<Self> {
@@ -136,28 +105,33 @@ impl<'o> Tracer<'o> {
             .events
             .set_max_entries(settings.ring_bytes)
             .context("failed to size the ring buffer")?;
+        for program in [&mut open.progs.process_fork, &mut open.progs.syscall_exit] {
+            program.set_autoload(settings.follow);
+        }
         let process = open.load().context("failed to load the kernel programs")?;
-        let lifecycle = [
-            process
-                .progs
-                .process_exec
-                .attach_raw_tracepoint("sched_process_exec"),
-            process
-                .progs
-                .thread_exit
-                .attach_raw_tracepoint("sched_process_exit"),
+        let progs = &process.progs;
+        let mut tracepoints = vec![
+            (&progs.thread_exit, "sched_process_exit"),
+            (&progs.process_exec, "sched_process_exec"),
         ];
-        let [exec, exit] = lifecycle;
-        let lifecycle = [
-            exec.context("failed to attach to sched_process_exec")?,
-            exit.context("failed to attach to sched_process_exit")?,
-        ];
+        if settings.follow {
+            tracepoints.push((&progs.syscall_exit, "sys_exit"));
+            tracepoints.push((&progs.process_fork, "sched_process_fork"));
+        }
+        let lifecycle = tracepoints
+            .into_iter()
+            .map(|(program, name)| {
+                program
+                    .attach_raw_tracepoint(name)
+                    .with_context(|| format!("failed to attach to {name}"))
+            })
+            .collect::<Result<_>>()?;
         Ok(Tracer {
             settings,
             process,
             builds: Vec::new(),
             free: storage.builds.iter_mut(),
-            lifecycle: Some(lifecycle),
+            lifecycle,
         })
     }
 
@@ -177,8 +151,9 @@ impl<'o> Tracer<'o> {
         self.process.maps.events.as_fd()
     }
 
-    /// Watches a process's life: exec, end of threads. One that is ours is held at an exec, until
-    /// it gets a SIGCONT.
+    /// Watches a process's life: execs, ends of threads, and its children where they are followed.
+    /// One that is ours is held at an exec, until it gets a SIGCONT; so are children, and at their
+    /// birth.
     pub fn watch(&self, pid: u32, ours: bool) -> Result<()> {
         use process::types::watch;
         let how = if ours {
@@ -186,10 +161,25 @@ impl<'o> Tracer<'o> {
         } else {
             watch::WATCH_ONLY
         };
+        let watched = process::types::watched {
+            watch: how.0 as u8,
+            ..process::types::watched::default()
+        };
+        // SAFETY: a struct without holes.
+        let watched = unsafe { plain::as_bytes(&watched) };
         self.process
             .maps
             .targets
-            .update(&pid.to_ne_bytes(), &[how.0 as u8], MapFlags::ANY)
+            .update(&pid.to_ne_bytes(), watched, MapFlags::ANY)
+            .context("failed to enter the process into the kernel's map")
+    }
+
+    /// Has copies of a process held at their birth: it runs an interpreter whose probes are on.
+    pub fn hold_copies(&self, pid: u32) -> Result<()> {
+        self.process
+            .maps
+            .pythons
+            .update(&pid.to_ne_bytes(), &[1], MapFlags::ANY)
             .context("failed to enter the process into the kernel's map")
     }
 
@@ -197,17 +187,19 @@ impl<'o> Tracer<'o> {
     pub fn unwatch(&self, pid: u32) {
         // Not there is as good.
         let _ = self.process.maps.targets.delete(&pid.to_ne_bytes());
+        let _ = self.process.maps.pythons.delete(&pid.to_ne_bytes());
     }
 
     /// Watches, and holds, nobody any more.
     pub fn unwatch_all(&mut self) {
-        self.lifecycle = None;
+        self.lifecycle.clear();
     }
 
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
-    /// linked. Dropping the link takes the probe away.
-    pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Link> {
-        self.process
+    /// linked.
+    pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Probes> {
+        let link = self
+            .process
             .progs
             .process_loaded
             .attach_uprobe_with_opts(
@@ -216,7 +208,8 @@ impl<'o> Tracer<'o> {
                 usize::try_from(offset)?,
                 UprobeOpts::default(),
             )
-            .with_context(|| format!("failed to probe the entry point of process {pid}"))
+            .with_context(|| format!("failed to probe the entry point of process {pid}"))?;
+        Ok(Probes { links: vec![link] })
     }
 
     /// Loads the programs for one interpreter build.
@@ -371,6 +364,14 @@ impl<'o> Tracer<'o> {
             }
         }
         Ok(Probes { links })
+    }
+
+    /// Forgets what a process has added to its build's plan.
+    pub fn detached(&self, build: Build, pid: u32) {
+        if let Some(skel) = self.builds.get(build.0) {
+            // Not there is as good.
+            let _ = skel.maps.processes.delete(&pid.to_ne_bytes());
+        }
     }
 
     /// Lets a build's probes record, now that all of a process's are on. `threads` are the

@@ -45,6 +45,8 @@ pub struct RecordOptions {
     pub python: Option<PathBuf>,
     /// Stop recording after this long; never zero.
     pub duration: Option<Duration>,
+    /// Whether child processes are traced as well.
+    pub follow: bool,
     /// The probe plan to use; `None`: whichever suits the interpreter.
     pub probes: Option<PlanKind>,
     /// Under sudo, run the target as root rather than as the invoking user.
@@ -224,6 +226,10 @@ struct RecordArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
 
+    /// Do not follow child processes
+    #[arg(long)]
+    no_follow: bool,
+
     /// How to observe the interpreter
     #[arg(long, value_enum, value_name = "PLAN", default_value = "auto")]
     probes: Probes,
@@ -344,6 +350,7 @@ fn record(arguments: RecordArguments, split: Split) -> anyhow::Result<RecordOpti
         imports: !arguments.no_imports,
         python: arguments.python,
         duration: arguments.duration,
+        follow: !arguments.no_follow,
         probes: match arguments.probes {
             Probes::Auto => None,
             Probes::Usdt => Some(PlanKind::Usdt),

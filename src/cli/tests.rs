@@ -76,6 +76,7 @@ fn defaults_leave_everything_to_the_recorder() {
             imports: true,
             python: None,
             duration: None,
+            follow: true,
             probes: None,
             as_root: false,
             ring_size_mib: None,
@@ -88,7 +89,7 @@ fn defaults_leave_everything_to_the_recorder() {
 fn all_options_are_understood_in_front_of_the_script() {
     let options = recorded(
         "-o t.json --scope a --scope=b --no-external-calls --no-imports --python p/bin/python \
-         --duration 500ms --probes dispatch --as-root --ring-size 64 s.py x",
+         --duration 500ms --no-follow --probes dispatch --as-root --ring-size 64 s.py x",
     );
     assert_eq!(
         options,
@@ -100,6 +101,7 @@ fn all_options_are_understood_in_front_of_the_script() {
             imports: false,
             python: Some("p/bin/python".into()),
             duration: Some(Duration::from_millis(500)),
+            follow: false,
             probes: Some(PlanKind::Dispatch),
             as_root: true,
             ring_size_mib: Some(64),

@@ -31,6 +31,11 @@ impl Scopes {
             },
         );
     }
+
+    /// The process has ended.
+    pub(super) fn remove(&mut self, pid: u32) {
+        self.by_pid.remove(&pid);
+    }
 }
 
 impl Classify for Scopes {

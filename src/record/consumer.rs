@@ -11,7 +11,7 @@ use super::classify::Scopes;
 use super::interpreters::Interpreter;
 use super::output::TraceFile;
 use super::standing::Snapshot;
-use crate::event::{EventKind, decode};
+use crate::event::{Event, EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
@@ -57,13 +57,28 @@ impl Sink for Output {
     }
 }
 
-/// Something that the recorder has to act upon.
+/// Something in a process's life that the recorder has to act upon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
-    /// The process is stopped before the first instruction of a new program.
-    Executed(u32),
-    /// The process is stopped at its entry point.
-    Loaded(u32),
+pub(super) struct Turn {
+    pub(super) pid: u32,
+    pub(super) kind: TurnKind,
+    /// Whether the process is stopped until it gets a SIGCONT.
+    pub(super) held: bool,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnKind {
+    /// Its parent has made it.
+    Forked { parent: u32 },
+    /// As a copy of its parent, which runs an interpreter; it is before its first instruction.
+    Born { parent: u32 },
+    /// It is before the first instruction of a new program.
+    Executed,
+    /// It is at the new program's entry point.
+    Loaded,
+    /// It has ended.
+    Ended,
 }
 
 /// What a finished recording comes to.
@@ -81,9 +96,10 @@ pub(super) struct Consumer {
     builder: Builder<Scopes>,
     output: Output,
     interpreters: FxHashMap<u32, Rc<Interpreter>>,
+    begun: bool,
     named: FxHashSet<ThreadId>,
     last_named: ThreadId,
-    held: VecDeque<Held>,
+    turns: VecDeque<Turn>,
     records: u64,
     /// Our own process id.
     own: u32,
@@ -98,9 +114,10 @@ impl Consumer {
             builder: Builder::new(Scopes::default(), filter),
             output,
             interpreters: FxHashMap::default(),
+            begun: false,
             named: FxHashSet::default(),
             last_named: ThreadId::default(),
-            held: VecDeque::new(),
+            turns: VecDeque::new(),
             records: 0,
             own: std::process::id(),
             failure: None,
@@ -114,6 +131,7 @@ impl Consumer {
             .classifier()
             .insert(pid, scope, interpreter.plan.version.minor);
         self.interpreters.insert(pid, Rc::clone(interpreter));
+        self.begun = true;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let name = cmdline
             .split(|&byte| byte == 0)
@@ -123,6 +141,8 @@ impl Consumer {
             .join(" ");
         let result = self.output.process_name(pid, &name);
         self.note(result);
+        // It may have ended when its first record is looked at.
+        self.name_thread(ThreadId { pid, tid: pid });
     }
 
     /// Takes one record.
@@ -139,8 +159,13 @@ impl Consumer {
             return; // the calibration's
         }
         match event.kind {
-            EventKind::Exec => self.held.push_back(Held::Executed(event.thread.pid)),
-            EventKind::Loaded => self.held.push_back(Held::Loaded(event.thread.pid)),
+            EventKind::Fork { parent } => self.turn(&event, TurnKind::Forked { parent }, false),
+            EventKind::Born { parent, held } => {
+                self.turn(&event, TurnKind::Born { parent }, held);
+            }
+            EventKind::Exec { held } => self.turn(&event, TurnKind::Executed, held),
+            EventKind::Loaded { held } => self.turn(&event, TurnKind::Loaded, held),
+            EventKind::ProcessEnd => self.turn(&event, TurnKind::Ended, false),
             EventKind::ThreadEnd => {}
             _ if event.thread == self.last_named => {}
             _ => self.name_thread(event.thread),
@@ -171,14 +196,22 @@ impl Consumer {
     }
 
     /// The next thing to act upon.
-    pub(super) fn next_held(&mut self) -> Option<Held> {
-        self.held.pop_front()
+    pub(super) fn next_turn(&mut self) -> Option<Turn> {
+        self.turns.pop_front()
     }
 
     /// The process has ended.
     pub(super) fn end_process(&mut self, pid: u32, time: Time) {
         let result = self.builder.end_process(pid, time, &mut self.output);
         self.note(result);
+    }
+
+    /// Forgets a process that has ended: its id may be another's soon.
+    pub(super) fn forget(&mut self, pid: u32) {
+        self.builder.classifier().remove(pid);
+        self.interpreters.remove(&pid);
+        self.named.retain(|thread| thread.pid != pid);
+        self.last_named = ThreadId::default();
     }
 
     /// Takes the stacks of those threads that have had no event.
@@ -207,13 +240,13 @@ impl Consumer {
 
     /// Whether a process is or was recorded.
     pub(super) fn has_begun(&self) -> bool {
-        !self.interpreters.is_empty()
+        self.begun
     }
 
     /// Writes out what is buffered, once there is something to keep.
     pub(super) fn flush(&mut self) {
         if let Output::File(file) = &mut self.output
-            && !self.interpreters.is_empty()
+            && self.begun
         {
             let result = file.flush();
             self.note(result);
@@ -255,6 +288,11 @@ impl Consumer {
             Output::File(file) => file.finish(&footer).map(Finished::File),
             Output::Memory(memory) => Ok(Finished::Memory(Box::new(memory.finish(footer)))),
         }
+    }
+
+    fn turn(&mut self, event: &Event<'_>, kind: TurnKind, held: bool) {
+        let pid = event.thread.pid;
+        self.turns.push_back(Turn { pid, kind, held });
     }
 
     fn name_thread(&mut self, thread: ThreadId) {

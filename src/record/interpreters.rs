@@ -9,7 +9,6 @@ use std::process::Stdio;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use libbpf_rs::Link;
 use rustc_hash::FxHashMap;
 
 use super::maps;
@@ -18,7 +17,7 @@ use super::self_check::{Finding, Findings};
 use super::user::User;
 use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Plan, PlanError, Way};
 use crate::error::WithHint as _;
-use crate::tracer::{Build, Check, Probes, Tracer, Verdicts};
+use crate::tracer::{Build, Check, Probes, Remover, Tracer, Verdicts};
 
 /// What a look at a process has led to.
 #[derive(Debug)]
@@ -49,7 +48,9 @@ pub struct Interpreter {
 #[derive(Debug)]
 struct Probed {
     interpreter: Rc<Interpreter>,
-    /// Leads to the file that holds the interpreter.
+    /// Device and inode of the file that holds the interpreter, and a path to it below the
+    /// process's directory in `/proc`.
+    identity: (u64, u64),
     file: PathBuf,
     probes: Probes,
     bias: u64,
@@ -76,9 +77,10 @@ pub struct Interpreters<'o> {
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
-    entry_holds: FxHashMap<u32, Link>,
+    entry_holds: FxHashMap<u32, Probes>,
     /// The first Python that was run and cannot be traced.
     foreign: Option<(PathBuf, Foreign)>,
+    remover: Remover,
 }
 
 impl<'o> Interpreters<'o> {
@@ -93,6 +95,7 @@ impl<'o> Interpreters<'o> {
             probes: FxHashMap::default(),
             entry_holds: FxHashMap::default(),
             foreign: None,
+            remover: Remover::default(),
         }
     }
 
@@ -160,11 +163,14 @@ impl<'o> Interpreters<'o> {
             }
         }
         for pid in pids {
-            let Some(Probed { file, bias, .. }) = self.probes.remove(&pid) else {
+            let Some(probed) = self.probes.remove(&pid) else {
                 continue;
             };
+            // At once: what they would report is wrong.
+            drop(probed.probes);
+            self.tracer.detached(failed.build, pid);
             failed.verdicts.forget(pid);
-            self.probe(pid, &file, bias, &next)?;
+            self.probe(pid, &probed.file, &next, probed.identity, probed.bias)?;
         }
         Ok(next)
     }
@@ -183,24 +189,6 @@ impl<'o> Interpreters<'o> {
         Ok(fresh)
     }
 
-    fn probe(
-        &mut self,
-        pid: u32,
-        file: &Path,
-        bias: u64,
-        interpreter: &Rc<Interpreter>,
-    ) -> Result<()> {
-        let (build, plan) = (interpreter.build, &interpreter.plan);
-        let probed = Probed {
-            interpreter: Rc::clone(interpreter),
-            file: file.to_owned(),
-            probes: self.tracer.attach(build, plan, pid, file, bias)?,
-            bias,
-        };
-        self.probes.insert(pid, probed);
-        self.tracer.start(build, super::process::threads(pid))
-    }
-
     /// The first Python that was run and cannot be traced: its file, and what it is.
     pub fn foreign(&self) -> Option<&(PathBuf, Foreign)> {
         self.foreign.as_ref()
@@ -213,7 +201,9 @@ impl<'o> Interpreters<'o> {
 
     /// After an exec, the process being held: attaches, or has it held again once its
     /// libraries are loaded.
-    pub fn executed(&mut self, pid: u32) -> Result<Look> {
+    ///
+    /// A process that is not `held` may be past its entry point by now.
+    pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
         self.left(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         let found = match cpython::Interpreter::open(&exe) {
@@ -230,6 +220,9 @@ impl<'o> Interpreters<'o> {
             } => {
                 let hold = self.tracer.hold_at_entry(pid, &exe, entry)?;
                 self.entry_holds.insert(pid, hold);
+                if !held && !maps::libpythons(pid)?.is_empty() {
+                    return self.loaded(pid);
+                }
                 Ok(Look::Loading)
             }
             Found::NeedsLibpython { .. } => Ok(Look::Foreign(Foreign::Other)),
@@ -246,7 +239,7 @@ impl<'o> Interpreters<'o> {
 
     /// Attaches to a process whose libraries are loaded.
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
-        self.entry_holds.remove(&pid);
+        self.remove_entry_hold(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         let foreign = match open(&exe, pid)? {
             Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter),
@@ -261,22 +254,44 @@ impl<'o> Interpreters<'o> {
         Ok(Look::Foreign(foreign))
     }
 
+    /// Attaches to a process that is a copy of another and has not run yet.
+    pub fn forked(&mut self, pid: u32, parent: u32) -> Result<Look> {
+        if let Some(of_parent) = self.probes.get(&parent)
+            && let Ok(below) = of_parent.file.strip_prefix(format!("/proc/{parent}"))
+        {
+            let file = Path::new("/proc").join(pid.to_string()).join(below);
+            // The parent may run another program by now.
+            if identity(&file).is_ok_and(|identity| identity == of_parent.identity) {
+                let (interpreter, bias) = (Rc::clone(&of_parent.interpreter), of_parent.bias);
+                return self.probe(pid, &file, &interpreter, of_parent.identity, bias);
+            }
+        }
+        self.loaded(pid)
+    }
+
     /// The process runs nothing of what it ran any more.
     pub fn left(&mut self, pid: u32) {
-        self.entry_holds.remove(&pid);
-        if self.probes.remove(&pid).is_some() {
-            for interpreter in &self.order {
-                interpreter.verdicts.forget(pid);
-            }
+        self.remove_entry_hold(pid);
+        if let Some(probed) = self.probes.remove(&pid) {
+            self.remover.remove(probed.probes);
+            self.tracer.detached(probed.interpreter.build, pid);
+            probed.interpreter.verdicts.forget(pid);
         }
     }
 
     /// Takes all probes away, and these.
     pub fn detach(&mut self, others: Option<Probes>) {
         self.tracer.stop();
-        self.entry_holds.clear();
+        let holds = self.entry_holds.drain().map(|(_, hold)| hold);
         let probes = self.probes.drain().map(|(_, probed)| probed.probes);
-        Probes::remove_all(probes.chain(others));
+        Probes::remove_all(probes.chain(holds).chain(others));
+        self.remover = Remover::default();
+    }
+
+    fn remove_entry_hold(&mut self, pid: u32) {
+        if let Some(hold) = self.entry_holds.remove(&pid) {
+            self.remover.remove(hold);
+        }
     }
 
     fn attach(
@@ -285,9 +300,8 @@ impl<'o> Interpreters<'o> {
         file: &Path,
         interpreter: &cpython::Interpreter,
     ) -> Result<Look> {
-        let metadata = fs::metadata(file)
+        let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let identity = (metadata.dev(), metadata.ino());
         let position_independent = interpreter.position_independent();
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
@@ -313,9 +327,40 @@ impl<'o> Interpreters<'o> {
             true => maps::load_bias(pid, identity).unwrap_or(0),
             false => 0,
         };
-        self.probe(pid, file, bias, &interpreter)?;
-        Ok(Look::Attached(interpreter))
+        self.probe(pid, file, &interpreter, identity, bias)
     }
+
+    /// Puts the probes of a known interpreter into a process.
+    fn probe(
+        &mut self,
+        pid: u32,
+        file: &Path,
+        interpreter: &Rc<Interpreter>,
+        identity: (u64, u64),
+        bias: u64,
+    ) -> Result<Look> {
+        let probes = self
+            .tracer
+            .attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
+        let probed = Probed {
+            interpreter: Rc::clone(interpreter),
+            identity,
+            file: file.to_owned(),
+            probes,
+            bias,
+        };
+        self.probes.insert(pid, probed);
+        self.tracer
+            .start(interpreter.build, super::process::threads(pid))?;
+        self.tracer.hold_copies(pid)?;
+        Ok(Look::Attached(Rc::clone(interpreter)))
+    }
+}
+
+/// What makes a file this file: its device and inode.
+fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = fs::metadata(file)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn open(path: &Path, pid: u32) -> Result<Found> {

@@ -11,6 +11,8 @@ pub mod user;
 mod calibrate;
 mod classify;
 mod consumer;
+mod family;
+mod halt;
 mod maps;
 mod output;
 mod process;
@@ -29,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow};
+use rustc_hash::FxHashSet;
 
 use crate::cli::{RecordOptions, Target};
 use crate::cpython::{self, Choice, PlanKind};
@@ -41,6 +44,7 @@ use crate::tracer::{Settings, Storage, Tracer};
 use crate::view;
 use command::Command;
 use consumer::{Consumer, Finished, Output};
+use family::Family;
 use interpreters::{Interpreters, Planner};
 use launch::{Child, Exit, Suspended};
 use output::TraceFile;
@@ -97,6 +101,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        follow: options.follow,
     };
     let tracer = Tracer::load(&mut storage, settings)?;
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
@@ -126,15 +131,20 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ring,
         signals: &signals,
         wakers,
-        ours: matches!(traced, Traced::Launched(_)),
+        launched: None,
+        family: Family::default(),
+        complaints: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
         standing: Vec::new(),
     };
-    if let Traced::Attached(processes) = &traced {
-        for (pid, _) in processes {
-            session.attach(*pid)?;
+    match &traced {
+        Traced::Launched(child) => session.launch(child.pid().as_raw().cast_unsigned()),
+        Traced::Attached(processes) => {
+            for (pid, _) in processes {
+                session.attach(*pid)?;
+            }
         }
     }
     let deadline = options
@@ -159,6 +169,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     session.settle();
     session.progress.clear();
     let elapsed = started.elapsed();
+    let children = match outcome {
+        Ok(Ended::Exit(_) | Ended::Gone) => session.children(),
+        _ => 0,
+    };
     consumer.borrow_mut().end(session::now());
     let (interpreters, scope_used) = session.finish();
     let asked_for = match (&start, &options.target) {
@@ -172,7 +186,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         return Err(error);
     }
     // What was recorded before an error is kept.
-    let summary = Summary::new(&consumer, &interpreters, elapsed, cost, asked_for);
+    let summary = Summary::new(&consumer, &interpreters, elapsed, cost, children, asked_for);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used

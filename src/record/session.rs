@@ -14,8 +14,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustc_hash::FxHashSet;
 
-use super::consumer::{Consumer, Held};
+use super::consumer::{Consumer, Turn, TurnKind};
+use super::family::Family;
+use super::halt::Halt;
 use super::interpreters::{self, Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::paths::RootResolver;
@@ -101,9 +104,12 @@ pub(super) struct Session<'s, 'o> {
     pub(super) ring: RingBuffer<'s>,
     pub(super) signals: &'s Signals,
     pub(super) wakers: Epoll,
-    /// Whether the traced process is of our making: then it is held at an exec until its probes
-    /// are on, and must not run without.
-    pub(super) ours: bool,
+    /// The process that is of our making: it must not run without its probes.
+    pub(super) launched: Option<u32>,
+    /// The processes that are followed.
+    pub(super) family: Family,
+    /// What has been said of children that can't be traced, each once.
+    pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
     /// Scope directories in force, in order of first use.
     pub(super) scope_used: Vec<PathBuf>,
@@ -124,7 +130,7 @@ impl<'o> Session<'_, 'o> {
         loop {
             let before = self.consumer.borrow().records();
             self.drain(BATCH);
-            self.let_go()?;
+            self.heed_turns()?;
             self.check_plans()?;
             let records = self.consumer.borrow().records();
             let all_taken = records - before < BATCH as u64;
@@ -176,44 +182,74 @@ impl<'o> Session<'_, 'o> {
         self.ring.consume_raw_n(limit);
     }
 
-    /// Attaches to what the kernel holds, and lets it go.
-    fn let_go(&mut self) -> Result<()> {
+    /// Follows what has happened to processes: attaches to those that the kernel holds, and lets
+    /// them go.
+    fn heed_turns(&mut self) -> Result<()> {
         loop {
-            let held = self.consumer.borrow_mut().next_held();
-            let Some(held) = held else { return Ok(()) };
-            let (pid, look) = match held {
-                Held::Executed(pid) => {
-                    self.standing.retain(|stacks| stacks.pid != pid);
-                    (pid, self.interpreters.executed(pid))
-                }
-                Held::Loaded(pid) => (pid, self.interpreters.loaded(pid)),
-            };
-            let target = Pid::from_raw(pid.cast_signed());
-            let begun = match look {
-                Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
-                Ok(Look::Loading | Look::Foreign(_)) => Ok(()),
-                Err(error) => Err(error),
-            };
-            match begun {
+            let turn = self.consumer.borrow_mut().next_turn();
+            let Some(turn) = turn else { return Ok(()) };
+            let halt = self.is_job(turn).then(|| Halt::new(turn.pid));
+            let heeded = self.heed(turn);
+            drop(halt);
+            if let Err(error) = heeded
                 // Killed meanwhile: its end will be noticed.
-                Err(_) if !process::is_alive(pid) => continue,
-                // It is not ours, and was not stopped: it goes on, and what it runs now is left
-                // alone.
-                Err(error) if !self.ours => {
-                    self.interpreters.left(pid);
-                    self.progress.clear();
-                    print_report(&error.context(format!("process {pid} is traced no further")));
-                }
-                // Ours must not run untraced.
-                Err(error) => {
-                    let _ = kill(target, Signal::SIGKILL);
+                && process::is_alive(turn.pid)
+            {
+                // It must not run untraced.
+                if self.launched == Some(turn.pid) {
+                    let _ = kill(pid_of(turn), Signal::SIGKILL);
                     return Err(error);
                 }
-                Ok(()) if self.ours => {
-                    let _ = kill(target, Signal::SIGCONT);
-                }
-                Ok(()) => {}
+                // It goes on, and what it runs now is left alone.
+                self.interpreters.left(turn.pid);
+                self.complain(turn.pid, error);
             }
+            if turn.held {
+                let _ = kill(pid_of(turn), Signal::SIGCONT);
+            }
+        }
+    }
+
+    /// Whether a process has started a program and is not held as its parent, a shell, might take
+    /// that for the user's wish.
+    fn is_job(&self, turn: Turn) -> bool {
+        let starts = matches!(turn.kind, TurnKind::Executed | TurnKind::Loaded);
+        starts && !turn.held && !self.family.is_root(turn.pid)
+    }
+
+    fn heed(&mut self, Turn { pid, kind, held }: Turn) -> Result<()> {
+        let look = match kind {
+            TurnKind::Forked { parent } => {
+                self.family.fork(parent, pid);
+                return Ok(());
+            }
+            TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
+            TurnKind::Executed => {
+                self.standing.retain(|stacks| stacks.pid != pid);
+                self.interpreters.executed(pid, held)
+            }
+            TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Ended => {
+                // With a root, the recording may be over, which tidies everything at once.
+                if !self.family.is_root(pid) {
+                    self.interpreters.left(pid);
+                    self.consumer.borrow_mut().forget(pid);
+                    self.family.remove(pid);
+                }
+                return Ok(());
+            }
+        };
+        match look? {
+            Look::Attached(interpreter) => self.begin(pid, &interpreter),
+            Look::Loading | Look::Foreign(_) => Ok(()),
+        }
+    }
+
+    /// Says why a process is traced no further. Of many children, the first speaks for all.
+    fn complain(&mut self, pid: u32, error: anyhow::Error) {
+        if self.complaints.insert(format!("{error:#}")) {
+            self.progress.clear();
+            print_report(&error.context(format!("process {pid} is traced no further")));
         }
     }
 
@@ -255,7 +291,8 @@ impl<'o> Session<'_, 'o> {
         ));
     }
 
-    /// A plan is wrong: goes over to the next. Processes that are ours are stopped meanwhile.
+    /// A plan is wrong: goes over to the next. A program that pytrace has started is stopped
+    /// meanwhile, with its children.
     fn fall_back(
         &mut self,
         failed: &Interpreter,
@@ -263,7 +300,7 @@ impl<'o> Session<'_, 'o> {
         finding: &Finding,
         fatal: bool,
     ) -> Result<()> {
-        let ours = pids.iter().filter(|_| self.ours);
+        let ours = pids.iter().filter(|_| self.launched.is_some());
         let stopped: Vec<u32> = ours.copied().filter(|pid| process::stop(*pid)).collect();
         self.drain(usize::MAX >> 1);
         let (version, path) = (failed.plan.version, failed.path.display());
@@ -298,11 +335,22 @@ impl<'o> Session<'_, 'o> {
         self.interpreters.unwatch_all();
         self.drain(usize::MAX >> 1);
         let mut consumer = self.consumer.borrow_mut();
-        while let Some(Held::Executed(pid) | Held::Loaded(pid)) = consumer.next_held() {
-            if self.ours {
-                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT);
+        while let Some(turn) = consumer.next_turn() {
+            match turn.kind {
+                TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
+                TurnKind::Ended => self.family.remove(turn.pid),
+                _ => {}
+            }
+            if turn.held {
+                let _ = kill(pid_of(turn), Signal::SIGCONT);
             }
         }
+    }
+
+    /// How many children are alive.
+    pub(super) fn children(&self) -> usize {
+        let descendants = self.family.descendants();
+        descendants.filter(|&pid| process::is_alive(pid)).count()
     }
 
     /// Ends it: what was traced, and in which scope.
@@ -314,6 +362,7 @@ impl<'o> Session<'_, 'o> {
     pub(super) fn begin(&mut self, pid: u32, interpreter: &Rc<Interpreter>) -> Result<()> {
         let resolver = RootResolver::for_process(pid);
         let cwd = process::cwd(pid)?;
+        let inherited = self.family.inherited(pid);
         let directories = match (&self.scope.directories[..], &self.scope.launched) {
             ([], Some(launched)) => {
                 vec![default_directory(
@@ -322,10 +371,13 @@ impl<'o> Session<'_, 'o> {
                     &resolver,
                 )]
             }
+            ([], None) if inherited.is_some() => inherited.unwrap_or_default().to_vec(),
             ([], None) => {
                 let script = script_of(&process::command_line(pid)?);
                 vec![default_directory(script.as_deref(), &cwd, &resolver)]
             }
+            // A child with another root directory has what it has.
+            (given, _) if !self.family.is_root(pid) => given.to_vec(),
             (given, _) => {
                 if let Some(missing) = given.iter().find(|dir| !resolver.is_directory(dir)) {
                     let missing = missing.display();
@@ -337,6 +389,7 @@ impl<'o> Session<'_, 'o> {
                 given.to_vec()
             }
         };
+        self.family.set_scope(pid, &directories);
         let scope = Scope::new(&directories, &cwd, Box::new(resolver));
         for directory in scope.directories() {
             if !self.scope_used.contains(directory) {
@@ -349,9 +402,16 @@ impl<'o> Session<'_, 'o> {
         Ok(())
     }
 
+    /// Follows the process that pytrace has made.
+    pub(super) fn launch(&mut self, pid: u32) {
+        self.launched = Some(pid);
+        self.family.add_root(pid);
+    }
+
     /// Attaches to a process that runs already.
     pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
-        self.interpreters.tracer().watch(pid, self.ours)?;
+        self.interpreters.tracer().watch(pid, false)?;
+        self.family.add_root(pid);
         let interpreter = match self.interpreters.loaded(pid)? {
             Look::Attached(interpreter) => interpreter,
             Look::Loading => bail!("process {pid} has not loaded its libraries yet"),
@@ -450,6 +510,10 @@ pub(super) fn wait_for_either(child: &Child, signals: &Signals) -> Result<()> {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => bail!("failed to wait for the program: {errno}"),
     }
+}
+
+fn pid_of(turn: Turn) -> Pid {
+    Pid::from_raw(turn.pid.cast_signed())
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Summary {
     probes_failed: bool,
     /// Why no interpreter was traced, although one was run or asked for; and the cure.
     lacks: Option<(String, &'static str)>,
+    /// Children that live on.
+    children: usize,
 }
 
 impl Summary {
@@ -34,6 +36,7 @@ impl Summary {
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
         cost: Option<Duration>,
+        children: usize,
         asked_for: Option<&Path>,
     ) -> Self {
         let lacks = match (interpreters.foreign(), asked_for) {
@@ -93,6 +96,7 @@ impl Summary {
             cost,
             probes_failed,
             lacks,
+            children,
         }
     }
 
@@ -179,6 +183,15 @@ impl Summary {
                 view::Duration(nanoseconds(cost)),
                 view::Duration(nanoseconds(in_all)),
             ));
+        }
+        match self.children {
+            0 => {}
+            1 => say(format_args!(
+                "pytrace: 1 child process outlived the program: it goes on untraced"
+            )),
+            many => say(format_args!(
+                "pytrace: {many} child processes outlived the program: they go on untraced"
+            )),
         }
         if lost > 0 {
             let why = if self.probes_failed {

@@ -193,9 +193,11 @@ impl<C: Classify> Builder<C> {
                 thread.running_cut = *cut;
             }
             EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
-            EventKind::Exec => self.end_process(event.thread.pid, event.time, sink)?,
+            EventKind::Exec { .. } | EventKind::ProcessEnd => {
+                self.end_process(event.thread.pid, event.time, sink)?;
+            }
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
-            EventKind::Loaded => {}
+            EventKind::Loaded { .. } | EventKind::Fork { .. } | EventKind::Born { .. } => {}
         }
         Ok(None)
     }

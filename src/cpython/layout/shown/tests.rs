@@ -16,7 +16,7 @@ fn changed(place: impl Fn(&Elf) -> u64, value: u64) -> Vec<u8> {
 
 fn interpreter(data: Vec<u8>) -> Interpreter {
     match Interpreter::from_bytes("changed", data) {
-        Ok(Found::Interpreter(interpreter)) => *interpreter,
+        Found::Interpreter(interpreter) => *interpreter,
         found => panic!("{found:?}"),
     }
 }
