@@ -68,16 +68,45 @@ static __always_inline bool is_unstarted(const struct frame_head *head)
 #define RESUME_AT_GENEXPR_START 4
 #define ENTER_NONE		0xff
 
+/* Reads the instruction at `address`; whether that is RESUME or one of its forms. */
+static __always_inline bool read_resume(__u8 unit[CODE_UNIT], __u64 address)
+{
+	unit[0] = unit[1] = 0;
+	bpf_probe_read_user(unit, CODE_UNIT, (void *)address);
+	for (int i = 0; i < 4; i++)
+		if (plan.resume_opcodes[i] && unit[0] == plan.resume_opcodes[i])
+			return true;
+	return false;
+}
+
 /* 3.11+: whether a generator's frame is to go on at a RESUME that is not its first. */
 static __always_inline bool is_suspended_at_resume(const struct frame_head *head)
 {
-	__u8 unit[CODE_UNIT] = {};
+	__u8 unit[CODE_UNIT];
 
-	bpf_probe_read_user(unit, sizeof(unit), (void *)FIELD(__u64, head, plan.frame_lasti));
-	for (int i = 0; i < 4; i++)
-		if (plan.resume_opcodes[i] && unit[0] == plan.resume_opcodes[i])
-			return unit[1] & plan.resume_location_mask;
-	return false;
+	return read_resume(unit, FIELD(__u64, head, plan.frame_lasti)) &&
+	       unit[1] & plan.resume_location_mask;
+}
+
+/*
+ * The argument of the RESUME that runs, under its mask. The register that points to it is
+ * trusted where there is a RESUME; else the frame's own pointer is, where that leads to one.
+ * A tracing tool may have put another instruction there (INSTRUMENTED_LINE), whose argument
+ * is RESUME's all the same.
+ */
+static __always_inline __u8 resume_argument(struct pt_regs *ctx, __u64 cookie,
+					    const struct frame_head *head)
+{
+	__u64 own = FIELD(__u64, head, plan.frame_lasti), at;
+	__u8 unit[CODE_UNIT], argument;
+
+	at = read_register(ctx, COOKIE_EXTRA(cookie)) + COOKIE_DELTA(cookie) - 1;
+	if (!read_resume(unit, at) && at != own) {
+		argument = unit[1];
+		if (!read_resume(unit, own))
+			unit[1] = argument;
+	}
+	return unit[1] & plan.resume_location_mask;
 }
 
 /* enum _frameowner: the frame is part of a generator. Else it is on the thread's stack. */
@@ -103,7 +132,7 @@ static __always_inline __u8 usdt_enter_detail(const struct frame_head *head, boo
 static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 					 const struct frame_head *head, bool resumable)
 {
-	__u8 argument = 0;
+	__u8 argument;
 
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_THROW:
@@ -111,10 +140,7 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 	case PROBE_RESUME:
 		if (!resumable) /* nothing but a generator is ever resumed */
 			return ENTER_START;
-		bpf_probe_read_user(
-			&argument, 1,
-			(void *)(read_register(ctx, COOKIE_EXTRA(cookie)) + COOKIE_DELTA(cookie)));
-		argument &= plan.resume_location_mask;
+		argument = resume_argument(ctx, cookie, head);
 		if (argument == RESUME_AT_GENEXPR_START)
 			return ENTER_NONE;
 		return argument ? ENTER_RESUME : ENTER_START;
@@ -146,11 +172,9 @@ static __always_inline bool is_suspended(__u64 frame)
 	return state == -1;
 }
 
-static __always_inline __u8 exit_detail(struct pt_regs *ctx, __u64 cookie, __u64 frame,
-					__u64 tstate, bool resumable)
+/* How an activation ended, where `raising` says whether an exception is being propagated. */
+static __always_inline __u8 exit_detail(__u64 cookie, __u64 frame, bool raising, bool resumable)
 {
-	bool raised = false;
-
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_RETURN:
 		return EXIT_RETURN;
@@ -158,16 +182,8 @@ static __always_inline __u8 exit_detail(struct pt_regs *ctx, __u64 cookie, __u64
 		return EXIT_YIELD;
 	case PROBE_UNWIND:
 		return EXIT_UNWIND;
-	case PROBE_EVAL_EXIT:
-		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER) {
-			raised = !read_register(ctx, COOKIE_EXTRA(cookie));
-			break;
-		}
-		/* fall through */
-	default:
-		raised = current_exception(tstate) != 0;
 	}
-	if (raised)
+	if (raising)
 		return EXIT_UNWIND;
 	return resumable && is_suspended(frame) ? EXIT_YIELD : EXIT_RETURN;
 }

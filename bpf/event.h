@@ -33,8 +33,11 @@ enum frame_state {
 /* How a thread finds its PyThreadState. */
 enum tstate_source {
 	TSTATE_NONE,
-	TSTATE_GLOBAL, /* a global pointer; its address is the process's tstate_global */
+	TSTATE_GLOBAL, /* a global pointer, at the process's tstate_address */
 	TSTATE_FS_BASE, /* thread-local: the pointer at fs_base + plan.tstate_offset */
+	TSTATE_TLS_INDEX, /* a library's: plan.tstate_offset from what the tls_index at the
+			     process's tstate_address stands for */
+	TSTATE_TLS_DESCRIPTOR, /* the same with a TLS descriptor */
 };
 
 /* Where one interpreter build keeps things: byte offsets into its structs. */
@@ -74,6 +77,8 @@ struct plan {
 	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */
 	__u8 external_calls; /* record calls from the scope to code outside */
 	__u8 resume_opcodes[4]; /* RESUME and its forms, 3.11+; 0: none */
+	__u16 tstate_thread_id;
+	__u16 pad[3];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
@@ -96,8 +101,31 @@ enum probe_kind {
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
 #define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
 #define COOKIE_DELTA(cookie) ((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
+#define COOKIE_PROBE(cookie) ((cookie) >> 32 & 0xff) /* index into checks */
 #define COOKIE_TSTATE	     0xfe
 #define COOKIE_NO_REGISTER   0xff
+
+#define PLAN_PROBES 256
+
+/* What became of the check of a probe. */
+enum check_state {
+	CHECK_PENDING,
+	CHECK_PASSED,
+	CHECK_THREAD_STATE, /* not the register: the thread state has the frame */
+	CHECK_FAILED, /* nothing has: its events are lost */
+};
+
+/* A probe's first hits, checked. */
+#define CHECK_HITS 16
+/* One in so many may disagree: a thread state may be looked at while it is being changed. */
+#define CHECK_TOLERANCE 4
+
+struct probe_check {
+	__u32 hits; /* checked so far */
+	__u32 disagreed;
+	__u32 state; /* enum check_state */
+	__u32 no_retval; /* the value returned is not where it is said to be */
+};
 
 /* What user space said of a code object. */
 enum verdict {
@@ -130,7 +158,8 @@ enum watch {
 
 /* What one process adds to the plan. */
 struct process {
-	__u64 tstate_global; /* address of the pointer, TSTATE_GLOBAL only */
+	__u64 tstate_address; /* what leads to the thread states: see enum tstate_source */
+	__u64 code_type; /* address of PyCode_Type */
 };
 
 enum event_kind {
@@ -247,7 +276,7 @@ struct event_process {
 	struct event_head head;
 };
 
-_Static_assert(sizeof(struct plan) == 80, "plan has no holes");
+_Static_assert(sizeof(struct plan) == 88, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");

@@ -33,13 +33,7 @@ struct task_struct {
 #include "slots.h"
 #include "stack.h"
 #include "detail.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32); /* tgid */
-	__type(value, struct process);
-} processes SEC(".maps");
+#include "check.h"
 
 /* Opened once every probe of a process is on. */
 bool ready;
@@ -57,15 +51,9 @@ enum exit _exit_detail = 0;
 enum qualifier _qualifier = 0;
 enum probe_kind _probe_kind = 0;
 enum verdict _verdict = 0;
+enum check_state _check_state = 0;
 enum tstate_source _tstate_source = 0;
 enum frame_state _frame_state = 0;
-
-static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64 id)
-{
-	if (COOKIE_FRAME(cookie) == COOKIE_TSTATE)
-		return current_frame(thread_state(&processes, id >> 32));
-	return read_register(ctx, COOKIE_FRAME(cookie));
-}
 
 static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 {
@@ -157,10 +145,10 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
-	__u64 id = bpf_get_current_pid_tgid(), frame, tstate = 0, *slot, tag;
+	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag;
 	bool resumable = false;
 	int judged;
-	__u8 kind = COOKIE_KIND(cookie), detail;
+	__u8 detail;
 
 	if (!ready)
 		return 0;
@@ -188,11 +176,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		resumable = judged & EXIT_RESUMABLE;
 	}
 
-	if (kind == PROBE_POP)
-		tstate = ctx->rdi;
-	else if (kind == PROBE_UNWIND || kind == PROBE_EVAL_EXIT || kind == PROBE_USDT_RETURN)
-		tstate = thread_state(&processes, id >> 32);
-	detail = exit_detail(ctx, cookie, frame, tstate, resumable);
+	tstate = leaving_thread_state(ctx, cookie, id);
+	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
 	if (!know_stack(frame, id))
 		return lose(id);
 	if (detail == EXIT_UNWIND) {

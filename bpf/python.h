@@ -14,6 +14,14 @@
 
 const volatile struct plan plan;
 
+/* The processes that run this build. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32); /* tgid */
+	__type(value, struct process);
+} processes SEC(".maps");
+
 /* PyUnicodeObject, the same in all versions: Py_ssize_t length at 16, state at 32 with the
  * character width in bits 2-4, compact in bit 5, ascii in bit 6. */
 #define STR_LENGTH 16
@@ -60,20 +68,73 @@ static __always_inline __u64 read_pointer(__u64 address)
 	return value;
 }
 
-/* The current thread's PyThreadState, or 0. */
-static __always_inline __u64 thread_state(void *processes, __u32 tgid)
+/* Where the current thread's own control block is: what pthread_self() returns. */
+static __always_inline __u64 fs_base(void)
 {
-	if (plan.tstate_source == TSTATE_GLOBAL) {
-		struct process *process = bpf_map_lookup_elem(processes, &tgid);
+	struct task_struct *task = (void *)bpf_get_current_task();
 
-		return process ? read_pointer(process->tstate_global) : 0;
-	}
-	if (plan.tstate_source == TSTATE_FS_BASE) {
-		struct task_struct *task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, thread.fsbase);
+}
 
-		return read_pointer(BPF_CORE_READ(task, thread.fsbase) + plan.tstate_offset);
-	}
-	return 0;
+/* glibc's thread control block has a pointer to the dynamic thread vector (dtv): 16 bytes for
+ * each module (library) with thread-local storage, the address of this thread's block first.
+ * The entry before the vector's start has its length. (sysdeps/generic/dl-dtv.h,
+ * sysdeps/x86_64/nptl/tls.h) */
+#define TCB_DTV		8
+#define DTV_ENTRY	16
+#define DTV_UNALLOCATED (~0UL)
+
+struct tls_index {
+	__u64 module;
+	__u64 offset;
+};
+
+/* What __tls_get_addr would return; 0 where the thread has not touched that library's storage. */
+static __always_inline __u64 tls_address(__u64 fs_base, __u64 index_address)
+{
+	struct tls_index index;
+	__u64 dtv, block;
+
+	if (bpf_probe_read_user(&index, sizeof(index), (void *)index_address))
+		return 0;
+	dtv = read_pointer(fs_base + TCB_DTV);
+	if (!index.module || index.module > read_pointer(dtv - DTV_ENTRY))
+		return 0;
+	block = read_pointer(dtv + index.module * DTV_ENTRY);
+	return block && block != DTV_UNALLOCATED ? block + index.offset : 0;
+}
+
+/* What a TLS descriptor describes. Its second word is a distance from the thread pointer, below
+ * which all storage lies that is there from the start, or else the address of a tls_index
+ * (struct tlsdesc_dynamic_arg, sysdeps/x86_64/dl-tlsdesc.h). */
+static __always_inline __u64 tls_described(__u64 fs_base, __u64 descriptor)
+{
+	__s64 argument = read_pointer(descriptor + sizeof(__u64));
+
+	return argument < 0 ? fs_base + argument : tls_address(fs_base, argument);
+}
+
+/* The current thread's PyThreadState, or 0. */
+static __always_inline __u64 thread_state(__u64 id)
+{
+	struct process *process;
+	__u64 variable = 0;
+	__u32 tgid = id >> 32;
+
+	if (plan.tstate_source == TSTATE_NONE)
+		return 0;
+	if (plan.tstate_source == TSTATE_FS_BASE)
+		return read_pointer(fs_base() + plan.tstate_offset);
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process)
+		return 0;
+	if (plan.tstate_source == TSTATE_GLOBAL)
+		return read_pointer(process->tstate_address);
+	if (plan.tstate_source == TSTATE_TLS_INDEX)
+		variable = tls_address(fs_base(), process->tstate_address);
+	if (plan.tstate_source == TSTATE_TLS_DESCRIPTOR)
+		variable = tls_described(fs_base(), process->tstate_address);
+	return variable ? read_pointer(variable + plan.tstate_offset) : 0;
 }
 
 /* The frame that a thread state says is running. */

@@ -56,7 +56,7 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
         }
     }
     let plan = cpython::plan(&interpreter, Choice::Auto)?;
-    writeln!(out, "\nplan: {} (--probes forces the other)", plan.kind)?;
+    writeln!(out, "\nplan: {} (--probes forces the other)", plan.kind())?;
     Ok(())
 }
 
@@ -106,7 +106,7 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
 }
 
 fn write_plan(plan: &Plan, out: &mut String) -> fmt::Result {
-    writeln!(out, "{} probes:", plan.kind)?;
+    writeln!(out, "{} probes:", plan.kind())?;
     writeln!(
         out,
         "  {:<14} {:<26} {:<24} {:<13} instruction",

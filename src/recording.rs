@@ -158,6 +158,14 @@ pub struct Interpreter {
     pub version: String,
     /// How it was probed: `usdt`, `dispatch`, ...
     pub plan: String,
+    /// Places where it was probed.
+    pub sites: usize,
+    /// Those of them that were reached, and whose first hits were checked against the thread
+    /// state.
+    pub checked: usize,
+    /// What these checks found wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
 }
 
 /// Calls of one thread that could not be recorded.

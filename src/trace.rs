@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 mod builder;
 
-pub use builder::{Builder, Classify, Filter};
+pub use builder::{Builder, Classify, Filter, Pairing};
 
 /// Nanoseconds of the kernel's monotonic clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

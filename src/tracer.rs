@@ -1,5 +1,6 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
+mod check;
 mod plan;
 mod verdicts;
 
@@ -18,15 +19,19 @@ use libbpf_rs::{
 };
 
 use crate::bpf::{frames, process};
-use crate::cpython::{FrameSource, Meaning, Plan, ThreadStateSource};
+use crate::cpython::{FrameSource, Meaning, Plan};
 use crate::trace::ThreadId;
 use frames::types;
-use plan::{Entrance, cookie, kernel_plan};
+use plan::{Entrance, cookie, kernel_plan, kernel_process};
 
+pub use check::{Check, CheckState};
 pub use verdicts::Verdicts;
 
-/// How many interpreter builds one recording can have.
+/// How many plans one recording can follow, of its interpreter builds.
 pub const MAX_BUILDS: usize = 32;
+
+/// How many probes a plan can have: `PLAN_PROBES` in `bpf/event.h`.
+const PLAN_PROBES: usize = 256;
 
 /// Where libbpf keeps the loaded objects. Owned by the caller, because the skeletons borrow it.
 pub struct Storage {
@@ -216,8 +221,11 @@ impl<'o> Tracer<'o> {
 
     /// Loads the programs for one interpreter build.
     pub fn load_build(&mut self, plan: &Plan) -> Result<Build> {
+        if plan.probes.len() > PLAN_PROBES {
+            bail!("more than {PLAN_PROBES} probes in a plan");
+        }
         let Some(storage) = self.free.next() else {
-            bail!("more than {MAX_BUILDS} different interpreters in one recording");
+            bail!("more than {MAX_BUILDS} different plans in one recording");
         };
         let mut open = frames::FramesSkelBuilder::default()
             .open(storage)
@@ -276,16 +284,12 @@ impl<'o> Tracer<'o> {
         bias: u64,
     ) -> Result<Probes> {
         let skel = self.builds.get(build.0).context("no such build")?;
-        if let Some(ThreadStateSource::Global(address)) = plan.thread_state {
-            let process = types::process {
-                tstate_global: address.wrapping_add(bias),
-            };
-            skel.maps.processes.update(
-                &pid.to_ne_bytes(),
-                &process.tstate_global.to_ne_bytes(),
-                MapFlags::ANY,
-            )?;
-        }
+        let process = kernel_process(plan, bias);
+        // SAFETY: it has no padding.
+        let process = unsafe { plain::as_bytes(&process) };
+        skel.maps
+            .processes
+            .update(&pid.to_ne_bytes(), process, MapFlags::ANY)?;
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
         let usdt = [
@@ -301,20 +305,20 @@ impl<'o> Tracer<'o> {
             ),
         ];
         for (meaning, program, name) in usdt {
-            let mut frames = plan
-                .probes
-                .iter()
-                .filter(|probe| probe.meaning == meaning)
-                .map(|p| p.frame);
-            let Some(first) = frames.next() else { continue };
+            let mut places = (0..)
+                .zip(&plan.probes)
+                .filter(|(_, probe)| probe.meaning == meaning);
+            let Some((index, first)) = places.next() else {
+                continue;
+            };
             // One program serves all places of a probe's name, so they must agree.
-            let frame = if frames.all(|frame| frame == first) {
-                first
+            let frame = if places.all(|(_, probe)| probe.frame == first.frame) {
+                first.frame
             } else {
                 FrameSource::ThreadState
             };
             let opts = UsdtOpts {
-                cookie: cookie(meaning, frame),
+                cookie: cookie(index, meaning, frame),
                 ..UsdtOpts::default()
             };
             links.push(
@@ -329,10 +333,10 @@ impl<'o> Tracer<'o> {
             (&skel.progs.frame_leave, Vec::new()),
             (&skel.progs.frame_enter, Vec::new()),
         ];
-        for probe in &plan.probes {
+        for (index, probe) in (0..).zip(&plan.probes) {
             let entrance = Entrance::of(probe);
             if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
-                let cookie = cookie(probe.meaning, probe.frame);
+                let cookie = cookie(index, probe.meaning, probe.frame);
                 sites.push((usize::try_from(probe.offset)?, cookie));
             }
         }
@@ -399,6 +403,34 @@ impl<'o> Tracer<'o> {
             .filter_map(|skel| skel.maps.bss_data.as_deref_mut())
         {
             set_ready(bss, false);
+        }
+    }
+
+    /// What became of the checks of a build's probes so far, in the order of the plan.
+    pub fn checks(&self, build: Build) -> Vec<Check> {
+        let skel = self.builds.get(build.0);
+        let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref()) else {
+            return Vec::new();
+        };
+        bss.checks
+            .iter()
+            // SAFETY: plain words of memory that the kernel programs write.
+            .map(|check| unsafe { ptr::read_volatile(check) })
+            .map(Check::from)
+            .collect()
+    }
+
+    /// Takes what its probes report as it is, from now on.
+    pub fn end_checks(&mut self, build: Build) {
+        let skel = self.builds.get_mut(build.0);
+        let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref_mut()) else {
+            return;
+        };
+        for check in &mut bss.checks {
+            // SAFETY: a word of memory shared with the kernel programs.
+            unsafe {
+                ptr::write_volatile(&raw mut check.state, types::check_state::CHECK_PASSED.0)
+            };
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use nix::time::{ClockId, clock_gettime};
-use pytrace::cpython::Choice;
+use pytrace::cpython::{Choice, plan_after};
 use pytrace::event::{CodeRecord, decode};
 use pytrace::format::{ChromeWriter, Compression, Output, OutputFile};
 use pytrace::preflight::Machine;
@@ -77,7 +77,7 @@ impl Stream {
         let tracer = Tracer::load(&mut storage, settings(&Machine::look()))?;
         let ring = tracer.ring(|bytes| stream.borrow_mut().push(bytes))?;
         let mut process = Waiting::start(&python.path, &program("mixed.py"), &[WORK, "wait"])?;
-        let mut interpreters = Interpreters::new(tracer, Choice::Auto);
+        let mut interpreters = Interpreters::new(tracer, plan_after, Choice::Auto);
         let look = interpreters.loaded(process.pid())?;
         ensure!(
             matches!(look, Look::Attached(_)),

@@ -82,7 +82,7 @@ fn print_machine(python: &Python) {
         "interpreter  CPython {} ({}), {} probes",
         python.plan.version,
         python.path.display(),
-        python.plan.kind
+        python.plan.kind()
     );
     println!("reproduce    make bench PYTHON={}", python.path.display());
 }

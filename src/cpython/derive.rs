@@ -5,10 +5,10 @@ use std::fmt;
 use iced_x86::Instruction;
 
 use super::elf::Elf;
+use super::handlers::PopSites;
 use super::interpreter::Interpreter;
-use super::layout::Layout;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
-use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version};
+use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way};
 use super::{evaluator, handlers, thread_list, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
@@ -59,6 +59,9 @@ pub enum Problem {
          may have one"
     )]
     Site(&'static str),
+    /// All ways have been tried.
+    #[error("there is no other way to probe it")]
+    NoOther,
     /// A symbol is missing that every CPython exports.
     #[error("it does not export {0}; was its dynamic symbol table stripped?")]
     Symbol(&'static str),
@@ -88,66 +91,87 @@ impl fmt::Display for UsdtProblem {
     }
 }
 
-/// How to observe an interpreter.
+/// How to observe an interpreter: by the first way that leads to a plan.
 pub fn plan(interpreter: &Interpreter, choice: Choice) -> Result<Plan, PlanError> {
-    derive(interpreter, choice).map_err(|problem| PlanError {
+    plan_after(interpreter, choice, None)
+}
+
+/// The same, where a plan turned out to be wrong: by the ways that come after `failed`.
+pub fn plan_after(
+    interpreter: &Interpreter,
+    choice: Choice,
+    failed: Option<Way>,
+) -> Result<Plan, PlanError> {
+    let usable = usdt::usable(interpreter);
+    let mut problem = match (choice, usable) {
+        (Choice::Usdt, Err(problem)) => Problem::Usdt(problem),
+        _ => Problem::NoOther,
+    };
+    let ways = [Way::Usdt, Way::Handlers, Way::PopFunction]
+        .into_iter()
+        .filter(|way| failed.is_none_or(|failed| *way > failed))
+        .filter(|way| match way.kind() {
+            PlanKind::Usdt => choice != Choice::Dispatch && usable.is_ok(),
+            PlanKind::Dispatch => choice != Choice::Usdt,
+        });
+    for way in ways {
+        match derive(interpreter, way) {
+            Ok(plan) => return Ok(plan),
+            // The first tells most.
+            Err(found) if problem == Problem::NoOther => problem = found,
+            Err(_) => {}
+        }
+    }
+    Err(PlanError {
         interpreter: interpreter.name().to_owned(),
         version: interpreter.version(),
         problem,
     })
 }
 
-fn derive(interpreter: &Interpreter, choice: Choice) -> Result<Plan, Problem> {
+fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     let version = interpreter.version();
     let layout = interpreter.layout().ok_or(Problem::Version)?;
     if interpreter.free_threaded() {
         return Err(Problem::FreeThreaded);
     }
-    let usable = usdt::usable(interpreter);
-    let (kind, mut probes) = match (choice, usable) {
-        (Choice::Auto | Choice::Usdt, Ok(())) => {
-            (PlanKind::Usdt, usdt::probes(interpreter, &layout)?)
+    let mut probes = match way {
+        Way::Usdt => usdt::probes(interpreter, &layout)?,
+        Way::Handlers if version.minor >= 11 => {
+            handlers::probes(interpreter, &layout, PopSites::Callers)?
         }
-        (Choice::Usdt, Err(problem)) => return Err(Problem::Usdt(problem)),
-        (Choice::Auto | Choice::Dispatch, _) => {
-            (PlanKind::Dispatch, dispatch(interpreter, &layout)?)
+        Way::PopFunction if version.minor >= 12 => {
+            handlers::probes(interpreter, &layout, PopSites::Function)?
         }
+        Way::Handlers => evaluator::probes(interpreter, &layout)?,
+        Way::PopFunction => return Err(Problem::NoOther),
     };
-    probes.push(code_freed(interpreter.elf())?);
+    let code_type = interpreter
+        .elf()
+        .export("PyCode_Type")
+        .ok_or(Problem::Symbol("PyCode_Type"))?
+        .address;
+    probes.push(code_freed(interpreter.elf(), code_type)?);
     Ok(Plan {
-        kind,
+        way,
         version,
         probes,
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
+        code_type,
     })
-}
-
-fn dispatch(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
-    if interpreter.version().minor >= 11 {
-        handlers::probes(interpreter, layout)
-    } else {
-        evaluator::probes(interpreter, layout)
-    }
 }
 
 /// Where code objects die: `PyCode_Type.tp_dealloc`, offset 48 in every supported version
 /// (`Include/cpython/object.h`, `struct _typeobject`).
-fn code_freed(elf: &Elf) -> Result<Probe, Problem> {
+fn code_freed(elf: &Elf, code_type: u64) -> Result<Probe, Problem> {
     const TP_DEALLOC: u64 = 48;
-    let symbol = elf
-        .export("PyCode_Type")
-        .ok_or(Problem::Symbol("PyCode_Type"))?;
-    let missing = Problem::Site("code_dealloc");
-    let field = symbol
-        .address
+    let function = code_type
         .checked_add(TP_DEALLOC)
-        .ok_or(missing.clone())?;
-    let function = elf
-        .pointer_at(field)
+        .and_then(|field| elf.pointer_at(field))
         .filter(|at| elf.is_code(*at))
-        .ok_or(missing)?;
+        .ok_or(Problem::Site("code_dealloc"))?;
     let place = FrameSource::None;
     past_landing_pad(elf, function)
         .and_then(|first| probe(elf, &first, Meaning::CodeFreed, place, "code_dealloc"))

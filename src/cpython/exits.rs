@@ -80,24 +80,21 @@ impl<'a> Exits<'a> {
     }
 
     /// Probes that together are passed exactly once on every way out.
+    /// None where there is no such place.
     pub(super) fn probes(&self) -> Vec<Probe> {
-        let at_check = || {
-            self.exits.iter().filter_map(|exit| {
-                let frame = exit.frame.map_or(FrameSource::None, FrameSource::Register);
-                self.probe(exit.check, Some(exit.retval), frame)
-            })
-        };
-        if self.exits.iter().all(|exit| exit.frame.is_some()) {
-            return at_check().collect();
-        }
-        match self.cut() {
-            Some((retval, branches)) => branches
+        let at_checks: Option<Vec<Probe>> = self
+            .exits
+            .iter()
+            .map(|exit| self.probe(exit.check, exit.retval, exit.frame?))
+            .collect();
+        let at_branches = || {
+            let (retval, branches) = self.cut()?;
+            branches
                 .into_iter()
-                .filter_map(|at| self.probe(at, Some(retval), FrameSource::Register(self.frame)))
-                .collect(),
-            // No register has the frame: it is the one entered last and not left.
-            None => at_check().collect(),
-        }
+                .map(|at| self.probe(at, retval, self.frame))
+                .collect()
+        };
+        at_checks.or_else(at_branches).unwrap_or_default()
     }
 
     /// One branch, else two, that every way to the exits passes exactly once while the frame
@@ -185,12 +182,13 @@ impl<'a> Exits<'a> {
         })
     }
 
-    fn probe(&self, at: u64, retval: Option<Register>, frame: FrameSource) -> Option<Probe> {
+    fn probe(&self, at: u64, retval: Register, frame: Register) -> Option<Probe> {
+        let retval = Some(retval);
         probe(
             self.elf,
             self.flow.get(at)?,
             Meaning::EvalExit { retval },
-            frame,
+            FrameSource::Register(frame),
             "exit_eval_frame",
         )
     }

@@ -15,7 +15,7 @@ use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
 use super::throw::throw;
-use super::unwinds::unwinds;
+use super::unwinds::{pop_function, unwinds};
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
@@ -41,8 +41,21 @@ pub(super) struct Evaluator<'elf> {
     entry: u64,
 }
 
+/// Where it is seen that frames are popped, other than by yielding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PopSites {
+    /// In the handlers that do it.
+    Callers,
+    /// In the function that they call for it (3.12+).
+    Function,
+}
+
 /// All probes of a dispatch plan.
-pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+pub(super) fn probes(
+    interpreter: &Interpreter,
+    layout: &Layout,
+    pops: PopSites,
+) -> Result<Vec<Probe>, Problem> {
     let evaluator = Evaluator::new(interpreter)?;
     let registers = evaluator
         .registers(layout)
@@ -55,15 +68,20 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
     if !probes.iter().any(|probe| probe.site == "RESUME") {
         return Err(Problem::Site("RESUME"));
     }
-    for opcode in opcodes.returns {
-        let site = evaluator.exit(opcode, opcodes.returns, registers, Meaning::Return);
-        probes.push(site.ok_or(Problem::Site(opcode.name))?);
+    match pops {
+        PopSites::Callers => {
+            for opcode in opcodes.returns {
+                let site = evaluator.exit(opcode, opcodes.returns, registers, Meaning::Return);
+                probes.push(site.ok_or(Problem::Site(opcode.name))?);
+            }
+            probes.extend(unwinds(&evaluator, registers)?);
+        }
+        PopSites::Function => probes.push(pop_function(&evaluator, registers)?),
     }
     for opcode in opcodes.yields {
         let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
-    probes.extend(unwinds(&evaluator, registers)?);
     let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
     probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
     Ok(probes)

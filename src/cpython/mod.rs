@@ -28,10 +28,12 @@ mod unwinds;
 mod usdt;
 mod version;
 
-pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan};
+pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
 pub use elf::ElfError;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Layout, Methods};
-pub use plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version};
+pub use plan::{
+    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
+};
 pub use thread_list::ThreadList;
 pub use usdt::Note;

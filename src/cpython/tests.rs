@@ -94,7 +94,7 @@ fn the_systems_python_has_a_plan() {
     let interpreter = interpreter(Path::new(SYSTEM));
     let plan = plan(&interpreter, Choice::Dispatch).expect("a plan");
     check(&interpreter, &plan);
-    assert_eq!(plan.kind, PlanKind::Dispatch);
+    assert_eq!(plan.kind(), PlanKind::Dispatch);
     assert!(interpreter.build_id().is_none_or(|id| id.len() >= 16));
     for probe in &plan.probes {
         if let Meaning::Resume { oparg_delta, .. } = probe.meaning {
@@ -137,7 +137,7 @@ fn plans_of_named_interpreters() {
             let begun = Instant::now();
             match plan(&interpreter, choice) {
                 Ok(plan) => {
-                    println!(" {} in {:?}\n{}", plan.kind, begun.elapsed(), show(&plan));
+                    println!(" {} in {:?}\n{}", plan.kind(), begun.elapsed(), show(&plan));
                     check(&interpreter, &plan);
                 }
                 Err(error) => println!(" {error}"),

@@ -3,7 +3,7 @@
 use iced_x86::{Code, InstructionInfoFactory};
 use rustc_hash::FxHashSet;
 
-use super::derive::Problem;
+use super::derive::{Problem, past_landing_pad, probe};
 use super::flow::function_address;
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
 use super::machine::{
@@ -107,6 +107,21 @@ fn pops(
         }
     }
     probes
+}
+
+/// The one function that pops frames, where it is entered: 3.12+.
+pub(super) fn pop_function(
+    evaluator: &Evaluator<'_>,
+    registers: Registers,
+) -> Result<Probe, Problem> {
+    clear_and_pop(evaluator, registers)
+        .and_then(|function| past_landing_pad(evaluator.elf, function))
+        .and_then(|first| {
+            let frame = FrameSource::Register(RSI);
+            let site = "frame_clear_and_pop";
+            probe(evaluator.elf, &first, Meaning::Pop, frame, site)
+        })
+        .ok_or(Problem::Site("frame_clear_and_pop"))
 }
 
 /// `_PyEval_FrameClearAndPop`; in 3.12 `_PyEvalFrameClearAndPop`, a hidden symbol, so that

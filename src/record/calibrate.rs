@@ -7,6 +7,7 @@
 use std::arch::global_asm;
 use std::fs;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::interpreters::{Interpreter, Interpreters};
@@ -70,12 +71,13 @@ unsafe extern "sysv64" {
 
 const FRAME: Register = Register(7); // rdi
 
-/// Measures what a call costs with the probes of the first interpreter of a recording. Also
+/// Measures what a call costs with the probes of the last interpreter of a recording. Also
 /// returns the probes, which take long to remove and are best removed with all others.
 ///
 /// `None` where attaching fails.
-pub(super) fn cost_per_call(interpreters: &Interpreters<'_>) -> Option<(Duration, Probes)> {
-    let interpreter = interpreters.found().first()?;
+pub(super) fn cost_per_call(interpreters: &mut Interpreters<'_>) -> Option<(Duration, Probes)> {
+    let interpreter = &Rc::clone(interpreters.found().last()?);
+    interpreters.end_checks(interpreter);
     let activation = Activation::new(&interpreter.plan.layout);
     let plan = imitation(&interpreter.plan, &activation)?;
     let pid = std::process::id();
@@ -108,7 +110,7 @@ fn answer(interpreter: &Interpreter, pid: u32, activation: &Activation) {
 
 /// The plan with its probes on our own loop.
 fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
-    let (start, end) = if plan.kind == PlanKind::Usdt {
+    let (start, end) = if plan.kind() == PlanKind::Usdt {
         (Meaning::UsdtEntry, Meaning::UsdtReturn)
     } else if plan.version.minor >= 11 {
         (
@@ -142,6 +144,13 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
     let thread_state = plan.thread_state.map(|source| match source {
         ThreadStateSource::Global(_) => ThreadStateSource::Global(activation.thread_state()),
         thread_local @ ThreadStateSource::ThreadLocal(_) => thread_local,
+        // No module has that number: the thread has no state, hence no exception.
+        ThreadStateSource::Indexed { offset, .. } | ThreadStateSource::Described { offset, .. } => {
+            ThreadStateSource::Indexed {
+                index: activation.thread_state(),
+                offset,
+            }
+        }
     });
     Some(Plan {
         thread_state,

@@ -15,7 +15,7 @@ use crate::event::{EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
-use crate::trace::{Builder, Call, Filter, Gap, Sink, ThreadId, Time, Totals};
+use crate::trace::{Builder, Call, Filter, Gap, Pairing, Sink, ThreadId, Time, Totals};
 
 /// Where calls go.
 #[derive(Debug)]
@@ -156,6 +156,18 @@ impl Consumer {
             }
             Err(error) => self.note(Err(error)),
         }
+    }
+
+    /// The interpreter of these processes is probed in another way from now on.
+    pub(super) fn replace_interpreter(&mut self, pids: &[u32], interpreter: &Rc<Interpreter>) {
+        for pid in pids {
+            self.interpreters.insert(*pid, Rc::clone(interpreter));
+        }
+    }
+
+    /// How the starts and ends of these processes' activations go together.
+    pub(super) fn pairing(&self, pids: &[u32]) -> Pairing {
+        self.builder.pairing(pids)
     }
 
     /// The next thing to act upon.

@@ -1,21 +1,23 @@
 //! The interpreters of a recording: which a process runs, how it is probed, and that it is.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_rs::Link;
 use rustc_hash::FxHashMap;
 
 use super::maps;
 use super::process;
+use super::self_check::{Finding, Findings};
 use super::user::User;
-use crate::cpython::{self, Choice, Found, InterpreterError, Plan};
+use crate::cpython::{self, Choice, Found, InterpreterError, Plan, PlanError, Way};
 use crate::error::WithHint as _;
-use crate::tracer::{Build, Probes, Tracer, Verdicts};
+use crate::tracer::{Build, Check, Probes, Tracer, Verdicts};
 
 /// What a look at a process has led to.
 #[derive(Debug)]
@@ -37,15 +39,23 @@ pub struct Interpreter {
     pub plan: Plan,
     /// Where it hears what its code objects are.
     pub verdicts: Verdicts,
+    /// What the checks of its plan found.
+    pub(super) findings: RefCell<Findings>,
     build: Build,
 }
 
 /// A process whose probes are on, as long as this lives.
 #[derive(Debug)]
 struct Probed {
+    interpreter: Rc<Interpreter>,
+    /// Leads to the file that holds the interpreter.
+    file: PathBuf,
     probes: Probes,
     bias: u64,
 }
+
+/// Where plans come from: [`cpython::plan_after`], but in tests of what becomes of wrong ones.
+pub type Planner = fn(&cpython::Interpreter, Choice, Option<Way>) -> Result<Plan, PlanError>;
 
 impl Interpreter {
     /// The kernel programs for it.
@@ -58,6 +68,7 @@ impl Interpreter {
 #[derive(Debug)]
 pub struct Interpreters<'o> {
     tracer: Tracer<'o>,
+    planner: Planner,
     choice: Choice,
     /// By device and inode: what a file's path leads to differs between processes.
     builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
@@ -69,9 +80,10 @@ pub struct Interpreters<'o> {
 
 impl<'o> Interpreters<'o> {
     /// None yet.
-    pub fn new(tracer: Tracer<'o>, choice: Choice) -> Self {
+    pub fn new(tracer: Tracer<'o>, planner: Planner, choice: Choice) -> Self {
         Interpreters {
             tracer,
+            planner,
             choice,
             builds: FxHashMap::default(),
             order: Vec::new(),
@@ -93,6 +105,96 @@ impl<'o> Interpreters<'o> {
     /// The interpreters that were found, in order.
     pub fn found(&self) -> &[Rc<Interpreter>] {
         &self.order
+    }
+
+    /// What became of the checks of an interpreter's probes so far, in the order of its plan.
+    pub fn checks(&self, interpreter: &Interpreter) -> Vec<Check> {
+        let mut checks = self.tracer.checks(interpreter.build);
+        checks.truncate(interpreter.plan.probes.len());
+        checks
+    }
+
+    /// Lets its probes report without a check, as the frames are our own.
+    pub fn end_checks(&mut self, interpreter: &Interpreter) {
+        self.tracer.end_checks(interpreter.build);
+    }
+
+    /// The processes that an interpreter is probed in.
+    pub fn processes<'a>(&'a self, interpreter: &'a Interpreter) -> impl Iterator<Item = u32> + 'a {
+        let of_it = move |probed: &Probed| std::ptr::eq(&*probed.interpreter, interpreter);
+        let probed = self.probes.iter();
+        probed.filter_map(move |(pid, probed)| of_it(probed).then_some(*pid))
+    }
+
+    /// Goes over to the next way of probing an interpreter that is not wrong in the same way, in
+    /// all processes that run it.
+    pub(super) fn fall_back(
+        &mut self,
+        failed: &Interpreter,
+        finding: &Finding,
+    ) -> Result<Rc<Interpreter>> {
+        let pids: Vec<u32> = self.processes(failed).collect();
+        let file = pids.first().and_then(|pid| self.probes.get(pid));
+        let file = file.context("no process runs it any more")?.file.clone();
+        let examined = match cpython::Interpreter::open(&file)? {
+            Found::Interpreter(interpreter) => interpreter,
+            _ => bail!("{} has been replaced", file.display()),
+        };
+        let mut way = failed.plan.way;
+        let plan = loop {
+            let plan = (self.planner)(&examined, self.choice, Some(way));
+            let plan = plan.map_err(|error| error.problem)?;
+            if !finding.concerns(&plan) {
+                break plan;
+            }
+            way = plan.way;
+        };
+        let next = self.load(failed.path.clone(), plan)?;
+        for known in self.builds.values_mut() {
+            if std::ptr::eq(&**known, failed) {
+                *known = Rc::clone(&next);
+            }
+        }
+        for pid in pids {
+            let Some(Probed { file, bias, .. }) = self.probes.remove(&pid) else {
+                continue;
+            };
+            failed.verdicts.forget(pid);
+            self.probe(pid, &file, bias, &next)?;
+        }
+        Ok(next)
+    }
+
+    /// Loads the kernel programs for a plan.
+    fn load(&mut self, path: PathBuf, plan: Plan) -> Result<Rc<Interpreter>> {
+        let build = self.tracer.load_build(&plan)?;
+        let fresh = Rc::new(Interpreter {
+            path,
+            plan,
+            verdicts: self.tracer.verdicts(build)?,
+            findings: RefCell::default(),
+            build,
+        });
+        self.order.push(Rc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    fn probe(
+        &mut self,
+        pid: u32,
+        file: &Path,
+        bias: u64,
+        interpreter: &Rc<Interpreter>,
+    ) -> Result<()> {
+        let (build, plan) = (interpreter.build, &interpreter.plan);
+        let probed = Probed {
+            interpreter: Rc::clone(interpreter),
+            file: file.to_owned(),
+            probes: self.tracer.attach(build, plan, pid, file, bias)?,
+            bias,
+        };
+        self.probes.insert(pid, probed);
+        self.tracer.start(build, super::process::threads(pid))
     }
 
     /// What addresses in a process are off from those in its interpreter's file.
@@ -175,7 +277,7 @@ impl<'o> Interpreters<'o> {
             Some(known) => Rc::clone(known),
             None => {
                 let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
-                let plan = cpython::plan(interpreter, self.choice).map_err(|error| {
+                let plan = (self.planner)(interpreter, self.choice, None).map_err(|error| {
                     let shown = path.display();
                     anyhow!(
                         "can't trace CPython {} ({shown}): {}",
@@ -186,16 +288,8 @@ impl<'o> Interpreters<'o> {
                         "`pytrace doctor --python {shown}` shows what was found"
                     ))
                 })?;
-                let build = self.tracer.load_build(&plan)?;
-                let verdicts = self.tracer.verdicts(build)?;
-                let fresh = Rc::new(Interpreter {
-                    path,
-                    plan,
-                    verdicts,
-                    build,
-                });
+                let fresh = self.load(path, plan)?;
                 self.builds.insert(identity, Rc::clone(&fresh));
-                self.order.push(Rc::clone(&fresh));
                 fresh
             }
         };
@@ -203,12 +297,7 @@ impl<'o> Interpreters<'o> {
             true => maps::load_bias(pid, identity).unwrap_or(0),
             false => 0,
         };
-        let probes = self
-            .tracer
-            .attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
-        self.probes.insert(pid, Probed { probes, bias });
-        self.tracer
-            .start(interpreter.build, super::process::threads(pid))?;
+        self.probe(pid, file, bias, &interpreter)?;
         Ok(Look::Attached(interpreter))
     }
 }

@@ -15,6 +15,7 @@ mod maps;
 mod output;
 mod process;
 mod progress;
+mod self_check;
 mod session;
 mod shebang;
 mod standing;
@@ -30,7 +31,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::{RecordOptions, Target};
-use crate::cpython::{Choice, PlanKind};
+use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{KernelVersion, Machine};
@@ -40,7 +41,7 @@ use crate::tracer::{Settings, Storage, Tracer};
 use crate::view;
 use command::Command;
 use consumer::{Consumer, Finished, Output};
-use interpreters::Interpreters;
+use interpreters::{Interpreters, Planner};
 use launch::{Child, Exit, Suspended};
 use output::TraceFile;
 use progress::Progress;
@@ -58,6 +59,11 @@ const INTERRUPTED: u8 = 130;
 
 /// Records as asked, and returns the exit code.
 pub fn run(options: &RecordOptions) -> Result<u8> {
+    run_with(options, cpython::plan_after)
+}
+
+/// The same with plans from elsewhere.
+pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let signals = Signals::install().context("failed to take over signals")?;
     let machine = Machine::look();
     machine.check_recording()?;
@@ -116,7 +122,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     };
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
-        interpreters: Interpreters::new(tracer, choice(options.probes)),
+        interpreters: Interpreters::new(tracer, planner, choice(options.probes)),
         consumer: &consumer,
         ring,
         signals: &signals,
@@ -146,7 +152,7 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     // on is recorded those few milliseconds longer.
     let calibration = match consumer.borrow().totals().calls {
         0 => None,
-        _ => calibrate::cost_per_call(&session.interpreters),
+        _ => calibrate::cost_per_call(&mut session.interpreters),
     };
     let (cost, probes) = calibration.unzip();
     session.interpreters.detach(probes);

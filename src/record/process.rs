@@ -6,9 +6,12 @@ use std::io::IoSliceMut;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
@@ -51,6 +54,35 @@ pub(super) fn runs_python(pid: u32) -> bool {
 /// Whether it exists and has not ended.
 pub(super) fn is_alive(pid: u32) -> bool {
     matches!(state(pid), Some(state) if !matches!(state, 'Z' | 'X'))
+}
+
+/// Stops it, and waits until it has stopped. Whether it is for us to let it go on: not if somebody
+/// else had stopped it, nor if it is gone.
+pub(super) fn stop(pid: u32) -> bool {
+    /// It stops as soon as each thread gets to run, or comes out of the kernel.
+    const PATIENCE: Duration = Duration::from_millis(100);
+    if !is_alive(pid) || is_stopped(pid) || signal(pid, Signal::SIGSTOP).is_err() {
+        return false;
+    }
+    let begun = Instant::now();
+    while !is_stopped(pid) && begun.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_micros(200));
+    }
+    true
+}
+
+/// Lets it go on.
+pub(super) fn resume(pid: u32) {
+    // Gone is as good.
+    let _ = signal(pid, Signal::SIGCONT);
+}
+
+fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
+    kill(Pid::from_raw(pid.cast_signed()), signal)
+}
+
+fn is_stopped(pid: u32) -> bool {
+    state(pid) == Some('T')
 }
 
 /// `state` of `/proc/PID/stat`: R, S, D, T, Z, ...

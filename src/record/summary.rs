@@ -7,6 +7,7 @@ use indicatif::HumanCount;
 
 use super::consumer::Consumer;
 use super::interpreters::Interpreters;
+use super::self_check::coverage;
 use crate::error::say;
 use crate::recording::{Footer, Interpreter, Lost};
 use crate::trace::{ThreadId, Totals};
@@ -21,6 +22,8 @@ pub(super) struct Summary {
     lost: Vec<Lost>,
     /// What recording a call costs here, as calibrated.
     cost: Option<Duration>,
+    /// Whether events are missing as probes did not find their frames.
+    probes_failed: bool,
 }
 
 impl Summary {
@@ -48,13 +51,23 @@ impl Summary {
             add(thread, count, consumer.calls_of(thread));
             totals.lost += count;
         }
-        let interpreters = interpreters
-            .found()
+        let found = interpreters.found();
+        let probes_failed = found
             .iter()
-            .map(|found| Interpreter {
-                path: found.path.display().to_string(),
-                version: found.plan.version.to_string(),
-                plan: found.plan.kind.to_string(),
+            .any(|interpreter| interpreter.findings.borrow().explain_losses());
+        let interpreters = found
+            .iter()
+            .map(|found| {
+                let checks = interpreters.checks(found);
+                let (checked, sites) = coverage(&found.plan, &checks);
+                Interpreter {
+                    path: found.path.display().to_string(),
+                    version: found.plan.version.to_string(),
+                    plan: found.plan.kind().to_string(),
+                    sites,
+                    checked,
+                    findings: found.findings.borrow().describe(),
+                }
             })
             .collect();
         Summary {
@@ -63,6 +76,7 @@ impl Summary {
             interpreters,
             lost,
             cost,
+            probes_failed,
         }
     }
 
@@ -118,9 +132,17 @@ impl Summary {
                 path,
                 version,
                 plan,
+                sites,
+                checked,
+                findings,
             } = interpreter;
+            let checked = if findings.is_empty() {
+                format!("{checked} of {sites} sites reached and verified")
+            } else {
+                format!("found wrong: {}", findings.join("; "))
+            };
             say(format_args!(
-                "pytrace: CPython {version} ({path}), {plan} probes"
+                "pytrace: CPython {version} ({path}), {plan} probes, {checked}"
             ));
         }
         if let Some(cost) = self.cost {
@@ -132,14 +154,21 @@ impl Summary {
             ));
         }
         if lost > 0 {
+            let why = if self.probes_failed {
+                "as the self-check found"
+            } else {
+                "most likely as the ring buffer was full"
+            };
             say(format_args!(
-                "pytrace: {} events LOST, most likely as the ring buffer was full; the trace says where",
+                "pytrace: {} events LOST, {why}; the trace says where",
                 HumanCount(lost)
             ));
-            say(format_args!(
-                "hint: --ring-size takes more MiB than the default {}",
-                super::RING_MIB
-            ));
+            if !self.probes_failed {
+                say(format_args!(
+                    "hint: --ring-size takes more MiB than the default {}",
+                    super::RING_MIB
+                ));
+            }
         }
         if cut > 0 {
             eprintln!(

@@ -65,6 +65,26 @@ struct Thread {
     running_cut: bool,
     /// Number of the last recorded call.
     calls: u64,
+    pairing: Pairing,
+}
+
+/// How starts and ends go together. Where no event was lost, each end is of the frame on top.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pairing {
+    /// Ends of frames that were known to run.
+    pub paired: u64,
+    /// Frames whose end no probe saw, and ends of frames whose start none saw.
+    pub unpaired: u64,
+}
+
+impl Pairing {
+    /// What came after `earlier`.
+    pub fn since(self, earlier: Pairing) -> Pairing {
+        Pairing {
+            paired: self.paired.saturating_sub(earlier.paired),
+            unpaired: self.unpaired.saturating_sub(earlier.unpaired),
+        }
+    }
 }
 
 /// The threads. Events mostly come in runs of the same one, which is found without a search.
@@ -259,6 +279,17 @@ impl<C: Classify> Builder<C> {
         &self.gaps
     }
 
+    /// How the starts and ends of these processes' threads go together.
+    pub fn pairing(&self, pids: &[u32]) -> Pairing {
+        let mut sum = Pairing::default();
+        let threads = self.threads.list.iter();
+        for (_, thread) in threads.filter(|(id, _)| pids.contains(&id.pid)) {
+            sum.paired += thread.pairing.paired;
+            sum.unpaired += thread.pairing.unpaired;
+        }
+        sum
+    }
+
     /// The number of a thread's last call.
     pub fn calls_of(&self, thread: ThreadId) -> u64 {
         let at = self.threads.by_id.get(&thread);
@@ -355,6 +386,7 @@ impl<C: Classify> Builder<C> {
                     .iter()
                     .rposition(|below| below.address == previous);
                 if let Some(caller) = caller {
+                    thread.pairing.unpaired += (thread.stack.len() - caller - 1) as u64;
                     self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
                 }
             }
@@ -474,8 +506,11 @@ impl<C: Classify> Builder<C> {
             return Ok(());
         };
         let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
+            thread.pairing.unpaired += 1;
             return Ok(());
         };
+        thread.pairing.paired += 1;
+        thread.pairing.unpaired += (thread.stack.len() - at - 1) as u64;
         if at + 1 < thread.stack.len() {
             self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
         }

@@ -29,8 +29,8 @@ impl Entrance {
     }
 }
 
-/// What travels with a probe: see `COOKIE_*` in `bpf/event.h`.
-pub(super) fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
+/// What travels with the probe that is at `index` in its plan: see `COOKIE_*` in `bpf/event.h`.
+pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
     const TSTATE: u64 = 0xfe;
     const NO_REGISTER: u64 = 0xff;
     use types::probe_kind as probe;
@@ -56,7 +56,23 @@ pub(super) fn cookie(meaning: Meaning, frame: FrameSource) -> u64 {
         FrameSource::ThreadState => TSTATE,
         FrameSource::None => NO_REGISTER,
     };
-    u64::from(kind.0) | frame << 8 | extra << 16 | u64::from(delta.cast_unsigned()) << 24
+    u64::from(kind.0)
+        | frame << 8
+        | extra << 16
+        | u64::from(delta.cast_unsigned()) << 24
+        | u64::from(index) << 32
+}
+
+/// What they want to know of a process, whose interpreter's addresses are off from the file's by
+/// `bias`.
+pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
+    types::process {
+        tstate_address: plan
+            .thread_state
+            .and_then(ThreadStateSource::address)
+            .map_or(0, |address| address.wrapping_add(bias)),
+        code_type: plan.code_type.wrapping_add(bias),
+    }
 }
 
 /// The plan as the kernel programs want it.
@@ -69,6 +85,12 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         Some(ThreadStateSource::Global(_)) => (types::tstate_source::TSTATE_GLOBAL, 0),
         Some(ThreadStateSource::ThreadLocal(offset)) => {
             (types::tstate_source::TSTATE_FS_BASE, offset)
+        }
+        Some(ThreadStateSource::Indexed { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_INDEX, offset)
+        }
+        Some(ThreadStateSource::Described { offset, .. }) => {
+            (types::tstate_source::TSTATE_TLS_DESCRIPTOR, offset)
         }
     };
     let frame_state = match minor {
@@ -123,5 +145,7 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
         resume_opcodes,
+        tstate_thread_id: layout.tstate_thread_id,
+        pad: [0; 3],
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn footer() -> Footer {
             path: "/usr/bin/python3.11".into(),
             version: "3.11.2".into(),
             plan: "dispatch".into(),
+            ..Interpreter::default()
         }],
         lost: 0,
         lost_by_thread: vec![],

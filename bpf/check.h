@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The check of a plan while it runs: whether the frame that a probe's register is said to hold
+ * is one, and is the one that the thread state says is running.
+ *
+ * Each probe's first hits are checked, whenever they come; afterwards that costs one load per
+ * hit. Where the two disagree, the thread state is right, as it is the interpreter's own word.
+ */
+#ifndef PYTRACE_CHECK_H
+#define PYTRACE_CHECK_H
+
+#include "detail.h"
+
+struct probe_check checks[PLAN_PROBES];
+
+/* Reads a frame that runs code: it leads to an object of type code. */
+static __always_inline bool read_code_frame(struct frame_head *head, __u64 frame,
+					    const struct process *process)
+{
+	return frame && read_frame(head, frame) && !is_entry_frame(head) &&
+	       read_pointer(frame_code(head) + OB_TYPE) == process->code_type;
+}
+
+/* Whether a thread state is the current thread's: its thread_id is the address of the thread's
+ * own control block, as pthread_self() has it, in every pid namespace. */
+static __always_inline bool is_own(__u64 tstate)
+{
+	return tstate && read_pointer(tstate + plan.tstate_thread_id) == fs_base();
+}
+
+static __always_inline bool is_entry_probe(__u64 cookie)
+{
+	switch (COOKIE_KIND(cookie)) {
+	case PROBE_RESUME:
+	case PROBE_EVAL:
+	case PROBE_THROW:
+	case PROBE_USDT_ENTRY:
+		return true;
+	}
+	return false;
+}
+
+/* Whether a frame that leaves the evaluator is next to the one that the thread state says is
+ * running: that itself, or its caller already. A generator that has yielded has no caller
+ * any more. */
+static __always_inline bool is_leaving(const struct frame_head *head, __u64 frame, __u64 current)
+{
+	__u64 previous = frame_previous(head);
+
+	return current == frame || current == previous || !previous;
+}
+
+/* Counts a hit, and after the last one decides. */
+static __always_inline void count_check(struct probe_check *check, bool agreed, bool replaceable)
+{
+	if (!agreed)
+		__sync_fetch_and_add(&check->disagreed, 1);
+	__sync_fetch_and_add(&check->hits, 1);
+	if (check->hits < CHECK_HITS || check->state != CHECK_PENDING)
+		return;
+	if (check->disagreed * CHECK_TOLERANCE <= check->hits)
+		check->state = CHECK_PASSED;
+	else
+		check->state = replaceable ? CHECK_THREAD_STATE : CHECK_FAILED;
+}
+
+/*
+ * Checks the frame that a probe's register holds. Returns the frame to go by: that one, or the
+ * thread state's; 0 where neither is a frame.
+ */
+__noinline __u64 check_frame(__u64 frame, __u64 cookie, __u64 id)
+{
+	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
+	__u32 tgid = id >> 32;
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	bool entry = is_entry_probe(cookie), valid, agreed;
+	struct frame_head head;
+	__u64 tstate, current;
+
+	if (!process)
+		return frame;
+	valid = read_code_frame(&head, frame, process);
+	tstate = thread_state(id);
+	if (!is_own(tstate)) {
+		/* Nothing to compare with but the objects themselves. */
+		count_check(check, valid, false);
+		return valid ? frame : 0;
+	}
+	current = current_frame(tstate);
+	if (entry)
+		agreed = valid && current == frame;
+	else
+		agreed = valid && is_leaving(&head, frame, current);
+	if (agreed) {
+		count_check(check, true, false);
+		return frame;
+	}
+	if (!entry) {
+		count_check(check, false, false);
+		return valid ? frame : 0;
+	}
+	valid = read_code_frame(&head, current, process);
+	count_check(check, false, valid);
+	return valid ? current : 0;
+}
+
+/* The frame that a probe concerns; 0 where it can't be told. */
+static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64 id)
+{
+	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
+	__u64 frame;
+
+	if (check->state == CHECK_FAILED)
+		return 0;
+	if (COOKIE_FRAME(cookie) == COOKIE_TSTATE || check->state == CHECK_THREAD_STATE)
+		frame = current_frame(thread_state(id));
+	else
+		frame = read_register(ctx, COOKIE_FRAME(cookie));
+	return check->state == CHECK_PENDING ? check_frame(frame, cookie, id) : frame;
+}
+
+/*
+ * Whether a value is returned by the evaluator (up to 3.10), or an exception leaves it: so says
+ * the register with the value. While the probe is being checked, the thread state is asked as
+ * well, and its word holds.
+ */
+static __always_inline bool has_retval(struct probe_check *check, __u64 cookie)
+{
+	return COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && !check->no_retval;
+}
+
+/* The thread state, where it takes one to tell how a frame is left. */
+static __always_inline __u64 leaving_thread_state(struct pt_regs *ctx, __u64 cookie, __u64 id)
+{
+	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
+
+	switch (COOKIE_KIND(cookie)) {
+	case PROBE_POP:
+		return ctx->rdi;
+	case PROBE_EVAL_EXIT:
+		if (check->state != CHECK_PENDING && has_retval(check, cookie) &&
+		    read_register(ctx, COOKIE_EXTRA(cookie)))
+			return 0;
+		break;
+	case PROBE_RETURN:
+	case PROBE_YIELD:
+		return 0;
+	}
+	return thread_state(id);
+}
+
+static __always_inline bool is_raising(struct pt_regs *ctx, __u64 cookie, __u64 tstate)
+{
+	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
+	bool returns;
+
+	if (!has_retval(check, cookie))
+		return current_exception(tstate) != 0;
+	returns = read_register(ctx, COOKIE_EXTRA(cookie)) != 0;
+	if (check->state == CHECK_PENDING && tstate &&
+	    returns == (current_exception(tstate) != 0)) {
+		check->no_retval = true;
+		return returns;
+	}
+	return !returns;
+}
+
+#endif

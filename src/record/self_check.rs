@@ -1,0 +1,207 @@
+//! The check of a plan while it is used: what the kernel programs say of each probe's first
+//! hits, and whether starts and ends go together.
+
+use std::fmt;
+
+use crate::cpython::{FrameSource, Meaning, Plan, Probe};
+use crate::trace::Pairing;
+use crate::tracer::{Check, CheckState};
+
+/// Events of a process after which its starts and ends are judged, and after which they are
+/// not any more: what comes later may be a program that switches stacks (greenlets).
+const PAIRING_FROM: u64 = 256;
+const PAIRING_TO: u64 = 16_384;
+/// One in so many may be without its other half: calls refused at the recursion limit are.
+const PAIRING_TOLERANCE: u64 = 8;
+
+/// Something that is not as the plan says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// At this site the thread state is asked for the frame.
+    ThreadState { site: &'static str },
+    /// At this site the thread state is asked whether there is an exception.
+    NoReturnValue { site: &'static str },
+    /// At this probe no frame could be found: its events are lost.
+    NoFrame {
+        probe: Box<Probe>,
+        wrong: u32,
+        hits: u32,
+    },
+    /// Starts and ends do not go together.
+    Unpaired(Pairing),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::ThreadState { site } => {
+                write!(f, "{site}: the frame is taken from the thread state")
+            }
+            Finding::NoReturnValue { site } => {
+                write!(f, "{site}: exceptions are told by the thread state")
+            }
+            Finding::NoFrame { probe, wrong, hits } => {
+                let Probe { site, frame, .. } = &**probe;
+                write!(f, "{site}: no frame in {frame} at {wrong} of {hits} hits")
+            }
+            Finding::Unpaired(Pairing { paired, unpaired }) => {
+                let all = paired + unpaired;
+                write!(f, "{unpaired} of {all} starts and ends do not go together")
+            }
+        }
+    }
+}
+
+impl Finding {
+    /// Whether another plan would fail in the same way.
+    pub(super) fn concerns(&self, plan: &Plan) -> bool {
+        match self {
+            Finding::NoFrame { probe, .. } => plan.probes.contains(probe),
+            _ => false,
+        }
+    }
+}
+
+/// All that was found so far of one plan.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    list: Vec<Finding>,
+    /// What another plan is to blame for.
+    before: Pairing,
+}
+
+/// What a look at the checks has led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Nothing new.
+    Fine,
+    /// New, and to be said; the recording is right as it is.
+    Noted(Finding),
+    /// The plan is wrong.
+    Wrong {
+        /// How that shows.
+        finding: Finding,
+        /// Whether the recording is worth nothing with this plan: what is missing are not just
+        /// the events of a site that is seldom reached.
+        fatal: bool,
+    },
+}
+
+impl Findings {
+    /// Of a plan that is gone over to, in processes whose events these are.
+    pub(super) fn after(before: Pairing) -> Findings {
+        Findings {
+            list: Vec::new(),
+            before,
+        }
+    }
+
+    /// Whether it made events go missing.
+    pub(super) fn explain_losses(&self) -> bool {
+        let mut list = self.list.iter();
+        list.any(|finding| matches!(finding, Finding::NoFrame { .. }))
+    }
+
+    /// What was found, for people.
+    pub(super) fn describe(&self) -> Vec<String> {
+        self.list.iter().map(Finding::to_string).collect()
+    }
+
+    /// Looks at a plan's checks, and tells the first thing that is new.
+    pub(super) fn look(&mut self, plan: &Plan, checks: &[Check], pairing: Pairing) -> Judgement {
+        let found = plan
+            .probes
+            .iter()
+            .zip(checks)
+            .flat_map(|(probe, check)| of_probe(probe, *check))
+            .chain(of_pairing(pairing.since(self.before)));
+        for (finding, judge) in found {
+            if !self.list.iter().any(|known| same(known, &finding)) {
+                self.list.push(finding.clone());
+                return judge(finding);
+            }
+        }
+        Judgement::Fine
+    }
+}
+
+/// Whether two findings are of the same thing, at different times.
+fn same(one: &Finding, other: &Finding) -> bool {
+    match (one, other) {
+        (Finding::NoFrame { probe: one, .. }, Finding::NoFrame { probe: other, .. }) => {
+            one == other
+        }
+        (Finding::Unpaired(_), Finding::Unpaired(_)) => true,
+        _ => one == other,
+    }
+}
+
+type Judge = fn(Finding) -> Judgement;
+
+fn of_probe(probe: &Probe, check: Check) -> impl Iterator<Item = (Finding, Judge)> {
+    let site = probe.site;
+    let frame: Option<(Finding, Judge)> = match check.state {
+        CheckState::Pending | CheckState::Passed => None,
+        CheckState::ThreadState => Some((Finding::ThreadState { site }, Judgement::Noted)),
+        CheckState::Failed => {
+            let finding = Finding::NoFrame {
+                probe: Box::new(probe.clone()),
+                wrong: check.disagreed,
+                hits: check.hits,
+            };
+            let judge = if is_rare(probe) { seldom } else { fatal };
+            Some((finding, judge))
+        }
+    };
+    let retval: Option<(Finding, Judge)> = check
+        .no_retval
+        .then_some((Finding::NoReturnValue { site }, Judgement::Noted));
+    frame.into_iter().chain(retval)
+}
+
+fn of_pairing(pairing: Pairing) -> Option<(Finding, Judge)> {
+    let all = pairing.paired + pairing.unpaired;
+    let judged = (PAIRING_FROM..PAIRING_TO).contains(&all);
+    (judged && pairing.unpaired * PAIRING_TOLERANCE > all)
+        .then_some((Finding::Unpaired(pairing), fatal))
+}
+
+fn fatal(finding: Finding) -> Judgement {
+    Judgement::Wrong {
+        finding,
+        fatal: true,
+    }
+}
+
+fn seldom(finding: Finding) -> Judgement {
+    Judgement::Wrong {
+        finding,
+        fatal: false,
+    }
+}
+
+/// Whether a program may run for long before it gets there, and most of what it does is seen
+/// without.
+fn is_rare(probe: &Probe) -> bool {
+    matches!(
+        probe.meaning,
+        Meaning::Throw | Meaning::Yield | Meaning::Unwind
+    )
+}
+
+/// How many of a plan's probes have been reached and checked, and how many there are to check.
+pub(super) fn coverage(plan: &Plan, checks: &[Check]) -> (usize, usize) {
+    let mut by_name = Vec::new();
+    let (mut reached, mut all) = (0, 0);
+    for (probe, check) in plan.probes.iter().zip(checks) {
+        // All places of the interpreter's own probe are checked as one.
+        let own = matches!(probe.meaning, Meaning::UsdtEntry | Meaning::UsdtReturn);
+        if probe.frame == FrameSource::None || own && by_name.contains(&probe.meaning) {
+            continue;
+        }
+        by_name.push(probe.meaning);
+        all += 1;
+        reached += usize::from(check.hits > 0);
+    }
+    (reached, all)
+}
