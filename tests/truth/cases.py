@@ -1,5 +1,7 @@
 """One program under one interpreter: run under the oracle and under pytrace, and compared."""
 
+import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
@@ -160,7 +162,8 @@ class Workplace:
 class Case:
     """One program in one setting, under one interpreter, with a tool active or none."""
 
-    def __init__(self, target, program, setting, probes, tool, number):
+    def __init__(self, target, program, setting, probes, tool, number, keep=False):
+        self.keep = keep  # its files
         self.target = target
         self.program = program
         self.setting = setting
@@ -294,10 +297,6 @@ class Case:
             return False, "\n".join([*head, self.tool + " was disturbed:", *disturbed])
         return well, text
 
-    def clean_up(self):
-        """Removes its files: traces are large."""
-        shutil.rmtree(self.target.on_host(self.work), ignore_errors=True)
-
     def compare_oracle(self, scopes):
         """Runs the oracle twice: that it agrees with itself is what all comparisons rest on."""
         again = astrace.as_trace(self.truth(scopes, "again.json"))
@@ -308,6 +307,8 @@ class Case:
         try:
             if self.target.version < self.program.since:
                 return None, "skipped: needs CPython %d.%d" % self.program.since
+            if self.tool and self.setting.argument in self.program.alone:
+                return None, "skipped: too large with a tool active"
             self.target.on_host(self.work).mkdir(parents=True)
             scopes = self.scopes()
             if scopes is None:
@@ -321,3 +322,22 @@ class Case:
             return self.compare_oracle(scopes)
         except (Failure, OSError, ValueError) as error:
             return False, str(error) or repr(error)
+
+
+def run_cases(cases, pytrace, jobs):
+    """The outcomes of the cases, in order; `jobs` of them at a time."""
+    # Processes, not threads: comparing takes as long as tracing.
+    pool = concurrent.futures.ProcessPoolExecutor(jobs)
+    try:
+        yield from pool.map(run_case, cases, itertools.repeat(pytrace))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_case(case, pytrace):
+    """The outcome of one case. Its files are removed: traces are large."""
+    try:
+        return case.outcome(pytrace)
+    finally:
+        if not case.keep:
+            shutil.rmtree(case.target.on_host(case.work), ignore_errors=True)

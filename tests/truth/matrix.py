@@ -17,12 +17,12 @@ interpreter is a libpython, the programs that are quick.
 
 import argparse
 import collections
-import concurrent.futures
+import itertools
 import os
 import sys
 import time
 
-from cases import Case, Failure, Workplace
+from cases import Case, Failure, Workplace, run_cases
 from programs import find_programs
 from tools import TOOLS
 
@@ -78,25 +78,20 @@ class Matrix:
 
     def run(self):
         """Runs the cases; says what is not identical."""
-
-        def outcome(item):
-            row, case = item
-            well, text = case.outcome(self.options.pytrace)
-            case.clean_up()
-            return row, case, well, text
-
-        previous = None
-        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            for row, case, well, text in pool.map(outcome, list(self.cases())):
-                if row != previous:
-                    print(time.strftime("-- %H:%M:%S ") + heading(row), flush=True)
-                    previous = row
-                self.totals[row, case.tool][well] += 1
-                if not well:
-                    first, _, rest = text.partition("\n") if well is None else ("DIFFERS", "", text)
-                    tool = " [%s]" % case.tool if case.tool else ""
-                    print("  %s%s  %s" % (case.label, tool, first))
-                    print("".join("      %s\n" % line for line in rest.splitlines()), end="")
+        planned = list(self.cases())
+        columns = itertools.groupby(planned, lambda item: (item[0], item[1].tool))
+        sizes = {column: len(list(items)) for column, items in columns}
+        outcomes = run_cases([case for _, case in planned], self.options.pytrace, self.options.jobs)
+        for (row, case), (well, text) in zip(planned, outcomes):
+            counts = self.totals[row, case.tool]
+            counts[well] += 1
+            if not well:
+                first, _, rest = text.partition("\n") if well is None else ("DIFFERS", "", text)
+                print("  %s [%s]  %s" % (case.label, case.tool or "alone", first))
+                print("".join("      %s\n" % line for line in rest.splitlines()), end="")
+            if sum(counts.values()) == sizes[row, case.tool]:
+                done = (heading(row), case.tool or "alone", self.cell(row, case.tool))
+                print(time.strftime("-- %H:%M:%S ") + "%s, %s: %s" % done, flush=True)
 
     def table(self):
         """The table's lines."""

@@ -24,6 +24,7 @@ class Program:
         self.since = tuple(map(int, re.findall(r"\d+", self._declared("since"))))
         self.requires = self._declared("requires")
         self.scope_of = self._declared("scope-of")
+        self.alone = self._declared("alone").split()
         self.artefacts = compare.Artefacts(self.source)
         declared = self._declared("variants")
         self.variants = [[]] + [variant.split() for variant in declared.split("|") if declared]

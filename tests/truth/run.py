@@ -25,6 +25,8 @@ A program declares, in comments at the start of a line:
     # requires: M [N...]  skipped where one of these modules can't be imported
     # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
                           (repeatable); skipped where the module A can't be imported
+    # alone: A [B...]     not with these arguments where a tool is active: half a million calls
+                          and more, each of which calls some of the tool's
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of
@@ -34,11 +36,11 @@ Needs CPython 3.9 for itself; the interpreters under test, 3.6 and later.
 """
 
 import argparse
-import concurrent.futures
+import itertools
 import os
 import sys
 
-from cases import Case, Workplace
+from cases import Case, Workplace, run_cases
 from programs import find_programs
 from tools import TOOLS
 
@@ -49,13 +51,17 @@ def make_cases(options, workplace):
     number = 0
     for python in options.python or [sys.executable]:
         target = workplace.target(python, options.chroot)
+        tools = [tool for tool in options.tool or [None] if exists(tool, target)]
         for program in programs:
-            for setting in program.settings():
-                for probes in options.probes or [None]:
-                    for tool in options.tool or [None]:
-                        if tool is None or TOOLS[tool].exists_in(target.version):
-                            number += 1
-                            yield Case(target, program, setting, probes, tool, number)
+            ways = itertools.product(program.settings(), options.probes or [None], tools)
+            for setting, probes, tool in ways:
+                number += 1
+                yield Case(target, program, setting, probes, tool, number, options.keep)
+
+
+def exists(tool, target):
+    """Whether the interpreter has the tool; and none, all of them have."""
+    return tool is None or TOOLS[tool].exists_in(target.version)
 
 
 def run_all(options, workplace):
@@ -64,18 +70,17 @@ def run_all(options, workplace):
     width = max((len(case.label) for case in cases), default=0)
     totals = {True: 0, False: 0, None: 0}
     python = None
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = pool.map(lambda case: case.outcome(options.pytrace), cases)
-        for case, (well, text) in zip(cases, outcomes):
-            totals[well] += 1
-            if case.target.python != python:
-                python = case.target.python
-                print((case.target.chroot or "") + python)
-            first, _, rest = text.partition("\n") if well is not False else ("DIFFERS", "", text)
-            how = "".join(" [%s]" % word for word in (case.probes, case.tool) if word)
-            print("  %-*s%s  %s" % (width, case.label, how, first), flush=True)
-            if rest:
-                print("".join("      %s\n" % line for line in rest.splitlines()), end="")
+    outcomes = run_cases(cases, options.pytrace, options.jobs)
+    for case, (well, text) in zip(cases, outcomes):
+        totals[well] += 1
+        if case.target.python != python:
+            python = case.target.python
+            print((case.target.chroot or "") + python)
+        first, _, rest = text.partition("\n") if well is not False else ("DIFFERS", "", text)
+        how = "".join(" [%s]" % word for word in (case.probes, case.tool) if word)
+        print("  %-*s%s  %s" % (width, case.label, how, first), flush=True)
+        if rest:
+            print("".join("      %s\n" % line for line in rest.splitlines()), end="")
     print("%d identical, %d differ, %d skipped" % (totals[True], totals[False], totals[None]))
     return bool(cases) and not totals[False] and not (options.all and totals[None])
 
