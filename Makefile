@@ -16,7 +16,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 
 say = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build demo test lint test-unit test-root test-truth bench clean \
+.PHONY: help build demo test lint test-unit test-root test-truth bench fuzz clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -58,9 +58,13 @@ test-truth: build setup-test ## compare traces with sys.setprofile's, on CPython
 	$(call say,truth tests)
 	scripts/truth-tests.sh $(PYTRACE)
 
-bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume" for some of it
+bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume derive" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
+
+fuzz: ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="plan trace_file records" for some
+	$(call say,fuzzing)
+	$(AS_USER) env SECONDS_EACH=$(or $(SECONDS_EACH),60) scripts/fuzz.sh $(ONLY)
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean
