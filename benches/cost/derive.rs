@@ -41,7 +41,7 @@ fn line(original: &Path) -> Result<()> {
     fs::copy(original, path).with_context(|| original.display().to_string())?;
     let file = File::open(path)?;
     file.sync_all()?;
-    let (mut cold, mut warm) = (Duration::MAX, (Duration::MAX, Duration::MAX));
+    let (mut cold, mut warm) = (Duration::MAX, (Duration::MAX, Duration::ZERO));
     let mut version = String::new();
     for _ in 0..ROUNDS {
         evict(&file)?;
