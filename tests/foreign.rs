@@ -40,7 +40,9 @@ fn programs(code: &[u8]) -> Vec<Foreign> {
             hint: OTHERS,
         },
         Foreign {
-            file: image(&|image| drop(image.data(".rodata", banner))),
+            file: image(&|image| {
+                image.data(".rodata", banner);
+            }),
             what: "MicroPython, not CPython",
             hint: OTHERS,
         },
@@ -55,7 +57,9 @@ fn programs(code: &[u8]) -> Vec<Foreign> {
             hint: "hint: use the file from before sstrip; plain strip does no harm",
         },
         Foreign {
-            file: without_sections(image(&|image| drop(image.data(".upx", b"UPX!")))),
+            file: without_sections(image(&|image| {
+                image.data(".upx", b"UPX!");
+            })),
             what: "packed by UPX: what it is cannot be seen",
             hint: "hint: unpack it with `upx -d`",
         },

@@ -121,7 +121,7 @@ pub fn interpreter(minor: u8) -> Vec<u8> {
     image.notes(".note.stapsdt", &notes(&probes));
     image.notes(
         ".note.gnu.build-id",
-        b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\00123456789abcdefghij",
+        b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\x000123456789abcdefghij",
     );
     let mut exports = symbols.clone();
     exports.extend([("PyCode_Type", code_type), ("Py_Version", code_type + 408)]);
