@@ -17,7 +17,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix layouts \
-	bench clean \
+	bench fuzz clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -71,9 +71,13 @@ test-matrix: build setup-test ## the same with all programs and tools everywhere
 	$(call say,truth tests: everything; the table goes to matrix.txt)
 	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 
-bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume" for some of it
+bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume derive" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
+
+fuzz: ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="plan trace_file records" for some
+	$(call say,fuzzing)
+	$(AS_USER) env SECONDS_EACH=$(or $(SECONDS_EACH),60) scripts/fuzz.sh $(ONLY)
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean

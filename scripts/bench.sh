@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh [NAME]...  measures what tracing costs: calls, memory, start, consume; default: all.
+# bench.sh [NAME]...  measures what tracing costs: calls, memory, start, consume, derive; default: all.
 #
 # cargo builds as the user; only the measurement runs as root. PYTHON names the interpreter.
 set -euo pipefail

@@ -59,7 +59,8 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
             Err(error) => writeln!(out, "{choice:?}: {}", error.problem)?,
         }
     }
-    let plan = cpython::plan(&interpreter, Choice::Auto)?;
+    let plan = cpython::plan(&interpreter, Choice::Auto)
+        .hint("name another build of CPython, such as the distribution's own: --python PATH")?;
     writeln!(out, "\nplan: {} (--probes forces the other)", plan.kind())?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [memory] [start]`.
+//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [derive] [memory] [start]`.
 //!
 //! Absolute times are this machine's, this minute. What carries over are ratios of what was
 //! measured in turns within one run; of several rounds the fastest counts, since everything else
@@ -8,6 +8,7 @@
 
 mod calls;
 mod consume;
+mod derive;
 mod floor;
 mod memory;
 mod python;
@@ -21,11 +22,12 @@ use crate::python::Python;
 
 type Measure = fn(&Python) -> Result<()>;
 
-const SECTIONS: [(&str, Measure); 4] = [
+const SECTIONS: [(&str, Measure); 5] = [
     ("calls", calls::measure),
     ("memory", memory::measure),
     ("start", start::measure),
     ("consume", consume::measure),
+    ("derive", derive::measure),
 ];
 
 fn main() -> ExitCode {
@@ -48,7 +50,7 @@ fn run() -> Result<()> {
         .iter()
         .find(|name| !SECTIONS.iter().any(|(known, _)| known == name))
     {
-        bail!("no such benchmark: {unknown}; there are calls, memory, start, consume");
+        bail!("no such benchmark: {unknown}; there are calls, memory, start, consume, derive");
     }
     ensure!(
         nix::unistd::geteuid().is_root(),

@@ -15,6 +15,8 @@ mod file;
 mod flow;
 mod foreign;
 mod handlers;
+#[cfg(test)]
+mod hostile;
 mod interpreter;
 mod layout;
 mod machine;

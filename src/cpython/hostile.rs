@@ -1,0 +1,142 @@
+//! Interpreters that were tampered with: whatever comes of it, it is no panic and soon done.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+#[path = "../../tests/common/elf.rs"]
+mod elf;
+#[path = "../../tests/common/miniature.rs"]
+mod miniature;
+#[path = "../../tests/common/mutate.rs"]
+mod mutate;
+
+use elf::Image;
+use miniature::MINORS;
+
+const CHOICES: [Choice; 3] = [Choice::Auto, Choice::Usdt, Choice::Dispatch];
+
+/// What goes all the way to a plan, in how many ways.
+fn plans(bytes: Vec<u8>) -> usize {
+    match Interpreter::from_bytes("hostile", bytes) {
+        Found::Interpreter(interpreter) => CHOICES
+            .into_iter()
+            .filter(|choice| plan(&interpreter, *choice).is_ok())
+            .count(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn miniatures_have_plans() {
+    for minor in MINORS {
+        let found = Interpreter::from_bytes("miniature", miniature::interpreter(minor));
+        let Found::Interpreter(interpreter) = found else {
+            panic!("3.{minor}: {found:?}");
+        };
+        assert_eq!(interpreter.version().minor, minor);
+        if let Err(error) = plan(&interpreter, Choice::Dispatch) {
+            panic!("3.{minor}: {error}");
+        }
+        let has_usdt = plan(&interpreter, Choice::Usdt).is_ok();
+        assert_eq!(has_usdt, matches!(minor, 9 | 15), "3.{minor}");
+    }
+}
+
+/// A damaged file is examined as fast as a whole one, or nearly.
+#[test]
+fn tampered_miniatures_are_no_panic() {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let whole = MINORS.map(miniature::interpreter);
+    let (mut with, mut without) = (0, 0);
+    for seed in 0..4000 {
+        let mut bytes = whole[seed as usize % whole.len()].clone();
+        mutate::mutate(&mut bytes, seed);
+        let begun = Instant::now();
+        match plans(bytes) {
+            0 => without += 1,
+            _ => with += 1,
+        }
+        assert!(begun.elapsed() < PATIENCE, "seed {seed}");
+    }
+    // Neither all of the damage is noticed at once, nor does it all go unnoticed.
+    assert!(with > 400 && without > 400, "{with} plans, {without} none");
+}
+
+#[test]
+fn cut_off_miniatures_are_no_panic() {
+    for minor in MINORS {
+        let whole = miniature::interpreter(minor);
+        for length in (0..whole.len()).step_by(61) {
+            assert_eq!(plans(whole[..length].to_vec()), 0, "3.{minor}: {length}");
+        }
+    }
+}
+
+/// The same on the system's, whose machine code is as intricate as it gets.
+#[test]
+fn the_systems_python_tampered_with_is_no_panic() {
+    let whole = std::fs::read("/usr/bin/python3").expect("a readable file");
+    for seed in 0..300 {
+        let mut bytes = whole.clone();
+        mutate::mutate(&mut bytes, seed);
+        if seed % 5 == 0 {
+            bytes.truncate(bytes.len() / 300 * seed as usize);
+        }
+        // Only some go on to a plan, which takes longest.
+        match Interpreter::from_bytes("hostile", bytes) {
+            Found::Interpreter(interpreter) if seed % 8 == 0 => {
+                let _ = plan(&interpreter, Choice::Dispatch);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn other_pythons_are_told_apart() {
+    let empty = || Image::new(elf::EM_X86_64, elf::EXIT);
+    let needs = |library| {
+        let mut image = empty();
+        image.needs(library);
+        image
+    };
+    let exports = |symbols: &[&str]| {
+        let mut image = empty();
+        let symbols: Vec<(&str, u64)> = symbols.iter().map(|name| (*name, 1)).collect();
+        image.exports(&symbols);
+        image
+    };
+    let mut micropython = empty();
+    micropython.data(".rodata", b"\0\0MicroPython v1.26.1 on 2025-09-13; linux\0");
+    let mut about_it = empty();
+    about_it.data(
+        ".rodata",
+        b"not MicroPython v1.26\0MicroPython vs. CPython\0",
+    );
+    for (image, what) in [
+        (needs("libpypy3.10-c.so"), "PyPy, not CPython"),
+        (exports(&["pypy_main_startup"]), "PyPy, not CPython"),
+        (micropython, "MicroPython, not CPython"),
+        (about_it, "not a CPython"),
+        (needs("libpython2.7.so.1.0"), "a Python 2"),
+        (
+            exports(&["PyEval_EvalFrameEx", "PyInt_Type", "PyCode_Type"]),
+            "a Python 2",
+        ),
+        (
+            exports(&["PyEval_EvalFrameEx", "PyCode_Type"]),
+            "a CPython older than 3.6",
+        ),
+        (
+            exports(&["_PyEval_EvalFrameDefault", "PyCode_Type"]),
+            "a CPython of unknown version",
+        ),
+        (empty(), "not a CPython"),
+    ] {
+        match Interpreter::from_bytes("a.out", image.build()) {
+            Found::Foreign(foreign) => assert_eq!(foreign.to_string(), what),
+            found => panic!("{found:?} is {what}"),
+        }
+    }
+}
