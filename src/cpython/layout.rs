@@ -3,6 +3,7 @@
 //! They change with CPython's minor versions. The table has what was measured of each; since 3.13
 //! an interpreter tells most of it itself; and every build shows some of it in its type objects.
 
+mod accessors;
 mod shown;
 mod table;
 
@@ -131,19 +132,24 @@ pub(super) fn of_build(
 ) -> Result<Layout, Unknown> {
     let measured = measured(version).ok_or(Unknown::Version)?;
     let told = offsets.zip(measured.words);
-    let mut layout = shown::correct(elf, measured, told.is_some())?;
-    if let Some((offsets, words)) = told {
-        layout = offsets
-            .apply(&words, layout)
-            .ok_or(Unknown::Objects("debug offset"))?;
-        // Both are the build's own: where they differ, one is misread.
-        if shown::code(elf, layout) != Some(layout) {
-            return Err(Unknown::Objects("code"));
+    let shown = shown::correct(elf, measured, told.is_some())?;
+    let shown = accessors::exception(elf, version, shown);
+    let layout = match told {
+        None => accessors::frames(elf, shown),
+        Some((offsets, words)) => {
+            let told = offsets
+                .apply(&words, shown)
+                .ok_or(Unknown::Objects("debug offset"))?;
+            // All of that is the build's own: where it differs, something is misread.
+            if shown::code(elf, told) != Some(told) {
+                return Err(Unknown::Objects("code"));
+            }
+            if told.str_ascii != measured.layout.str_ascii {
+                return Err(Unknown::Objects("str"));
+            }
+            told
         }
-        if layout.str_ascii != measured.layout.str_ascii {
-            return Err(Unknown::Objects("str"));
-        }
-    }
+    };
     layout.with_frame_head().ok_or(Unknown::Objects("frame"))
 }
 

@@ -1,8 +1,10 @@
 //! The whole way from a file to a plan, on real interpreters.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
+use super::elf::Elf;
 use super::*;
 
 /// The system's Python, which this project cannot do without.
@@ -150,6 +152,20 @@ fn plans_of_named_interpreters() {
 pub(super) fn bytes() -> Vec<u8> {
     let interpreter = interpreter(Path::new(SYSTEM));
     std::fs::read(interpreter.name()).expect("a readable file")
+}
+
+/// A shared library made of C code. A C compiler is there: libbpf is built with it.
+pub(super) fn library(source: &str, arguments: &[&str]) -> Elf {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name| directory.path().join(name);
+    std::fs::write(file("a.c"), source).expect("a file");
+    let status = Command::new("cc")
+        .args(["-O2", "-fPIC", "-shared", "-Wl,--no-as-needed", "-o"])
+        .args([file("a.so"), file("a.c")])
+        .args(arguments)
+        .status();
+    assert!(status.expect("cc can be run").success());
+    Elf::parse(std::fs::read(file("a.so")).expect("a library")).expect("an ELF file")
 }
 
 /// Goes all the way to a plan, whatever comes of it.

@@ -162,7 +162,7 @@ pub(super) fn global(elf: &Elf, function: u64) -> Option<u64> {
 }
 
 /// A function's first instructions.
-fn body(elf: &Elf, function: u64) -> impl Iterator<Item = Instruction> + '_ {
+pub(super) fn body(elf: &Elf, function: u64) -> impl Iterator<Item = Instruction> + '_ {
     let mut at = Some(function);
     std::iter::from_fn(move || {
         let address = at?;

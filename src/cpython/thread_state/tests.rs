@@ -1,6 +1,5 @@
-use std::process::Command;
-
 use super::*;
+use crate::cpython::tests;
 
 /// An accessor as CPython has it, and the same behind another function.
 const SOURCE: &str = "
@@ -10,22 +9,9 @@ const SOURCE: &str = "
     void set(void *tstate) { _Py_tss_tstate = tstate; }
 ";
 
-/// What is found in `SOURCE`, built as a shared library. A C compiler is there: libbpf is built
-/// with it.
+/// What is found in `SOURCE`, built as a shared library.
 fn found(arguments: &[&str]) -> (Elf, Option<ThreadStateSource>) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (source, library) = (
-        directory.path().join("a.c"),
-        directory.path().join("libpython.so"),
-    );
-    std::fs::write(&source, SOURCE).expect("a file");
-    let status = Command::new("cc")
-        .args(["-O2", "-fPIC", "-shared", "-Wl,--no-as-needed", "-o"])
-        .args([&library, &source])
-        .args(arguments)
-        .status();
-    assert!(status.expect("cc can be run").success());
-    let elf = Elf::parse(std::fs::read(&library).expect("a library")).expect("an ELF file");
+    let elf = tests::library(SOURCE, arguments);
     let version = Version {
         major: 3,
         minor: 13,
