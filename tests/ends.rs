@@ -115,7 +115,10 @@ fn a_daemon_lives_on_untraced_when_its_starter_has_ended() {
          main()\n",
     );
     let ran = place.run(place.python(&["-o", "trace.json", "x.py"]));
-    ran.recorded(0, &[]);
+    ran.recorded(
+        0,
+        &["pytrace: 1 child process outlived the program: it goes on untraced"],
+    );
     let text = ran.text();
     let daemon = text.trim().strip_prefix("daemon ").unwrap();
     let daemon: u32 = daemon.parse().unwrap();
@@ -127,11 +130,6 @@ fn a_daemon_lives_on_untraced_when_its_starter_has_ended() {
     });
     let trace = place.trace("trace.json");
     assert_eq!(trace.ended(), "exit 0");
-    assert!(
-        trace.events().all(|event| event["pid"] != daemon),
-        "{}",
-        trace.shown
-    );
     assert!(
         trace.calls().contains(&"  main".to_owned()),
         "{}",
