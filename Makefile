@@ -16,7 +16,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 
 say = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build demo test lint test-unit test-root test-truth bench clean \
+.PHONY: help build demo test lint test-unit test-root test-truth bench bench-matrix clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -61,6 +61,10 @@ test-truth: build setup-test ## compare traces with sys.setprofile's, on CPython
 bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
+
+bench-matrix: setup-bench build ## what a call costs on every CPython at hand
+	$(call say,benchmarks of every interpreter)
+	scripts/bench-matrix.sh
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean

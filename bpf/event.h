@@ -74,6 +74,8 @@ struct plan {
 	__u8 exception_is_type; /* curexc_type (up to 3.11), not an instance */
 	__u8 external_calls; /* record calls from the scope to code outside */
 	__u8 resume_opcodes[4]; /* RESUME and its forms, 3.11+; 0: none */
+	__u8 infer_yields; /* YIELD_VALUE has no probe: see yields.h */
+	__u8 pad[7];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
@@ -96,8 +98,16 @@ enum probe_kind {
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
 #define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
 #define COOKIE_DELTA(cookie) ((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
+#define COOKIE_GIVES_UP(cookie) ((cookie) >> 32 & 3) /* enum gives_up */
 #define COOKIE_TSTATE	     0xfe
 #define COOKIE_NO_REGISTER   0xff
+
+/* With which zero flag RESUME_CHECK goes to where RESUME's probe is. */
+enum gives_up {
+	GIVES_UP_NOT,
+	GIVES_UP_UNLESS_ZERO,
+	GIVES_UP_IF_ZERO,
+};
 
 /* What user space said of a code object. */
 enum verdict {
@@ -163,6 +173,7 @@ enum exit {
 	EXIT_RETURN,
 	EXIT_YIELD,
 	EXIT_UNWIND,
+	EXIT_YIELD_INFERRED, /* at some time since the thread's previous record */
 };
 
 /* The head of every record. */
@@ -247,7 +258,7 @@ struct event_process {
 	struct event_head head;
 };
 
-_Static_assert(sizeof(struct plan) == 80, "plan has no holes");
+_Static_assert(sizeof(struct plan) == 88, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");

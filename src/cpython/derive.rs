@@ -8,7 +8,7 @@ use super::elf::Elf;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
-use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version};
+use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Yields};
 use super::{evaluator, handlers, thread_list, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
@@ -104,9 +104,10 @@ fn derive(interpreter: &Interpreter, choice: Choice) -> Result<Plan, Problem> {
         return Err(Problem::FreeThreaded);
     }
     let usable = usdt::usable(interpreter);
-    let (kind, mut probes) = match (choice, usable) {
+    let (kind, (mut probes, yields)) = match (choice, usable) {
         (Choice::Auto | Choice::Usdt, Ok(())) => {
-            (PlanKind::Usdt, usdt::probes(interpreter, &layout)?)
+            let probes = usdt::probes(interpreter, &layout)?;
+            (PlanKind::Usdt, (probes, Yields::Probed))
         }
         (Choice::Usdt, Err(problem)) => return Err(Problem::Usdt(problem)),
         (Choice::Auto | Choice::Dispatch, _) => {
@@ -118,17 +119,18 @@ fn derive(interpreter: &Interpreter, choice: Choice) -> Result<Plan, Problem> {
         kind,
         version,
         probes,
+        yields,
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
     })
 }
 
-fn dispatch(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+fn dispatch(interpreter: &Interpreter, layout: &Layout) -> Result<(Vec<Probe>, Yields), Problem> {
     if interpreter.version().minor >= 11 {
         handlers::probes(interpreter, layout)
     } else {
-        evaluator::probes(interpreter, layout)
+        Ok((evaluator::probes(interpreter, layout)?, Yields::Probed))
     }
 }
 

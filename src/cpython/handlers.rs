@@ -12,10 +12,11 @@ use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
-use super::plan::{FrameSource, Meaning, Probe, Register};
+use super::plan::{FrameSource, Meaning, Probe, Register, Yields};
 use super::table::DispatchTable;
 use super::throw::throw;
 use super::unwinds::unwinds;
+use super::yields::yields;
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
@@ -42,7 +43,10 @@ pub(super) struct Evaluator<'elf> {
 }
 
 /// All probes of a dispatch plan.
-pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+pub(super) fn probes(
+    interpreter: &Interpreter,
+    layout: &Layout,
+) -> Result<(Vec<Probe>, Yields), Problem> {
     let evaluator = Evaluator::new(interpreter)?;
     let registers = evaluator
         .registers(layout)
@@ -66,7 +70,8 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
     probes.extend(unwinds(&evaluator, registers)?);
     let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
     probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
-    Ok(probes)
+    let yields = yields(&evaluator, registers, &mut probes);
+    Ok((probes, yields))
 }
 
 impl<'elf> Evaluator<'elf> {
@@ -158,6 +163,7 @@ impl<'elf> Evaluator<'elf> {
         let meaning = Meaning::Resume {
             next_instr,
             oparg_delta: delta(since)?,
+            gives_up: None,
         };
         self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
     }

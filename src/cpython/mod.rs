@@ -27,11 +27,14 @@ mod throw;
 mod unwinds;
 mod usdt;
 mod version;
+mod yields;
 
 pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan};
 pub use elf::ElfError;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Layout, Methods};
-pub use plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version};
+pub use plan::{
+    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Yields,
+};
 pub use thread_list::ThreadList;
 pub use usdt::Note;

@@ -59,6 +59,7 @@ impl Interpreter {
 pub struct Interpreters<'o> {
     tracer: Tracer<'o>,
     choice: Choice,
+    infer_yields: bool,
     /// By device and inode: what a file's path leads to differs between processes.
     builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
     /// In order of first use.
@@ -68,11 +69,12 @@ pub struct Interpreters<'o> {
 }
 
 impl<'o> Interpreters<'o> {
-    /// None yet.
-    pub fn new(tracer: Tracer<'o>, choice: Choice) -> Self {
+    /// None yet. `infer_yields` as by [`cpython::Plan::infer_yields`].
+    pub fn new(tracer: Tracer<'o>, choice: Choice, infer_yields: bool) -> Self {
         Interpreters {
             tracer,
             choice,
+            infer_yields,
             builds: FxHashMap::default(),
             order: Vec::new(),
             probes: FxHashMap::default(),
@@ -175,7 +177,7 @@ impl<'o> Interpreters<'o> {
             Some(known) => Rc::clone(known),
             None => {
                 let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
-                let plan = cpython::plan(interpreter, self.choice).map_err(|error| {
+                let mut plan = cpython::plan(interpreter, self.choice).map_err(|error| {
                     let shown = path.display();
                     anyhow!(
                         "can't trace CPython {} ({shown}): {}",
@@ -186,6 +188,9 @@ impl<'o> Interpreters<'o> {
                         "`pytrace doctor --python {shown}` shows what was found"
                     ))
                 })?;
+                if self.infer_yields {
+                    plan.infer_yields();
+                }
                 let build = self.tracer.load_build(&plan)?;
                 let verdicts = self.tracer.verdicts(build)?;
                 let fresh = Rc::new(Interpreter {

@@ -116,7 +116,11 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     };
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
-        interpreters: Interpreters::new(tracer, choice(options.probes)),
+        interpreters: Interpreters::new(
+            tracer,
+            choice(options.probes),
+            machine.virtual_machine && !options.exact_yields,
+        ),
         consumer: &consumer,
         ring,
         signals: &signals,
