@@ -17,7 +17,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix layouts \
-	bench fuzz clean \
+	bench bench-matrix fuzz clean \
 	setup-build setup-demo setup-test setup-bench
 
 help: ## this list
@@ -74,6 +74,10 @@ test-matrix: build setup-test ## the same with all programs and tools everywhere
 bench: setup-bench build ## what tracing costs; ONLY="calls memory start consume derive" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
+
+bench-matrix: setup-bench build ## what a call costs on every CPython at hand
+	$(call say,benchmarks of every interpreter)
+	scripts/bench-matrix.sh
 
 fuzz: ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="plan trace_file records" for some
 	$(call say,fuzzing)

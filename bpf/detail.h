@@ -44,6 +44,20 @@ static __always_inline __u64 read_register(struct pt_regs *ctx, __u8 number)
 }
 
 /*
+ * Whether RESUME_CHECK is at the branch by which it gives up, and takes it: RESUME does the work
+ * then, and has a probe of its own.
+ */
+#define EFLAGS_ZERO 6
+
+static __always_inline bool gives_up(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 how = COOKIE_GIVES_UP(cookie);
+
+	return how &&
+	       how == (ctx->eflags >> EFLAGS_ZERO & 1 ? GIVES_UP_IF_ZERO : GIVES_UP_UNLESS_ZERO);
+}
+
+/*
  * Whether a generator's frame has not got to its first RESUME: then an exception thrown into
  * it is what starts it. 3.11+: the frame's instruction pointer is before the first traceable
  * instruction, whose index the code object has two words before its instructions

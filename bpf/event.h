@@ -78,7 +78,8 @@ struct plan {
 	__u8 external_calls; /* record calls from the scope to code outside */
 	__u8 resume_opcodes[4]; /* RESUME and its forms, 3.11+; 0: none */
 	__u16 tstate_thread_id;
-	__u16 pad[3];
+	__u8 infer_yields; /* YIELD_VALUE has no probe: see yields.h */
+	__u8 pad[5];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
@@ -97,13 +98,14 @@ enum probe_kind {
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
-#define COOKIE_KIND(cookie)  ((cookie)&0xff)
-#define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
-#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
-#define COOKIE_DELTA(cookie) ((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
-#define COOKIE_PROBE(cookie) ((cookie) >> 32 & 0xff) /* index into checks */
-#define COOKIE_TSTATE	     0xfe
-#define COOKIE_NO_REGISTER   0xff
+#define COOKIE_KIND(cookie)	((cookie)&0xff)
+#define COOKIE_FRAME(cookie)	((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
+#define COOKIE_EXTRA(cookie)	((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval */
+#define COOKIE_DELTA(cookie)	((__s8)((cookie) >> 24 & 0xff)) /* next_instr to the argument */
+#define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */
+#define COOKIE_GIVES_UP(cookie) ((cookie) >> 40 & 3) /* enum gives_up */
+#define COOKIE_TSTATE		0xfe
+#define COOKIE_NO_REGISTER	0xff
 
 #define PLAN_PROBES 256
 
@@ -125,6 +127,13 @@ struct probe_check {
 	__u32 disagreed;
 	__u32 state; /* enum check_state */
 	__u32 no_retval; /* the value returned is not where it is said to be */
+};
+
+/* With which zero flag RESUME_CHECK goes to where RESUME's probe is. */
+enum gives_up {
+	GIVES_UP_NOT,
+	GIVES_UP_UNLESS_ZERO,
+	GIVES_UP_IF_ZERO,
 };
 
 /* What user space said of a code object. */
@@ -196,6 +205,7 @@ enum exit {
 	EXIT_RETURN,
 	EXIT_YIELD,
 	EXIT_UNWIND,
+	EXIT_YIELD_INFERRED, /* at some time since the thread's previous record */
 };
 
 /* The head of every record. */

@@ -50,6 +50,7 @@ enum enter _enter = 0;
 enum exit _exit_detail = 0;
 enum qualifier _qualifier = 0;
 enum probe_kind _probe_kind = 0;
+enum gives_up _gives_up = 0;
 enum verdict _verdict = 0;
 enum check_state _check_state = 0;
 enum tstate_source _tstate_source = 0;
@@ -65,7 +66,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	__u64 *slot, tag;
 	__u8 detail, verdict;
 
-	if (!ready)
+	if (!ready || gives_up(ctx, cookie))
 		return 0;
 	frame = find_frame(ctx, cookie, id);
 	if (!frame || !read_frame(&head, frame))
@@ -95,6 +96,13 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	if (!know_stack(frame_previous(&head), id))
 		return lose(id);
+	if (may_have_generators(id)) {
+		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW : DOES_RESUME;
+		int settled = settle_yields(frame, frame_previous(&head), key.code, does, id);
+
+		if (settled)
+			return settled == SETTLED_SAME ? 0 : lose(id);
+	}
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
 		return lose(id);
@@ -110,6 +118,9 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	if (state->resumable)
 		tag |= SLOT_RESUMABLE;
 	*slot = tag;
+	if (plan.infer_yields && state->resumable &&
+	    push_generator(frame, frame_previous(&head), key.code, id))
+		return lose(id);
 	return 0;
 }
 
@@ -179,6 +190,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	tstate = leaving_thread_state(ctx, cookie, id);
 	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
 	if (!know_stack(frame, id))
+		return lose(id);
+	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
 		return lose(id);
 	if (detail == EXIT_UNWIND) {
 		struct event_unwind *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

@@ -12,6 +12,11 @@
 
 #include "event.h"
 
+/* As in the kernel's enum, which the build machine's headers may be too old to have in full. */
+enum bpf_func_id___newer {
+	BPF_FUNC_loop___newer = 181,
+};
+
 const volatile struct plan plan;
 
 /* The processes that run this build. */

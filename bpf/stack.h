@@ -7,6 +7,7 @@
 
 #include "codes.h"
 #include "slots.h"
+#include "yields.h"
 
 /* Threads whose stack user space knows: their id at index id % SEEN. */
 #define SEEN 65536
@@ -79,6 +80,7 @@ static long walk_step(__u32 index, struct walk *walk)
 {
 	struct code_key key = {.tgid = walk->id >> 32};
 	struct event_running *record;
+	struct code_state *state;
 	struct frame_head head;
 	__u64 previous;
 
@@ -88,7 +90,8 @@ static long walk_step(__u32 index, struct walk *walk)
 	if (!is_entry_frame(&head)) {
 		key.code = frame_code(&head);
 		walk->failed = true;
-		if (!meet_code(&key, walk->frame, walk->id))
+		state = meet_code(&key, walk->frame, walk->id);
+		if (!state)
 			return 1;
 		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 		if (!record)
@@ -100,21 +103,21 @@ static long walk_step(__u32 index, struct walk *walk)
 		record->depth = walk->depth++;
 		record->cut = index == walk->max - 1 && previous;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+		/* There is no room for hundreds that are nested: those farthest out are then
+		 * found to have yielded when their caller goes on. */
+		if (plan.infer_yields && state->resumable)
+			insert_generator(walk->frame, previous, key.code, walk->id);
 	}
 	walk->frame = previous;
 	return 0;
 }
-
-/* As in the kernel's enum, which the build machine's headers may be too old to have in full. */
-enum bpf_func_id___newer {
-	BPF_FUNC_loop___newer = 181,
-};
 
 /* Reports the frames from `frame` on, which user space has not seen start. */
 __noinline int walk(__u64 frame, __u64 id)
 {
 	struct walk walk = {.frame = frame, .id = id, .max = RUNNING_MAX};
 
+	forget_generators(id);
 	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
 		bpf_loop(RUNNING_MAX, walk_step, &walk, 0);
 		return !walk.failed;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# bench.sh [NAME]...  measures what tracing costs: calls, memory, start, consume, derive; default: all.
+# bench.sh [NAME]...  measures what tracing costs: calls, memory, start, consume, derive; default: all of
+# these. Or matrix: calls on the interpreters that PYTHONS names.
 #
 # cargo builds as the user; only the measurement runs as root. PYTHON names the interpreter.
 set -euo pipefail
@@ -12,4 +13,4 @@ built=$(scripts/as-user.sh cargo bench --locked --bench cost --no-run \
     --message-format=json-render-diagnostics)
 program=$(sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p' <<<"$built")
 [ -n "$program" ] || { echo "bench: cargo built nothing" >&2; exit 1; }
-exec $sudo env PYTHON="${PYTHON:-/usr/bin/python3}" "$program" "$@"
+exec $sudo env PYTHON="${PYTHON:-/usr/bin/python3}" PYTHONS="${PYTHONS:-}" "$program" "$@"

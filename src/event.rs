@@ -107,6 +107,8 @@ pub enum Leave {
     Yield,
     /// By an exception.
     Unwind,
+    /// By yielding, at some time since the thread's previous event.
+    InferredYield,
 }
 
 /// What the kernel program read of a code object.
@@ -248,6 +250,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 how: match types::exit(u32::from(head.detail)) {
                     types::exit::EXIT_YIELD => Leave::Yield,
                     types::exit::EXIT_UNWIND => Leave::Unwind,
+                    types::exit::EXIT_YIELD_INFERRED => Leave::InferredYield,
                     _ => Leave::Return,
                 },
                 exception: until_nul(rest),

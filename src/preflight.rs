@@ -48,6 +48,9 @@ pub struct Machine {
     pub attach_cookies: bool,
     /// One link attaches many probes (6.6).
     pub uprobe_multi: bool,
+    /// Whether a hypervisor runs it: then it costs 10 us to have a thread execute a single
+    /// instruction, otherwise 1.
+    pub virtual_machine: bool,
     /// The kernel's lockdown mode: `none`, `integrity`, `confidentiality`; `None` where there is
     /// none or it can't be read.
     pub lockdown: Option<String>,
@@ -73,6 +76,7 @@ impl Machine {
             ring_buffer: able(0, OLDEST),
             attach_cookies: able(1, KernelVersion(5, 15)),
             uprobe_multi: able(2, KernelVersion(6, 6)),
+            virtual_machine: virtual_machine(),
             btf: btf_path.exists(),
             version,
             release,
@@ -175,6 +179,7 @@ impl fmt::Display for Machine {
             ("ring buffer (5.8)", yes(self.ring_buffer).into()),
             ("attach cookies (5.15)", yes(self.attach_cookies).into()),
             ("uprobe-multi (6.6)", yes(self.uprobe_multi).into()),
+            ("virtual machine", yes(self.virtual_machine).into()),
             ("lockdown", lockdown.into()),
             ("perf_event_paranoid", setting(self.perf_event_paranoid)),
             (
@@ -188,6 +193,18 @@ impl fmt::Display for Machine {
         }
         Ok(())
     }
+}
+
+/// CPUID leaf 1, ECX bit 31: never set by a processor itself (AMD64 Architecture Programmer's
+/// Manual, volume 3, appendix E.3.2).
+#[cfg(target_arch = "x86_64")]
+fn virtual_machine() -> bool {
+    std::arch::x86_64::__cpuid(1).ecx >> 31 != 0
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn virtual_machine() -> bool {
+    false
 }
 
 fn text(path: &str) -> Option<String> {
@@ -272,6 +289,7 @@ mod tests {
             ring_buffer: true,
             attach_cookies: true,
             uprobe_multi: false,
+            virtual_machine: false,
             lockdown: None,
             perf_event_paranoid: Some(3),
             unprivileged_bpf_disabled: Some(2),
@@ -396,7 +414,7 @@ mod tests {
     #[test]
     fn the_report_has_a_line_for_each_ability() {
         let report = good().to_string();
-        assert_eq!(report.lines().count(), 10);
+        assert_eq!(report.lines().count(), 11);
         assert!(
             report.starts_with("kernel                     6.1.0-18-amd64\n"),
             "{report}"

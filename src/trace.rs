@@ -152,6 +152,8 @@ pub enum Exit {
     Return,
     /// It yielded, or awaited something that was not ready.
     Yield,
+    /// It yielded, no later than its duration says: no probe saw it, but it was found suspended.
+    InferredYield,
     /// An exception left it.
     Exception,
     /// No probe saw it end: its caller was found to go on without it.

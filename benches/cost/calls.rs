@@ -36,9 +36,15 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
     for round in 0..ROUNDS {
         best.take("untraced", untraced(python, "plain", directory.path())?);
         let before = floor.hits();
-        best.take("floor", with_floor(python, &floor)?);
+        best.take(
+            "floor",
+            with_floor(python, &floor, &program("fib.py"), REPEATS)?,
+        );
         hits = floor.hits() - before;
-        best.take("pytrace", recorded(python, &trace)?);
+        best.take(
+            "pytrace",
+            recorded(python, &trace, &program("fib.py"), REPEATS)?,
+        );
         for &profiler in &profilers {
             best.take(profiler, untraced(python, profiler, directory.path())?);
         }
@@ -102,9 +108,15 @@ fn untraced(python: &Python, mode: &str, directory: &Path) -> Result<f64> {
     number(&python.output(&[&program("fib.py"), mode, &REPEATS.to_string(), &result])?)
 }
 
-fn with_floor(python: &Python, floor: &Floor<'_>) -> Result<f64> {
-    let repeats = REPEATS.to_string();
-    let mut process = Waiting::start(&python.path, &program("fib.py"), &["wait", &repeats])?;
+/// What a program that times itself says when all of the plan's probes only count.
+pub(crate) fn with_floor(
+    python: &Python,
+    floor: &Floor<'_>,
+    program: &str,
+    repeats: u64,
+) -> Result<f64> {
+    let repeats = repeats.to_string();
+    let mut process = Waiting::start(python.command(), program, &["wait", &repeats])?;
     let links = floor.attach(&python.plan, process.pid(), &process.interpreter()?)?;
     process.go()?;
     let time = number(&process.line()?);
@@ -112,11 +124,10 @@ fn with_floor(python: &Python, floor: &Floor<'_>) -> Result<f64> {
     time
 }
 
-fn recorded(python: &Python, trace: &Path) -> Result<f64> {
+/// What it says when it is recorded.
+pub(crate) fn recorded(python: &Python, trace: &Path, program: &str, repeats: u64) -> Result<f64> {
     let mut command = python.pytrace(trace);
-    command
-        .arg(program("fib.py"))
-        .args(["plain", &REPEATS.to_string()]);
+    command.args([program, "plain", &repeats.to_string()]);
     number(&output(&mut command)?)
 }
 
@@ -130,7 +141,7 @@ fn profilers(python: &Python) -> Vec<&'static str> {
         .collect()
 }
 
-fn number(text: &str) -> Result<f64> {
+pub(crate) fn number(text: &str) -> Result<f64> {
     text.trim()
         .parse()
         .with_context(|| format!("fib.py printed {text:?}"))
@@ -146,7 +157,7 @@ impl Bpftrace {
     /// `None` where it is not installed, or the interpreter was built without probes.
     fn find(python: &Python) -> Result<Option<Bpftrace>> {
         let installed = Command::new("bpftrace").arg("--version").output().is_ok();
-        let process = Waiting::start(&python.path, &program("fib.py"), &["wait"])?;
+        let process = Waiting::start(python.command(), &program("fib.py"), &["wait"])?;
         let file = process.interpreter()?;
         let notes = crate::python::open(&file)?.notes().to_vec();
         let has = |name: &str| notes.iter().any(|note| note.name == name);
@@ -174,7 +185,8 @@ impl Bpftrace {
     /// `None` where its probes were not all on in time.
     fn run(&self, python: &Python, log: &Path) -> Result<Option<f64>> {
         let repeats = REPEATS.to_string();
-        let mut process = Waiting::start(&python.path, &program("fib.py"), &["wait", &repeats])?;
+        let mut process =
+            Waiting::start(python.command(), &program("fib.py"), &["wait", &repeats])?;
         let mut bpftrace = Command::new("bpftrace")
             .args(["-p", &process.pid().to_string(), "-e", &self.script, "-o"])
             .arg(log)

@@ -76,8 +76,8 @@ impl Stream {
         let mut storage = Storage::default();
         let tracer = Tracer::load(&mut storage, settings(&Machine::look()))?;
         let ring = tracer.ring(|bytes| stream.borrow_mut().push(bytes))?;
-        let mut process = Waiting::start(&python.path, &program("mixed.py"), &[WORK, "wait"])?;
-        let mut interpreters = Interpreters::new(tracer, plan_after, Choice::Auto);
+        let mut process = Waiting::start(python.command(), &program("mixed.py"), &[WORK, "wait"])?;
+        let mut interpreters = Interpreters::new(tracer, plan_after, Choice::Auto, false);
         let look = interpreters.loaded(process.pid())?;
         ensure!(
             matches!(look, Look::Attached(_)),

@@ -21,7 +21,7 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
         "{:<9} {:>6} {:>9} {:>7} {:>7} {:>7}",
         "CPython", "MB", "from disk", "cached", "read", "plan"
     );
-    let process = Waiting::start(&python.path, &program("fib.py"), &["wait"])?;
+    let process = Waiting::start(python.command(), &program("fib.py"), &["wait"])?;
     // As long as the process lives, what `/proc` calls it leads to the file.
     let own = process.interpreter()?.canonicalize()?;
     drop(process);

@@ -1,4 +1,5 @@
-//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [derive] [memory] [start]`.
+//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [derive] [memory] [start]`; on
+//! many interpreters: `make bench-matrix`, or `cost matrix`.
 //!
 //! Absolute times are this machine's, this minute. What carries over are ratios of what was
 //! measured in turns within one run; of several rounds the fastest counts, since everything else
@@ -10,6 +11,7 @@ mod calls;
 mod consume;
 mod derive;
 mod floor;
+mod matrix;
 mod memory;
 mod python;
 mod start;
@@ -48,16 +50,23 @@ fn run() -> Result<()> {
         .collect();
     if let Some(unknown) = wanted
         .iter()
-        .find(|name| !SECTIONS.iter().any(|(known, _)| known == name))
+        .find(|name| *name != "matrix" && !SECTIONS.iter().any(|(known, _)| known == name))
     {
-        bail!("no such benchmark: {unknown}; there are calls, memory, start, consume, derive");
+        bail!(
+            "no such benchmark: {unknown}; there are calls, memory, start, consume, derive, and matrix"
+        );
     }
     ensure!(
         nix::unistd::geteuid().is_root(),
         "this needs root: run `make bench`"
     );
+    if wanted == ["matrix"] {
+        print_machine();
+        return matrix::measure();
+    }
     let python = Python::find()?;
-    print_machine(&python);
+    print_machine();
+    print_interpreter(&python);
     for (name, measure) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             println!();
@@ -67,7 +76,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-fn print_machine(python: &Python) {
+fn print_machine() {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo
@@ -80,6 +89,9 @@ fn print_machine(python: &Python) {
     println!("machine      {model}, {cores} cores");
     println!("kernel       {}", read("/proc/sys/kernel/osrelease").trim());
     println!("load         {}", load.split(' ').next().unwrap_or("?"));
+}
+
+fn print_interpreter(python: &Python) {
     println!(
         "interpreter  CPython {} ({}), {} probes",
         python.plan.version,

@@ -13,8 +13,10 @@ use pytrace::tracer::Settings;
 pub(crate) const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
 
 pub(crate) struct Python {
-    /// The executable.
+    /// The executable, in `root` where there is one.
     pub(crate) path: PathBuf,
+    /// Another system's root directory, in which it runs.
+    root: Option<PathBuf>,
     /// How it is probed.
     pub(crate) plan: Plan,
 }
@@ -23,26 +25,57 @@ impl Python {
     /// The one that the environment variable `PYTHON` names, or the system's.
     pub(crate) fn find() -> Result<Python> {
         let path = std::env::var_os("PYTHON").map_or("/usr/bin/python3".into(), PathBuf::from);
-        let process = Waiting::start(&path, &program("fib.py"), &["wait"])?;
-        let plan = cpython::plan(&open(&process.interpreter()?)?, Choice::Auto)?;
-        Ok(Python { path, plan })
+        Python::probed(path, None, &program("fib.py"), Choice::Auto)
+    }
+
+    /// An interpreter, probed as in a recording. `program` is one that waits.
+    pub(crate) fn probed(
+        path: PathBuf,
+        root: Option<PathBuf>,
+        program: &str,
+        choice: Choice,
+    ) -> Result<Python> {
+        let process = Waiting::start(command(&path, root.as_deref()), program, &["wait"])?;
+        let mut plan = cpython::plan(&open(&process.interpreter()?)?, choice)?;
+        if Machine::look().virtual_machine {
+            plan.infer_yields();
+        }
+        Ok(Python { path, root, plan })
+    }
+
+    /// Runs the interpreter.
+    pub(crate) fn command(&self) -> Command {
+        command(&self.path, self.root.as_deref())
     }
 
     /// Runs a program and returns what it prints.
     pub(crate) fn output(&self, args: &[&str]) -> Result<String> {
-        output(Command::new(&self.path).args(args))
+        output(self.command().args(args))
     }
 
     /// A pytrace that records this interpreter. The program runs as the benchmark does.
     pub(crate) fn pytrace(&self, trace: &Path) -> Command {
         let mut command = Command::new(PYTRACE);
+        command.arg("--as-root").arg("-o").arg(trace);
+        command.arg("--probes").arg(self.plan.kind().to_string());
+        match &self.root {
+            None => command.arg("--python").arg(&self.path),
+            Some(root) => command
+                .args(["--scope", "/", "--", "chroot"])
+                .args([root, &self.path]),
+        };
         command
-            .arg("--as-root")
-            .arg("--python")
-            .arg(&self.path)
-            .arg("-o")
-            .arg(trace);
-        command
+    }
+}
+
+fn command(path: &Path, root: Option<&Path>) -> Command {
+    match root {
+        None => Command::new(path),
+        Some(root) => {
+            let mut command = Command::new("chroot");
+            command.args([root, path]);
+            command
+        }
     }
 }
 
@@ -82,14 +115,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn start(python: &Path, program: &str, args: &[&str]) -> Result<Waiting> {
-        let mut child = Command::new(python)
+    pub(crate) fn start(mut python: Command, program: &str, args: &[&str]) -> Result<Waiting> {
+        let mut child = python
             .arg(program)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("failed to run {}", python.display()))?;
+            .with_context(|| format!("failed to run {}", python.get_program().display()))?;
         let stdout = child.stdout.take().context("it has a stdout")?;
         let mut waiting = Waiting {
             child,

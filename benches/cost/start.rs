@@ -51,7 +51,7 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
 
 /// The same steps as a recording's, one by one.
 fn phase_times(python: &Python) -> Result<[Duration; PHASES.len()]> {
-    let process = Waiting::start(&python.path, &program("fib.py"), &["wait"])?;
+    let process = Waiting::start(python.command(), &program("fib.py"), &["wait"])?;
     let file = process.interpreter()?;
     let mut storage = Storage::default();
     let (machine, look) = timed(|| Ok(Machine::look()))?;

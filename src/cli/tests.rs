@@ -79,6 +79,7 @@ fn defaults_leave_everything_to_the_recorder() {
             follow: true,
             probes: None,
             as_root: false,
+            exact_yields: false,
             ring_size_mib: None,
             taken_from_script_args: vec![],
         }
@@ -89,7 +90,8 @@ fn defaults_leave_everything_to_the_recorder() {
 fn all_options_are_understood_in_front_of_the_script() {
     let options = recorded(
         "-o t.json --scope a --scope=b --no-external-calls --no-imports --python p/bin/python \
-         --duration 500ms --no-follow --probes dispatch --as-root --ring-size 64 s.py x",
+         --duration 500ms --no-follow --probes dispatch --as-root --exact-yields --ring-size 64 \
+         s.py x",
     );
     assert_eq!(
         options,
@@ -104,6 +106,7 @@ fn all_options_are_understood_in_front_of_the_script() {
             follow: false,
             probes: Some(PlanKind::Dispatch),
             as_root: true,
+            exact_yields: true,
             ring_size_mib: Some(64),
             taken_from_script_args: vec![],
         }

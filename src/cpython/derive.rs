@@ -9,7 +9,7 @@ use super::handlers::PopSites;
 use super::interpreter::Interpreter;
 use super::layout::Unknown;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
-use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way};
+use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way, Yields};
 use super::{evaluator, handlers, thread_list, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
@@ -145,15 +145,15 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Unknown::Version => Problem::Version,
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
-    let mut probes = match way {
-        Way::Usdt => usdt::probes(interpreter, &layout)?,
+    let (mut probes, yields) = match way {
+        Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
         Way::Handlers if version.minor >= 11 => {
             handlers::probes(interpreter, &layout, PopSites::Callers)?
         }
         Way::PopFunction if version.minor >= 12 => {
             handlers::probes(interpreter, &layout, PopSites::Function)?
         }
-        Way::Handlers => evaluator::probes(interpreter, &layout)?,
+        Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
         Way::PopFunction => return Err(Problem::NoOther),
     };
     let code_type = interpreter
@@ -166,6 +166,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         way,
         version,
         probes,
+        yields,
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),

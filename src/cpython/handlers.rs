@@ -12,10 +12,11 @@ use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
-use super::plan::{FrameSource, Meaning, Probe, Register};
+use super::plan::{FrameSource, Meaning, Probe, Register, Yields};
 use super::table::DispatchTable;
 use super::throw::throw;
 use super::unwinds::{pop_function, unwinds};
+use super::yields::yields;
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
@@ -55,7 +56,7 @@ pub(super) fn probes(
     interpreter: &Interpreter,
     layout: &Layout,
     pops: PopSites,
-) -> Result<Vec<Probe>, Problem> {
+) -> Result<(Vec<Probe>, Yields), Problem> {
     let evaluator = Evaluator::new(interpreter)?;
     let registers = evaluator
         .registers(layout)
@@ -84,7 +85,8 @@ pub(super) fn probes(
     }
     let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
     probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
-    Ok(probes)
+    let yields = yields(&evaluator, registers, &mut probes);
+    Ok((probes, yields))
 }
 
 impl<'elf> Evaluator<'elf> {
@@ -176,6 +178,7 @@ impl<'elf> Evaluator<'elf> {
         let meaning = Meaning::Resume {
             next_instr,
             oparg_delta: delta(since)?,
+            gives_up: None,
         };
         self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
     }

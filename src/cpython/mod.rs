@@ -31,6 +31,7 @@ mod throw;
 mod unwinds;
 mod usdt;
 mod version;
+mod yields;
 
 pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
 pub use elf::{ElfError, Machine};
@@ -38,7 +39,7 @@ pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Layout, Methods};
 pub use plan::{
-    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
+    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way, Yields,
 };
 pub use thread_list::ThreadList;
 pub use usdt::Note;

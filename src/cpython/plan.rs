@@ -104,6 +104,9 @@ pub enum Meaning {
         next_instr: Register,
         /// Distance in bytes from that register's value to the opcode's argument.
         oparg_delta: i8,
+        /// The site is the branch of a `RESUME_CHECK` which, with this zero flag, leads to the
+        /// site of `RESUME`: then that one tells.
+        gives_up: Option<bool>,
     },
     /// The frame evaluator was entered (up to 3.10), past its recursion check: an activation
     /// starts or resumes, told apart by the frame's `f_lasti`.
@@ -268,6 +271,18 @@ pub struct Probe {
     pub site: &'static str,
 }
 
+/// How a plan sees generators yield.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Yields {
+    /// By probes, when it happens.
+    Probed,
+    /// As [`Yields::Probed`], with a probe that is single-stepped and that
+    /// [`Plan::infer_yields`] can do without.
+    Inferable,
+    /// By no probe: at the thread's next event its generators are found to run or not to.
+    Inferred,
+}
+
 /// How to observe one interpreter build.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -277,6 +292,8 @@ pub struct Plan {
     pub version: Version,
     /// What to attach.
     pub probes: Vec<Probe>,
+    /// How it sees generators yield.
+    pub yields: Yields,
     /// Where fields lie in this version's objects.
     pub layout: Layout,
     /// How a thread finds its thread state, where that is known.
@@ -292,6 +309,15 @@ impl Plan {
     /// Which of the two ways to see functions it takes.
     pub fn kind(&self) -> PlanKind {
         self.way.kind()
+    }
+
+    /// Does without a probe for yields where that costs much more than others and can be spared.
+    pub fn infer_yields(&mut self) {
+        if self.yields == Yields::Inferable {
+            self.probes
+                .retain(|probe| probe.emulated || probe.meaning != Meaning::Yield);
+            self.yields = Yields::Inferred;
+        }
     }
 
     /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.

@@ -231,6 +231,7 @@ impl<O: Output> ChromeWriter<O> {
         }
         for (name, holds) in [
             ("unfinished", call.exit == Exit::Unfinished),
+            ("end_inferred", call.exit == Exit::InferredYield),
             ("already_running", call.already_running),
             ("resume", call.resumed),
         ] {

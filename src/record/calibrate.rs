@@ -117,6 +117,7 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
             Meaning::Resume {
                 next_instr: FRAME,
                 oparg_delta: 0,
+                gives_up: None,
             },
             Meaning::Return,
         )

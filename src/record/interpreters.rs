@@ -72,6 +72,7 @@ pub struct Interpreters<'o> {
     tracer: Tracer<'o>,
     planner: Planner,
     choice: Choice,
+    infer_yields: bool,
     /// By device and inode: what a file's path leads to differs between processes.
     builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
     /// In order of first use.
@@ -84,12 +85,13 @@ pub struct Interpreters<'o> {
 }
 
 impl<'o> Interpreters<'o> {
-    /// None yet.
-    pub fn new(tracer: Tracer<'o>, planner: Planner, choice: Choice) -> Self {
+    /// None yet. `infer_yields` as by [`Plan::infer_yields`].
+    pub fn new(tracer: Tracer<'o>, planner: Planner, choice: Choice, infer_yields: bool) -> Self {
         Interpreters {
             tracer,
             planner,
             choice,
+            infer_yields,
             builds: FxHashMap::default(),
             order: Vec::new(),
             probes: FxHashMap::default(),
@@ -176,7 +178,10 @@ impl<'o> Interpreters<'o> {
     }
 
     /// Loads the kernel programs for a plan.
-    fn load(&mut self, path: PathBuf, plan: Plan) -> Result<Rc<Interpreter>> {
+    fn load(&mut self, path: PathBuf, mut plan: Plan) -> Result<Rc<Interpreter>> {
+        if self.infer_yields {
+            plan.infer_yields();
+        }
         let build = self.tracer.load_build(&plan)?;
         let fresh = Rc::new(Interpreter {
             path,

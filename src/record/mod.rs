@@ -126,7 +126,12 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     };
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
-        interpreters: Interpreters::new(tracer, planner, choice(options.probes)),
+        interpreters: Interpreters::new(
+            tracer,
+            planner,
+            choice(options.probes),
+            machine.virtual_machine && !options.exact_yields,
+        ),
         consumer: &consumer,
         ring,
         signals: &signals,

@@ -176,6 +176,7 @@ impl<C: Classify> Builder<C> {
                     Leave::Return => Exit::Return,
                     Leave::Yield => Exit::Yield,
                     Leave::Unwind => Exit::Exception,
+                    Leave::InferredYield => Exit::InferredYield,
                 };
                 self.leave(event, *frame, exit, exception, sink)?;
             }

@@ -1,7 +1,7 @@
 //! A probe plan in the terms of the kernel programs: `bpf/event.h`.
 
 use crate::bpf::frames::types;
-use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource};
+use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource, Yields};
 
 /// The kernel program that a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +35,19 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
     const NO_REGISTER: u64 = 0xff;
     use types::probe_kind as probe;
     let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
+    let gives_up = match meaning {
+        Meaning::Resume { gives_up, .. } => match gives_up {
+            None => types::gives_up::GIVES_UP_NOT,
+            Some(false) => types::gives_up::GIVES_UP_UNLESS_ZERO,
+            Some(true) => types::gives_up::GIVES_UP_IF_ZERO,
+        },
+        _ => types::gives_up::GIVES_UP_NOT,
+    };
     let (kind, extra, delta) = match meaning {
         Meaning::Resume {
             next_instr,
             oparg_delta,
+            ..
         } => (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta),
         Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
@@ -61,6 +70,7 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         | extra << 16
         | u64::from(delta.cast_unsigned()) << 24
         | u64::from(index) << 32
+        | u64::from(gives_up.0) << 40
 }
 
 /// What they want to know of a process, whose interpreter's addresses are off from the file's by
@@ -145,7 +155,8 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
         resume_opcodes,
+        infer_yields: u8::from(plan.yields == Yields::Inferred),
+        pad: [0; 5],
         tstate_thread_id: layout.tstate_thread_id,
-        pad: [0; 3],
     }
 }

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Yields without a probe (plan.infer_yields): found at the next event of their thread.
+ *
+ * A thread's running generators are kept, as far as they were sent. One that has yielded is
+ * suspended, or runs again elsewhere, which its frame tells; or it runs again here, and that is
+ * an event. So which generators have yielded before an event, and in which order, is exact. When
+ * they did is not: between the thread's previous event and this one.
+ */
+#ifndef PYTRACE_YIELDS_H
+#define PYTRACE_YIELDS_H
+
+#include "codes.h"
+#include "detail.h"
+
+/* PyGenObject.gi_frame_state, a char, lies right before the generator's frame, but for
+ * padding of four bytes, and FRAME_EXECUTING is 0 (3.13: Include/internal/pycore_genobject.h and
+ * pycore_frame.h; the plan has seen YIELD_VALUE store there). */
+#define GENERATOR_HEAD	8
+#define GENERATOR_STATE (GENERATOR_HEAD - 5)
+#define FRAME_EXECUTING 0
+
+/* PyCodeObject._co_instrumentation_version is followed by _co_monitoring, _co_firsttraceable,
+ * co_extra and the instructions; its low 8 bits are flags (3.12, 3.13). */
+#define CO_INSTRUMENTATION_VERSION 32
+#define EVENTS_BITS		   8
+
+struct generator {
+	__u64 frame;
+	__u64 previous; /* the frame below */
+	__u64 code; /* without its 16 high bits, where the version is */
+};
+
+/* Nested in one thread at most: no more than the recursion limit, unless that was raised. */
+#define GENERATORS 1024
+/* What runs before the recording is found from the inside out and grows downwards from here. */
+#define GENERATORS_MIDDLE 256
+
+struct generators {
+	__u32 bottom;
+	__u32 top;
+	struct generator list[GENERATORS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct generators);
+} generators SEC(".maps");
+
+/* Threads that may have generators, by id: others are spared the look. */
+#define GENERATOR_THREADS 65536
+__u8 generator_threads[GENERATOR_THREADS];
+
+static __always_inline bool may_have_generators(__u64 id)
+{
+	return plan.infer_yields && generator_threads[id & (GENERATOR_THREADS - 1)];
+}
+
+static __always_inline struct generators *new_generators(__u64 id)
+{
+	struct generators *mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(),
+						       NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	generator_threads[id & (GENERATOR_THREADS - 1)] = 1;
+	if (mine && !mine->top)
+		mine->bottom = mine->top = GENERATORS_MIDDLE;
+	return mine;
+}
+
+/* Changes when the code object is instrumented, or is so no more (sys.monitoring). */
+static __always_inline __u64 with_version(__u64 code)
+{
+	__u64 version = read_pointer(code + plan.code_instructions - CO_INSTRUMENTATION_VERSION);
+
+	return code << 16 >> 16 | version >> EVENTS_BITS << 48;
+}
+
+/* A generator goes on, and that was sent. */
+__noinline int push_generator(__u64 frame, __u64 previous, __u64 code, __u64 id)
+{
+	struct generators *mine = new_generators(id);
+
+	if (!mine || mine->top >= GENERATORS)
+		return -1;
+	mine->list[mine->top] = (struct generator){frame, previous, with_version(code)};
+	mine->top++;
+	return 0;
+}
+
+/* A generator has been going on for some time: the outermost so far. */
+__noinline int insert_generator(__u64 frame, __u64 previous, __u64 code, __u64 id)
+{
+	struct generators *mine = new_generators(id);
+	__u32 at;
+
+	if (!mine)
+		return -1;
+	at = mine->bottom - 1;
+	if (at >= GENERATORS)
+		return -1;
+	mine->list[at] = (struct generator){frame, previous, with_version(code)};
+	mine->bottom = at;
+	return 0;
+}
+
+/* The thread's stack is about to be looked at anew. */
+static __always_inline void forget_generators(__u64 id)
+{
+	struct generators *mine;
+
+	if (!may_have_generators(id))
+		return;
+	mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL, 0);
+	if (mine)
+		mine->bottom = mine->top = GENERATORS_MIDDLE;
+}
+
+/*
+ * Whether a generator runs, and is in the same activation as when it was pushed.
+ *
+ * While an exception is thrown into what it awaits, a suspended generator is made to look as if it
+ * ran (Objects/genobject.c, _gen_throw()); but it has its stack put away, and is to go on at a
+ * RESUME.
+ */
+static __always_inline bool runs_still(const struct generator *generator)
+{
+	__u8 bytes[GENERATOR_HEAD + FRAME_HEAD_MAX] __attribute__((aligned(8)));
+	struct frame_head *head = (void *)(bytes + GENERATOR_HEAD);
+
+	if (bpf_probe_read_user(bytes, GENERATOR_HEAD + plan.frame_head,
+				(void *)(generator->frame - GENERATOR_HEAD)))
+		return false;
+	if (bytes[GENERATOR_STATE] != FRAME_EXECUTING ||
+	    frame_previous(head) != generator->previous ||
+	    frame_code(head) << 16 != generator->code << 16)
+		return false;
+	return FIELD(__s32, head, plan.frame_state_offset) < 0 || !is_suspended_at_resume(head);
+}
+
+static __always_inline bool report_yield(__u64 frame, __u64 id)
+{
+	struct event_exit *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+	if (!record)
+		return false;
+	fill_head(&record->head, EVENT_EXIT, EXIT_YIELD_INFERRED, id);
+	record->head.lost = losses_of(id);
+	record->frame = frame;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+/* What a frame that an event is about does. */
+enum does {
+	DOES_RESUME, /* it starts or resumes by RESUME */
+	DOES_THROW, /* it resumes with an exception */
+	DOES_LEAVE,
+};
+
+#define SETTLED	     0
+#define SETTLED_SAME 1 /* RESUME is run again for the activation that was sent */
+
+/* An event about a frame, for which the generators that have yielded before it are looked for. */
+struct settling {
+	struct generators *mine;
+	__u64 frame;
+	__u64 previous;
+	__u64 code;
+	__u64 id;
+	__u32 does;
+	int result;
+};
+
+/* Looks at the innermost generator; 1 when it is the last to look at. */
+static long settle_step(__u32 index, struct settling *settling)
+{
+	struct generators *mine = settling->mine;
+	__u32 at = mine->top - 1;
+	struct generator *innermost;
+
+	if (mine->top <= mine->bottom || at >= GENERATORS)
+		return 1;
+	innermost = &mine->list[at];
+	if (innermost->frame != settling->frame) {
+		if (runs_still(innermost))
+			return 1;
+		mine->top = at;
+		if (report_yield(innermost->frame, settling->id))
+			return 0;
+		settling->result = -1;
+		return 1;
+	}
+	if (settling->does == DOES_RESUME) {
+		__u64 now = with_version(settling->code);
+
+		if (now != innermost->code && now << 16 == innermost->code << 16 &&
+		    settling->previous == innermost->previous) {
+			innermost->code = now;
+			settling->result = SETTLED_SAME;
+			return 1;
+		}
+	}
+	mine->top = at;
+	if (settling->does == DOES_LEAVE)
+		return 1;
+	if (report_yield(innermost->frame, settling->id))
+		return 0;
+	settling->result = -1;
+	return 1;
+}
+
+/* Where the kernel has no loops. */
+#define GENERATORS_UNROLLED 64
+
+/*
+ * Before an event about `frame` is sent: reports the thread's generators that have yielded since
+ * the last. Negative where the ring has no room.
+ *
+ * A generator that resumes where it was running by all that is known has yielded in between. But
+ * RESUME is run a second time once it has instrumented the code object, so that the version of
+ * that is another.
+ */
+__noinline int settle_yields(__u64 frame, __u64 previous, __u64 code, __u32 does, __u64 id)
+{
+	struct settling settling = {
+		.frame = frame, .previous = previous, .code = code, .does = does, .id = id};
+
+	settling.mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL, 0);
+	if (!settling.mine)
+		return SETTLED;
+	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
+		bpf_loop(GENERATORS, settle_step, &settling, 0);
+		return settling.result;
+	}
+	for (__u32 i = 0; i < GENERATORS_UNROLLED; i++)
+		if (settle_step(i, &settling))
+			return settling.result;
+	return -1; /* the stack is then looked at anew */
+}
+
+#endif
