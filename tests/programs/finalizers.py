@@ -1,4 +1,5 @@
 """__del__, weakref callbacks, weakref.finalize; the collector is called by hand only."""
+# finalizers: __del__ gone <lambda> __call__
 import gc
 import weakref
 

@@ -1,6 +1,7 @@
 """Closing and freeing generators that are suspended outside any handler."""
 # artefact: B
 # artefact-functions: plain delegated gen_fin
+# finalizers: gen_fin plain
 
 
 def plain():

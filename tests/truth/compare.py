@@ -19,8 +19,12 @@ B   3.14 and later: the profile function makes `close()` of a generator that is 
     any handler really throw into it: one resumption, left at once by an exception, that runs
     nothing. Real programs name `*`: all functions.
 
-(Artefact A, finalizers lost before 3.11 because the profile function's locals copy keeps objects
-alive, is none here: see oracle.py.)
+A   before 3.11, with a trace function in Python active as well: the copy of a frame's locals that
+    is made for it keeps objects alive beyond their `del`. They die while the next copy is made,
+    which the profile function is not told of. `# finalizers: NAME [NAME...]` names the functions
+    that are called then; they are taken out of the trace, with what they call.
+
+(Without one, artefact A is none here: see oracle.py.)
 
 A truth of the form {"counts": {NAME: N, ...}, "at_least": {NAME: N, ...}} asks only that the
 internal activations of each NAME are N in number, or no fewer. Needs CPython 3.8, standard library only.
@@ -56,6 +60,7 @@ class Truth:
         self.version = tuple(document["python"])
         self.qualified_names = document["qualified_names"]
         self.own_files = document["own_files"]
+        self.copies_locals = document["copies_locals"]
         self.threads = []
         codes = document["codes"]
         assert document["fields"] == ["code", "category", "depth", "resumed", "exit"]
@@ -75,6 +80,8 @@ class Artefacts:
         self.names = set(re.findall(r"^# artefact: (\w+)$", source, re.MULTILINE))
         functions = re.findall(r"^# artefact-functions: (.*)$", source, re.MULTILINE)
         self.functions = {name for line in functions for name in line.split()}
+        finalizers = re.findall(r"^# finalizers: (.*)$", source, re.MULTILINE)
+        self.finalizers = {name for line in finalizers for name in line.split()}
 
     def may_be_one(self, activation):
         """Whether only the profile function may have brought this activation about."""
@@ -109,6 +116,31 @@ class Artefacts:
             if count == len(trace) or trace[count].depth == 0:
                 return truth._replace(activations=kept.activations())
         return truth
+
+
+    def without_finalizers(self, truth, trace):
+        """The trace without those that the truth lacks; as it is if that makes them no more alike."""
+        expected = without_exits(truth).activations
+        # All ways to get here: depth of the one taken out that we are in, and what was kept.
+        ways = {(None, 0): Kept(None, None, 0)}
+        for activation in trace.activations:
+            next_ways = {}
+            for (within, count), kept in ways.items():
+                if within is not None and activation.depth > within:
+                    next_ways.setdefault((within, count), kept)
+                    continue
+                if count == len(expected) and activation.depth == 0:
+                    # What is left came after the oracle, see without_teardown.
+                    return trace._replace(activations=kept.activations())
+                if count < len(expected) and activation._replace(exit=None) == expected[count]:
+                    next_ways.setdefault((None, count + 1), Kept(kept, activation, count + 1))
+                if activation.name.rpartition(".")[2] in self.finalizers:
+                    next_ways.setdefault((activation.depth, count), kept)
+            ways = next_ways
+        for (_, count), kept in ways.items():
+            if count == len(expected):
+                return trace._replace(activations=kept.activations())
+        return trace
 
 
 NONE = Artefacts()
@@ -346,12 +378,13 @@ def compare(truth, trace, artefacts, exits=False):
     yield from trace.problems[:SHOWN_PROBLEMS]
     if len(trace.problems) > SHOWN_PROBLEMS:
         yield "... %d problems in all" % len(trace.problems)
-    if truth.version < (3, 14):
-        artefacts = Artefacts()
     for one, other in match(truth.threads, trace.threads):
         other = without_startup(one, other)
         calls = without_exits(other).activations
-        one = artefacts.without(one, calls)
+        if truth.version >= (3, 14):
+            one = artefacts.without(one, calls)
+        if truth.copies_locals:
+            other = artefacts.without_finalizers(one, other)
         other = without_teardown(one, other)
         if exits:
             other = other._replace(activations=list(forget_unknown_exits(one, other)))

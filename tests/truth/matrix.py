@@ -11,8 +11,8 @@ A number is that of the programs whose whole sequence of calls is the oracle's; 
 of those that differ, `-N` of those that can't run there. `.` stands for a tool that this CPython
 does not have, nothing for what was not asked for. Exits with 1 if anything differs.
 
-Without --full: on executables all programs without a tool and a few with each; where the
-interpreter is a libpython, the programs that are quick.
+Without --full: all programs without a tool and a few with each, on the first executable of each
+version and with its first plan; elsewhere, the programs that are quick.
 """
 
 import argparse
@@ -59,9 +59,10 @@ class Matrix:
         """Those to be run."""
         if self.options.full:
             return self.everything
-        if row.target.has_libpython:
-            return [] if tool else [each for each in self.everything if each.is_quick]
-        return self.few if tool else self.everything
+        same = (each for each in self.rows if each.target.version[:2] == row.target.version[:2])
+        if row == next((each for each in same if not each.target.has_libpython), None):
+            return self.few if tool else self.everything
+        return [] if tool else [each for each in self.everything if each.is_quick]
 
     def cases(self):
         """All of them, with their rows."""

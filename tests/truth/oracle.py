@@ -272,7 +272,7 @@ def categorize(code, below):
     return "import" if code.is_import_system else "external"
 
 
-def write_truth(path, recorder, scope, left_out, own_files):
+def write_truth(path, recorder, scope, left_out, own_files, copies_locals):
     """Writes what was recorded, as JSON."""
     codes = {}
     for number, code in list(recorder.codes.items()):
@@ -283,6 +283,7 @@ def write_truth(path, recorder, scope, left_out, own_files):
         write(' "qualified_names": %s,\n' % json_value(hasattr(write_truth.__code__, "co_qualname")))
         write(' "scope": [%s],\n' % ", ".join(map(json_string, scope.directories)))
         write(' "own_files": [%s],\n' % ", ".join(map(json_string, own_files)))
+        write(' "copies_locals": %s,\n' % json_value(copies_locals))
         write(' "fields": [%s],\n' % ", ".join(map(json_string, FIELDS)))
         write(' "threads": [')
         used = set()
@@ -427,7 +428,8 @@ def main():
         if os.getpid() != process:
             return
         if recorder:
-            write_truth(options.output, recorder, scope, options.left_out, own_files)
+            copies = bool(tool) and tool.copies_locals and sys.version_info < (3, 11)
+            write_truth(options.output, recorder, scope, options.left_out, own_files, copies)
         if options.report:
             write_report(options.report, tool.report())
 

@@ -305,11 +305,47 @@ class Tools(unittest.TestCase):
 
     @unittest.skipIf(sys.version_info < (3, 12), "excludes the oracle")
     def test_cprofile(self):
-        self.expect("cProfile", ":1 f calls", 5)
+        self.expect("cProfile", ":1 f", 5)
 
     @unittest.skipIf(sys.version_info < (3, 12), "has no sys.monitoring")
     def test_monitoring(self):
         self.expect("monitoring", " PY_RETURN", 6)
+
+
+class ArtefactA(unittest.TestCase):
+    """Finalizers that the truth lacks are taken out, but only those that are named."""
+
+    PROGRAM = textwrap.dedent(
+        """\
+        class Finalized:
+            def __del__(self):
+                helper()
+        def helper():
+            pass
+        def drop():
+            thing = Finalized()
+            helper()
+            del thing
+        drop()
+        drop()
+        """
+    )
+
+    def outcome(self, finalizers, copies_locals):
+        whole, _ = truth_of(self.PROGRAM)
+        trace = as_trace(whole)
+        calls = [call[1].rpartition(".")[2] for call in plain(whole, 0)]
+        once = ["drop", "helper", "__del__", "helper"]
+        self.assertEqual(calls, ["<module>", "Finalized"] + 2 * once)
+        rows = whole["threads"][0]["activations"]
+        del rows[4:6]  # the first __del__, and its helper
+        truth = dict(whole, copies_locals=copies_locals)
+        return report(truth, trace, Artefacts("# finalizers: %s\n" % finalizers))[0]
+
+    def test_taken_out_of_named_functions_only(self):
+        self.assertTrue(self.outcome("__del__", True))
+        self.assertFalse(self.outcome("helper", True))
+        self.assertFalse(self.outcome("__del__", False))
 
 
 class ArtefactB(unittest.TestCase):

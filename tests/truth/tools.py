@@ -16,6 +16,7 @@ class Tool:
     """Being there in a process."""
 
     since = (3, 6)  # the first CPython that has it
+    copies_locals = False  # by having a trace function in Python called, before 3.11
 
     def __init__(self, scope):
         self.scope = scope
@@ -79,6 +80,8 @@ class Counting(Tool):
 class SetTrace(Counting):
     """A trace function that wants to see every line, as a debugger or coverage in Python."""
 
+    copies_locals = True
+
     def start(self, main):
         counts = self.new_counts()
 
@@ -94,6 +97,8 @@ class SetTrace(Counting):
 
 class Pdb(Counting):
     """The machinery of pdb, single-stepping."""
+
+    copies_locals = True
 
     def __init__(self, scope):
         super().__init__(scope)
@@ -171,7 +176,10 @@ class CoverageMonitoring(Coverage):
 
 
 class CProfile(Tool):
-    """cProfile: calls and recursive calls of each function, in the main thread."""
+    """cProfile: calls of each function; from 3.12 on, other threads' as well.
+
+    Which of them it takes for recursive depends on how it interleaves threads.
+    """
 
     def __init__(self, scope):
         super().__init__(scope)
@@ -197,8 +205,7 @@ class CProfile(Tool):
             code = entry.code
             if not isinstance(code, str) and self.is_internal(code.co_filename):
                 name = "%s:%d %s" % (code.co_filename, code.co_firstlineno, code.co_name)
-                counts[name + " calls"] += entry.callcount
-                counts[name + " recursive calls"] += entry.reccallcount
+                counts[name] += entry.callcount
         return counts
 
 
