@@ -53,7 +53,8 @@ static __always_inline bool gives_up(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 how = COOKIE_GIVES_UP(cookie);
 
-	return how && how == (ctx->eflags >> EFLAGS_ZERO & 1 ? GIVES_UP_IF_ZERO : GIVES_UP_UNLESS_ZERO);
+	return how &&
+	       how == (ctx->eflags >> EFLAGS_ZERO & 1 ? GIVES_UP_IF_ZERO : GIVES_UP_UNLESS_ZERO);
 }
 
 /*
