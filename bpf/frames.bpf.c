@@ -63,7 +63,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	struct event_enter *record;
 	struct code_state *state;
 	struct frame_head head;
-	__u64 *slot, tag;
+	__u64 *slot, tag, versioned = 0;
 	__u8 detail, verdict;
 
 	if (!ready || gives_up(ctx, cookie))
@@ -96,9 +96,11 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	if (!know_stack(frame_previous(&head), id))
 		return lose(id);
+	if (plan.infer_yields && state->resumable)
+		versioned = with_version(key.code);
 	if (may_have_generators(id)) {
 		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW : DOES_RESUME;
-		int settled = settle_yields(frame, frame_previous(&head), key.code, does, id);
+		int settled = settle_yields(frame, frame_previous(&head), versioned, does, id);
 
 		if (settled)
 			return settled == SETTLED_SAME ? 0 : lose(id);
@@ -119,7 +121,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		tag |= SLOT_RESUMABLE;
 	*slot = tag;
 	if (plan.infer_yields && state->resumable &&
-	    push_generator(frame, frame_previous(&head), key.code, id))
+	    push_generator(frame, frame_previous(&head), versioned, id))
 		return lose(id);
 	return 0;
 }

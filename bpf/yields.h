@@ -77,14 +77,14 @@ static __always_inline __u64 with_version(__u64 code)
 	return code << 16 >> 16 | version >> EVENTS_BITS << 48;
 }
 
-/* A generator goes on, and that was sent. */
+/* A generator goes on, and that was sent. `code` comes with its version. */
 __noinline int push_generator(__u64 frame, __u64 previous, __u64 code, __u64 id)
 {
 	struct generators *mine = new_generators(id);
 
 	if (!mine || mine->top >= GENERATORS)
 		return -1;
-	mine->list[mine->top] = (struct generator){frame, previous, with_version(code)};
+	mine->list[mine->top] = (struct generator){frame, previous, code};
 	mine->top++;
 	return 0;
 }
@@ -193,7 +193,7 @@ static long settle_step(__u32 index, struct settling *settling)
 		return 1;
 	}
 	if (settling->does == DOES_RESUME) {
-		__u64 now = with_version(settling->code);
+		__u64 now = settling->code;
 
 		if (now != innermost->code && now << 16 == innermost->code << 16 &&
 		    settling->previous == innermost->previous) {
@@ -216,7 +216,7 @@ static long settle_step(__u32 index, struct settling *settling)
 
 /*
  * Before an event about `frame` is sent: reports the thread's generators that have yielded since
- * the last. Negative where the ring has no room.
+ * the last. `code` comes with its version. Negative where the ring has no room.
  *
  * A generator that resumes where it was running by all that is known has yielded in between. But
  * RESUME is run a second time once it has instrumented the code object, so that the version of
