@@ -30,7 +30,10 @@ fn main() -> io::Result<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
     for entry in fs::read_dir(data)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             write("trace_file", name.into_owned(), &fs::read(&path)?)?;
         }
