@@ -53,6 +53,11 @@ pub(super) fn is_alive(pid: u32) -> bool {
     matches!(state(pid), Some(state) if !matches!(state, 'Z' | 'X'))
 }
 
+/// Whether it is stopped by a signal.
+pub(super) fn is_stopped(pid: u32) -> bool {
+    state(pid) == Some('T')
+}
+
 /// `state` of `/proc/PID/stat`: R, S, D, T, Z, ...
 fn state(pid: u32) -> Option<char> {
     stat(pid, 0)?.chars().next()
