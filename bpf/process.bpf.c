@@ -47,6 +47,7 @@ struct task_struct {
 } __attribute__((preserve_access_index));
 
 struct watched {
+	__u64 held; /* when it was stopped last: the time of the record that tells; 0: never */
 	__u32 parent;
 	__u8 watch; /* enum watch */
 	__u8 newborn; /* it has not run yet, and is to be held when it does */
@@ -71,11 +72,31 @@ struct {
 	__type(value, __u8);
 } pythons SEC(".maps");
 
+/* Which of these stops user space has ended. User space alone enters here, so that neither
+ * overwrites what the other says. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u32); /* tgid */
+	__type(value, __u64); /* struct watched's held */
+} released SEC(".maps");
+
+/* pytrace's own process. Its end is told here, to whoever then lets go whom we hold: pytrace's
+ * descriptors are of no use for that, as it takes the kernel seconds to close those of probes. */
+const volatile __u32 own;
+bool over;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} obituary SEC(".maps");
+
 /* For Rust. */
 enum watch _watch = 0;
 struct watched _watched = {};
 
-static __always_inline int send(__u8 kind, __u64 id, __u32 parent, bool hold)
+static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold)
 {
 	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
@@ -84,8 +105,12 @@ static __always_inline int send(__u8 kind, __u64 id, __u32 parent, bool hold)
 		return 0; /* not held: user space would not know to let it go */
 	}
 	fill_head(&record->head, kind, 0, id);
-	record->parent = parent;
-	record->held = hold && !bpf_send_signal(SIGSTOP);
+	record->parent = watched ? watched->parent : 0;
+	record->held = 0;
+	if (watched && hold && !over) {
+		watched->held = record->head.time;
+		record->held = !bpf_send_signal(SIGSTOP);
+	}
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -131,7 +156,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	}
 	if (watched.newborn)
 		bpf_map_update_elem(&pythons, &tgid, &yes, BPF_ANY);
-	return send(EVENT_FORK, id, parent_tgid, false);
+	return send(EVENT_FORK, id, &watched, false);
 }
 
 /* A child's first return to user space is that of the system call which made it, with 0. Runs at
@@ -151,7 +176,7 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!watched || !watched->newborn)
 		return 0;
 	watched->newborn = 0;
-	return send(EVENT_BORN, id, watched->parent, true);
+	return send(EVENT_BORN, id, watched, true);
 }
 
 static __always_inline int tell_start(__u8 kind, __u64 id)
@@ -161,7 +186,7 @@ static __always_inline int tell_start(__u8 kind, __u64 id)
 
 	if (!watched)
 		return 0;
-	return send(kind, id, watched->parent, watched->watch == WATCH_HOLD && !is_job());
+	return send(kind, id, watched, watched->watch == WATCH_HOLD && !is_job());
 }
 
 /* The new program has replaced the old one and has not run an instruction yet. */
@@ -189,13 +214,18 @@ int thread_exit(void *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
 
+	if (tgid == own && (__u32)id == own) {
+		over = true;
+		bpf_ringbuf_output(&obituary, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);
+	}
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
 	if (BPF_CORE_READ(task, signal, live.counter))
-		return send(EVENT_THREAD_END, id, 0, false);
+		return send(EVENT_THREAD_END, id, NULL, false);
 	bpf_map_delete_elem(&targets, &tgid);
 	bpf_map_delete_elem(&pythons, &tgid);
-	return send(EVENT_PROCESS_END, id, 0, false);
+	bpf_map_delete_elem(&released, &tgid);
+	return send(EVENT_PROCESS_END, id, NULL, false);
 }
 
 char LICENSE[] SEC("license") = "GPL";

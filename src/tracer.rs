@@ -1,6 +1,7 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
 mod check;
+mod holds;
 mod plan;
 mod probes;
 mod verdicts;
@@ -22,10 +23,10 @@ use crate::bpf::{frames, process};
 use crate::cpython::{FrameSource, Meaning, Plan};
 use crate::trace::ThreadId;
 use frames::types;
-use plain::Plain;
 use plan::{Entrance, cookie, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
+pub use holds::Holds;
 pub use probes::{Probes, Remover};
 pub use verdicts::Verdicts;
 
@@ -70,9 +71,6 @@ pub struct Settings {
     pub follow: bool,
 }
 
-// SAFETY: plain integers; every bit pattern is a value.
-unsafe impl Plain for process::types::watched {}
-
 /// The loaded kernel programs.
 pub struct Tracer<'o> {
     settings: Settings,
@@ -105,6 +103,11 @@ impl<'o> Tracer<'o> {
             .events
             .set_max_entries(settings.ring_bytes)
             .context("failed to size the ring buffer")?;
+        open.maps
+            .rodata_data
+            .as_deref_mut()
+            .context("rodata is not mapped")?
+            .own = std::process::id();
         for program in [&mut open.progs.process_fork, &mut open.progs.syscall_exit] {
             program.set_autoload(settings.follow);
         }
@@ -172,6 +175,15 @@ impl<'o> Tracer<'o> {
             .targets
             .update(&pid.to_ne_bytes(), watched, MapFlags::ANY)
             .context("failed to enter the process into the kernel's map")
+    }
+
+    /// Whom the kernel programs hold.
+    pub fn holds(&self) -> Result<Holds> {
+        Ok(Holds {
+            targets: MapHandle::try_from(&self.process.maps.targets)?,
+            released: MapHandle::try_from(&self.process.maps.released)?,
+            obituary: MapHandle::try_from(&self.process.maps.obituary)?,
+        })
     }
 
     /// Has copies of a process held at their birth: it runs an interpreter whose probes are on.

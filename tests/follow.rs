@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
 use run::{Place, Trace, eventually};
 
 /// What the programs below count by: each process writes how often it has called `f` since it is
@@ -352,4 +353,33 @@ fn the_jobs_of_a_shell_are_recorded_and_not_taken_for_stopped() {
     let counts = counted(&place);
     assert_eq!(counts.values().collect::<Vec<_>>(), [&3, &3]);
     assert_eq!(recorded(&place.trace("trace.json")), counts);
+}
+
+#[test]
+#[ignore = "needs root and BPF"]
+fn nobody_stays_stopped_when_pytrace_is_killed() {
+    let place = counting(
+        "
+import os
+from counted import run
+print('up', flush=True)
+for n in range(300):
+    if os.fork() == 0:
+        run(1)
+        os._exit(0)
+    os.wait()
+open('done', 'w').close()
+",
+    );
+    let running = place.start(place.python(&["-o", "trace.json", "x.py"]));
+    // In most of its time now, one child is held.
+    eventually("the first children", || {
+        (counted(&place).len() > 9).then_some(())
+    });
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.wait().code, -9);
+    eventually("the program's end", || {
+        fs::metadata(place.path("done")).ok()
+    });
+    assert_eq!(counted(&place).values().sum::<usize>(), 300);
 }

@@ -62,8 +62,8 @@ impl Sink for Output {
 pub(super) struct Turn {
     pub(super) pid: u32,
     pub(super) kind: TurnKind,
-    /// Whether the process is stopped until it gets a SIGCONT.
-    pub(super) held: bool,
+    /// Since when the process has been stopped, if it is: until it gets a SIGCONT.
+    pub(super) held: Option<Time>,
 }
 
 /// What has happened.
@@ -292,6 +292,7 @@ impl Consumer {
 
     fn turn(&mut self, event: &Event<'_>, kind: TurnKind, held: bool) {
         let pid = event.thread.pid;
+        let held = held.then_some(event.time);
         self.turns.push_back(Turn { pid, kind, held });
     }
 

@@ -23,6 +23,7 @@ mod shebang;
 mod standing;
 mod sudo;
 mod summary;
+mod watchdog;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -53,6 +54,7 @@ use session::{Ended, Launched, ScopeChoice, Session, Traced};
 use signals::{Policy, Reaction, Signals};
 use summary::Summary;
 use user::User;
+use watchdog::Watchdog;
 
 /// Size of the ring buffer where none is asked for. It is mapped twice over, so that pytrace's
 /// memory counts double of it.
@@ -104,6 +106,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         follow: options.follow,
     };
     let tracer = Tracer::load(&mut storage, settings)?;
+    let holds = tracer.holds()?;
+    let watchdog = Watchdog::start(&holds)?;
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
     let started = Instant::now();
     let started_at = SystemTime::now();
@@ -138,6 +142,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         wakers,
         launched: None,
         family: Family::default(),
+        holds,
         complaints: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
@@ -170,6 +175,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     };
     let (cost, probes) = calibration.unzip();
     session.interpreters.detach(probes);
+    drop(watchdog);
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();

@@ -81,7 +81,8 @@ fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
     kill(Pid::from_raw(pid.cast_signed()), signal)
 }
 
-fn is_stopped(pid: u32) -> bool {
+/// Whether it is stopped by a signal.
+pub(super) fn is_stopped(pid: u32) -> bool {
     state(pid) == Some('T')
 }
 

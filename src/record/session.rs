@@ -30,6 +30,7 @@ use super::standing::{self, Snapshot};
 use crate::error::{WithHint as _, print_report, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
+use crate::tracer::Holds;
 
 /// Records taken before signals and processes are looked at again.
 const BATCH: usize = 200_000;
@@ -108,6 +109,8 @@ pub(super) struct Session<'s, 'o> {
     pub(super) launched: Option<u32>,
     /// The processes that are followed.
     pub(super) family: Family,
+    /// Which of them are held.
+    pub(super) holds: Holds,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -204,9 +207,7 @@ impl<'o> Session<'_, 'o> {
                 self.interpreters.left(turn.pid);
                 self.complain(turn.pid, error);
             }
-            if turn.held {
-                let _ = kill(pid_of(turn), Signal::SIGCONT);
-            }
+            self.let_go(turn);
         }
     }
 
@@ -214,7 +215,7 @@ impl<'o> Session<'_, 'o> {
     /// that for the user's wish.
     fn is_job(&self, turn: Turn) -> bool {
         let starts = matches!(turn.kind, TurnKind::Executed | TurnKind::Loaded);
-        starts && !turn.held && !self.family.is_root(turn.pid)
+        starts && turn.held.is_none() && !self.family.is_root(turn.pid)
     }
 
     fn heed(&mut self, Turn { pid, kind, held }: Turn) -> Result<()> {
@@ -226,7 +227,7 @@ impl<'o> Session<'_, 'o> {
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
             TurnKind::Executed => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, held)
+                self.interpreters.executed(pid, held.is_some())
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
             TurnKind::Ended => {
@@ -242,6 +243,14 @@ impl<'o> Session<'_, 'o> {
         match look? {
             Look::Attached(interpreter) => self.begin(pid, &interpreter),
             Look::Loading | Look::Foreign(_) => Ok(()),
+        }
+    }
+
+    /// Lets a process go on if it is held.
+    fn let_go(&self, turn: Turn) {
+        if let Some(since) = turn.held {
+            let _ = kill(pid_of(turn), Signal::SIGCONT);
+            self.holds.release(turn.pid, since);
         }
     }
 
@@ -334,16 +343,15 @@ impl<'o> Session<'_, 'o> {
     pub(super) fn release(&mut self) {
         self.interpreters.unwatch_all();
         self.drain(usize::MAX >> 1);
-        let mut consumer = self.consumer.borrow_mut();
-        while let Some(turn) = consumer.next_turn() {
+        loop {
+            let turn = self.consumer.borrow_mut().next_turn();
+            let Some(turn) = turn else { return };
             match turn.kind {
                 TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
                 TurnKind::Ended => self.family.remove(turn.pid),
                 _ => {}
             }
-            if turn.held {
-                let _ = kill(pid_of(turn), Signal::SIGCONT);
-            }
+            self.let_go(turn);
         }
     }
 
