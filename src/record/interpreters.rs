@@ -37,6 +37,7 @@ pub struct Interpreter {
     /// Where it hears what its code objects are.
     pub verdicts: Verdicts,
     build: Build,
+    position_independent: bool,
 }
 
 /// A process whose probes are on, as long as this lives.
@@ -55,6 +56,14 @@ impl Interpreter {
     /// The kernel programs for it.
     pub(super) fn build(&self) -> Build {
         self.build
+    }
+
+    /// What its addresses are off in a process from those in the file.
+    fn bias(&self, pid: u32, identity: (u64, u64)) -> u64 {
+        match self.position_independent {
+            true => maps::load_bias(pid, identity).unwrap_or(0),
+            false => 0,
+        }
     }
 }
 
@@ -113,6 +122,9 @@ impl<'o> Interpreters<'o> {
     pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
         self.left(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if let Some(look) = self.attach_known(pid, &exe)? {
+            return Ok(look);
+        }
         let found = match cpython::Interpreter::open(&exe) {
             // Whatever that is, it is not for us to forbid.
             Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
@@ -143,10 +155,16 @@ impl<'o> Interpreters<'o> {
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
         self.remove_entry_hold(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if let Some(look) = self.attach_known(pid, &exe)? {
+            return Ok(look);
+        }
         if let Found::Interpreter(interpreter) = open(&exe, pid)? {
             return self.attach(pid, &exe, &interpreter);
         }
         for library in maps::libpythons(pid)? {
+            if let Some(look) = self.attach_known(pid, &library)? {
+                return Ok(look);
+            }
             if let Found::Interpreter(interpreter) = open(&library, pid)? {
                 return self.attach(pid, &library, &interpreter);
             }
@@ -202,7 +220,6 @@ impl<'o> Interpreters<'o> {
     ) -> Result<Look> {
         let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let position_independent = interpreter.position_independent();
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
             None => {
@@ -225,17 +242,28 @@ impl<'o> Interpreters<'o> {
                     plan,
                     verdicts,
                     build,
+                    position_independent: interpreter.position_independent(),
                 });
                 self.builds.insert(identity, Rc::clone(&fresh));
                 self.order.push(Rc::clone(&fresh));
                 fresh
             }
         };
-        let bias = match position_independent {
-            true => maps::load_bias(pid, identity).unwrap_or(0),
-            false => 0,
-        };
+        let bias = interpreter.bias(pid, identity);
         self.probe(pid, file, &interpreter, identity, bias)
+    }
+
+    /// Attaches to a process whose interpreter another has run before: that need not be examined
+    /// again, which takes up to some 100 ms. `None`: it is not known.
+    fn attach_known(&mut self, pid: u32, file: &Path) -> Result<Option<Look>> {
+        let Ok(identity) = identity(file) else {
+            return Ok(None); // whatever is wrong with it, who examines it will tell
+        };
+        let Some(known) = self.builds.get(&identity).map(Rc::clone) else {
+            return Ok(None);
+        };
+        let bias = known.bias(pid, identity);
+        self.probe(pid, file, &known, identity, bias).map(Some)
     }
 
     /// Puts the probes of a known interpreter into a process.
