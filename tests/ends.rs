@@ -355,8 +355,8 @@ fn a_program_that_is_held_runs_on_when_pytrace_is_killed() {
     };
     let script = eventually("the program being held", || {
         let children = fs::read_to_string(&children).ok()?;
-        let child = children.split_whitespace().next()?.to_owned();
-        (state(&child) == Some('T')).then_some(child)
+        let stopped = |child: &&str| state(child) == Some('T');
+        Some(children.split_whitespace().find(stopped)?.to_owned())
     });
     running.signal(Signal::SIGKILL);
     assert_eq!(running.line("up "), script);

@@ -42,6 +42,7 @@ pub struct Interpreter {
     /// What the checks of its plan found.
     pub(super) findings: RefCell<Findings>,
     build: Build,
+    position_independent: bool,
 }
 
 /// A process whose probes are on, as long as this lives.
@@ -63,6 +64,14 @@ impl Interpreter {
     /// The kernel programs for it.
     pub(super) fn build(&self) -> Build {
         self.build
+    }
+
+    /// What its addresses are off in a process from those in the file.
+    fn bias(&self, pid: u32, identity: (u64, u64)) -> u64 {
+        match self.position_independent {
+            true => maps::load_bias(pid, identity).unwrap_or(0),
+            false => 0,
+        }
     }
 }
 
@@ -158,7 +167,7 @@ impl<'o> Interpreters<'o> {
             }
             way = plan.way;
         };
-        let next = self.load(failed.path.clone(), plan)?;
+        let next = self.load(failed.path.clone(), failed.position_independent, plan)?;
         for known in self.builds.values_mut() {
             if std::ptr::eq(&**known, failed) {
                 *known = Rc::clone(&next);
@@ -178,7 +187,12 @@ impl<'o> Interpreters<'o> {
     }
 
     /// Loads the kernel programs for a plan.
-    fn load(&mut self, path: PathBuf, mut plan: Plan) -> Result<Rc<Interpreter>> {
+    fn load(
+        &mut self,
+        path: PathBuf,
+        position_independent: bool,
+        mut plan: Plan,
+    ) -> Result<Rc<Interpreter>> {
         if self.infer_yields {
             plan.infer_yields();
         }
@@ -189,6 +203,7 @@ impl<'o> Interpreters<'o> {
             verdicts: self.tracer.verdicts(build)?,
             findings: RefCell::default(),
             build,
+            position_independent,
         });
         self.order.push(Rc::clone(&fresh));
         Ok(fresh)
@@ -211,6 +226,9 @@ impl<'o> Interpreters<'o> {
     pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
         self.left(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if let Some(look) = self.attach_known(pid, &exe)? {
+            return Ok(look);
+        }
         let found = match cpython::Interpreter::open(&exe) {
             // Whatever that is, it is not for us to forbid.
             Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
@@ -246,12 +264,18 @@ impl<'o> Interpreters<'o> {
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
         self.remove_entry_hold(pid);
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if let Some(look) = self.attach_known(pid, &exe)? {
+            return Ok(look);
+        }
         let foreign = match open(&exe, pid)? {
             Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter),
             Found::NeedsLibpython { .. } => Foreign::Other,
             Found::Foreign(foreign) => foreign,
         };
         for library in maps::libpythons(pid)? {
+            if let Some(look) = self.attach_known(pid, &library)? {
+                return Ok(look);
+            }
             if let Found::Interpreter(interpreter) = open(&library, pid)? {
                 return self.attach(pid, &library, &interpreter);
             }
@@ -307,7 +331,6 @@ impl<'o> Interpreters<'o> {
     ) -> Result<Look> {
         let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let position_independent = interpreter.position_independent();
         let interpreter = match self.builds.get(&identity) {
             Some(known) => Rc::clone(known),
             None => {
@@ -323,16 +346,26 @@ impl<'o> Interpreters<'o> {
                         "`pytrace doctor --python {shown}` shows what was found"
                     ))
                 })?;
-                let fresh = self.load(path, plan)?;
+                let fresh = self.load(path, interpreter.position_independent(), plan)?;
                 self.builds.insert(identity, Rc::clone(&fresh));
                 fresh
             }
         };
-        let bias = match position_independent {
-            true => maps::load_bias(pid, identity).unwrap_or(0),
-            false => 0,
-        };
+        let bias = interpreter.bias(pid, identity);
         self.probe(pid, file, &interpreter, identity, bias)
+    }
+
+    /// Attaches to a process whose interpreter another has run before: that need not be examined
+    /// again, which takes up to some 100 ms. `None`: it is not known.
+    fn attach_known(&mut self, pid: u32, file: &Path) -> Result<Option<Look>> {
+        let Ok(identity) = identity(file) else {
+            return Ok(None); // whatever is wrong with it, who examines it will tell
+        };
+        let Some(known) = self.builds.get(&identity).map(Rc::clone) else {
+            return Ok(None);
+        };
+        let bias = known.bias(pid, identity);
+        self.probe(pid, file, &known, identity, bias).map(Some)
     }
 
     /// Puts the probes of a known interpreter into a process.
