@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::cli::{DoctorOptions, Target};
-use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Plan};
+use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Meaning, Plan, Yields};
 use crate::error::WithHint as _;
 use crate::preflight::Machine;
 use crate::record::command::Command;
@@ -29,7 +29,8 @@ pub fn run(options: &DoctorOptions) -> Result<()> {
 
 /// Writes the report, as far as it comes.
 fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
-    writeln!(out, "{}", Machine::look())?;
+    let machine = Machine::look();
+    writeln!(out, "{machine}")?;
     let file = match (options.pid, &options.python) {
         (Some(pid), _) => interpreters::of_process(pid)?,
         (None, Some(python)) => of_executable(python)?,
@@ -55,7 +56,7 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     for choice in [Choice::Usdt, Choice::Dispatch] {
         writeln!(out)?;
         match cpython::plan(&interpreter, choice) {
-            Ok(plan) => write_plan(&plan, out)?,
+            Ok(plan) => write_plan(&plan, &machine, out)?,
             Err(error) => writeln!(out, "{choice:?}: {}", error.problem)?,
         }
     }
@@ -111,7 +112,7 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
     )
 }
 
-fn write_plan(plan: &Plan, out: &mut String) -> fmt::Result {
+fn write_plan(plan: &Plan, machine: &Machine, out: &mut String) -> fmt::Result {
     writeln!(out, "{} probes:", plan.kind())?;
     writeln!(
         out,
@@ -127,10 +128,14 @@ fn write_plan(plan: &Plan, out: &mut String) -> fmt::Result {
             probe.meaning.to_string(),
             probe.frame.to_string(),
             probe.instruction,
-            if probe.emulated {
-                ""
-            } else {
-                "  (single-stepped)"
+            match (probe.emulated, probe.meaning) {
+                (true, _) => "",
+                (false, Meaning::Yield)
+                    if plan.yields == Yields::Inferable && machine.virtual_machine =>
+                {
+                    "  (only with --exact-yields: single-stepped)"
+                }
+                (false, _) => "  (single-stepped)",
             },
         )?;
     }

@@ -104,6 +104,8 @@ impl Flags {
     pub const UNFINISHED: Flags = Flags(4);
     /// An exception left it.
     pub const RAISED: Flags = Flags(8);
+    /// It ended no later than its duration says: a yield that was inferred.
+    pub const END_INFERRED: Flags = Flags(16);
 
     /// Whether all of `other` is set.
     pub fn has(self, other: Flags) -> bool {

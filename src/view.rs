@@ -199,6 +199,7 @@ fn write_call(
         (Flags::RESUMED, " (resumed)"),
         (Flags::ALREADY_RUNNING, " (already running)"),
         (Flags::UNFINISHED, " (unfinished)"),
+        (Flags::END_INFERRED, " (at most)"),
     ] {
         if row.flags.has(flag) {
             out.write_all(mark.as_bytes())?;

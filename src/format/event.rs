@@ -81,6 +81,7 @@ impl<'a> Event<'a> {
                 self.flags.set(Flags::RAISED, true);
             }
             (b"unfinished", Value::Scalar(b"true")) => self.flags.set(Flags::UNFINISHED, true),
+            (b"end_inferred", Value::Scalar(b"true")) => self.flags.set(Flags::END_INFERRED, true),
             (b"resume", Value::Scalar(b"true")) => self.flags.set(Flags::RESUMED, true),
             (b"already_running", Value::Scalar(b"true")) => {
                 self.flags.set(Flags::ALREADY_RUNNING, true);

@@ -58,6 +58,7 @@ impl Sink for Collector {
         flags.set(Flags::RESUMED, call.resumed);
         flags.set(Flags::ALREADY_RUNNING, call.already_running);
         flags.set(Flags::UNFINISHED, call.exit == Exit::Unfinished);
+        flags.set(Flags::END_INFERRED, call.exit == Exit::InferredYield);
         flags.set(
             Flags::RAISED,
             call.exit == Exit::Exception || exception.is_some(),
