@@ -67,7 +67,7 @@ test-truth: build setup-test ## compare traces with sys.setprofile's, on every C
 	$(call say,truth tests)
 	scripts/truth-tests.sh $(PYTRACE)
 
-test-matrix: build setup-test ## the same with all programs and tools everywhere; takes an hour or two
+test-matrix: build setup-test ## the same with all programs and tools everywhere; takes hours
 	$(call say,truth tests: everything; the table goes to matrix.txt)
 	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 

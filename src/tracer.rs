@@ -276,25 +276,24 @@ impl<'o> Tracer<'o> {
         Ok(Build(self.builds.len() - 1))
     }
 
-    /// Puts a build's probes into a process. `path` leads to the file that holds the
-    /// interpreter, `bias` is what its addresses are off from the file's.
-    ///
-    /// Nothing is recorded before [`Tracer::start`].
-    pub fn attach(
-        &self,
-        build: Build,
-        plan: &Plan,
-        pid: u32,
-        path: &Path,
-        bias: u64,
-    ) -> Result<Probes> {
+    /// Tells a build's programs of a process that is to have its probes, and whose addresses are
+    /// off from the interpreter's file's by `bias`.
+    pub fn prepare(&self, build: Build, plan: &Plan, pid: u32, bias: u64) -> Result<()> {
         let skel = self.builds.get(build.0).context("no such build")?;
         let process = kernel_process(plan, bias);
         // SAFETY: it has no padding.
         let process = unsafe { plain::as_bytes(&process) };
         skel.maps
             .processes
-            .update(&pid.to_ne_bytes(), process, MapFlags::ANY)?;
+            .update(&pid.to_ne_bytes(), process, MapFlags::ANY)
+            .context("failed to enter the process into the kernel's map")
+    }
+
+    /// Puts a build's probes into a process. `path` leads to the file that holds the interpreter.
+    ///
+    /// Nothing is recorded before [`Tracer::start`].
+    pub fn attach(&self, build: Build, plan: &Plan, pid: u32, path: &Path) -> Result<Probes> {
+        let skel = self.builds.get(build.0).context("no such build")?;
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
         let usdt = [

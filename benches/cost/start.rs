@@ -59,7 +59,7 @@ fn phase_times(python: &Python) -> Result<[Duration; PHASES.len()]> {
     let (interpreter, read) = timed(|| open(&file))?;
     let (plan, derive) = timed(|| Ok(cpython::plan(&interpreter, Choice::Auto)?))?;
     let (build, load_build) = timed(|| tracer.load_build(&plan))?;
-    let (probes, attach) = timed(|| tracer.attach(build, &plan, process.pid(), &file, 0))?;
+    let (probes, attach) = timed(|| tracer.attach(build, &plan, process.pid(), &file))?;
     let ((), detach) = timed(|| {
         drop(probes);
         Ok(())

@@ -82,10 +82,9 @@ pub(super) fn cost_per_call(interpreters: &mut Interpreters<'_>) -> Option<(Dura
     let plan = imitation(&interpreter.plan, &activation)?;
     let pid = std::process::id();
     let executable = PathBuf::from("/proc/self/exe");
-    let probes = interpreters
-        .tracer()
-        .attach(interpreter.build(), &plan, pid, &executable, 0)
-        .ok()?;
+    let (tracer, build) = (interpreters.tracer(), interpreter.build());
+    tracer.prepare(build, &plan, pid, 0).ok()?;
+    let probes = tracer.attach(build, &plan, pid, &executable).ok()?;
     activation.run(WARM_UP);
     answer(interpreter, pid, &activation);
     activation.run(WARM_UP);

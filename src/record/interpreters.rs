@@ -87,6 +87,10 @@ pub struct Interpreters<'o> {
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
+    /// Processes that have started another program since, until it is clear what that is: where it
+    /// is the same interpreter, the same probes are in it already, and others must not be put beside
+    /// them.
+    former: FxHashMap<u32, Probed>,
     entry_holds: FxHashMap<u32, Probes>,
     /// The first Python that was run and cannot be traced.
     foreign: Option<(PathBuf, Foreign)>,
@@ -104,6 +108,7 @@ impl<'o> Interpreters<'o> {
             builds: FxHashMap::default(),
             order: Vec::new(),
             probes: FxHashMap::default(),
+            former: FxHashMap::default(),
             entry_holds: FxHashMap::default(),
             foreign: None,
             remover: Remover::default(),
@@ -177,10 +182,9 @@ impl<'o> Interpreters<'o> {
             let Some(probed) = self.probes.remove(&pid) else {
                 continue;
             };
+            self.forget(pid, &probed);
             // At once: what they would report is wrong.
             drop(probed.probes);
-            self.tracer.detached(failed.build, pid);
-            failed.verdicts.forget(pid);
             self.probe(pid, &probed.file, &next, probed.identity, probed.bias)?;
         }
         Ok(next)
@@ -224,7 +228,19 @@ impl<'o> Interpreters<'o> {
     ///
     /// A process that is not `held` may be past its entry point by now.
     pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
-        self.left(pid);
+        self.remove_entry_hold(pid);
+        if let Some(probed) = self.probes.remove(&pid) {
+            self.forget(pid, &probed);
+            self.former.insert(pid, probed);
+        }
+        let look = self.look_at_program(pid, held);
+        if !matches!(look, Ok(Look::Loading)) {
+            self.remove_former(pid);
+        }
+        look
+    }
+
+    fn look_at_program(&mut self, pid: u32, held: bool) -> Result<Look> {
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         if let Some(look) = self.attach_known(pid, &exe)? {
             return Ok(look);
@@ -263,6 +279,12 @@ impl<'o> Interpreters<'o> {
     /// Attaches to a process whose libraries are loaded.
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
         self.remove_entry_hold(pid);
+        let look = self.look_at_libraries(pid);
+        self.remove_former(pid);
+        look
+    }
+
+    fn look_at_libraries(&mut self, pid: u32) -> Result<Look> {
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
         if let Some(look) = self.attach_known(pid, &exe)? {
             return Ok(look);
@@ -301,10 +323,23 @@ impl<'o> Interpreters<'o> {
     /// The process runs nothing of what it ran any more.
     pub fn left(&mut self, pid: u32) {
         self.remove_entry_hold(pid);
+        self.remove_former(pid);
         if let Some(probed) = self.probes.remove(&pid) {
+            self.forget(pid, &probed);
             self.remover.remove(probed.probes);
-            self.tracer.detached(probed.interpreter.build, pid);
-            probed.interpreter.verdicts.forget(pid);
+        }
+    }
+
+    /// Has the kernel programs forget what they know of a process.
+    fn forget(&self, pid: u32, probed: &Probed) {
+        self.tracer.detached(probed.interpreter.build, pid);
+        probed.interpreter.verdicts.forget(pid);
+    }
+
+    /// What the process runs now is another interpreter, or none.
+    fn remove_former(&mut self, pid: u32) {
+        if let Some(former) = self.former.remove(&pid) {
+            self.remover.remove(former.probes);
         }
     }
 
@@ -312,7 +347,8 @@ impl<'o> Interpreters<'o> {
     pub fn detach(&mut self, others: Option<Probes>) {
         self.tracer.stop();
         let holds = self.entry_holds.drain().map(|(_, hold)| hold);
-        let probes = self.probes.drain().map(|(_, probed)| probed.probes);
+        let probed = self.probes.drain().chain(self.former.drain());
+        let probes = probed.map(|(_, probed)| probed.probes);
         Probes::remove_all(probes.chain(holds).chain(others));
         self.remover = Remover::default();
     }
@@ -377,9 +413,19 @@ impl<'o> Interpreters<'o> {
         identity: (u64, u64),
         bias: u64,
     ) -> Result<Look> {
-        let probes = self
-            .tracer
-            .attach(interpreter.build, &interpreter.plan, pid, file, bias)?;
+        let (build, plan) = (interpreter.build, &interpreter.plan);
+        let is_same = |former: &Probed| {
+            former.identity == identity && Rc::ptr_eq(&former.interpreter, interpreter)
+        };
+        self.tracer.prepare(build, plan, pid, bias)?;
+        let probes = match self.former.remove(&pid) {
+            Some(former) if is_same(&former) => former.probes,
+            former => {
+                // Before others are put into the same file, at once.
+                drop(former);
+                self.tracer.attach(build, plan, pid, file)?
+            }
+        };
         let probed = Probed {
             interpreter: Rc::clone(interpreter),
             identity,
@@ -388,8 +434,7 @@ impl<'o> Interpreters<'o> {
             bias,
         };
         self.probes.insert(pid, probed);
-        self.tracer
-            .start(interpreter.build, super::process::threads(pid))?;
+        self.tracer.start(build, super::process::threads(pid))?;
         self.tracer.hold_copies(pid)?;
         Ok(Look::Attached(Rc::clone(interpreter)))
     }

@@ -1,4 +1,5 @@
 """Generators: next, send, throw, close, deallocation, delegation; those that stop in a handler."""
+# finalizers: guarded delegate count
 
 
 def count(n):

@@ -48,6 +48,7 @@ class Target:
         self.tests = tests  # these three are paths as the target sees them
         self.work = work
         self.packages = packages
+        self.may_lack_modules = True
         self.environment = dict(
             os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", PYTHONUTF8="1"
         )
@@ -310,12 +311,13 @@ class Case:
         try:
             if self.target.version < self.program.since:
                 return None, "skipped: needs CPython %d.%d" % self.program.since
-            if self.tool and self.setting.argument in self.program.alone:
+            if self.tool and self.setting.large:
                 return None, "skipped: too large with a tool active"
             self.target.on_host(self.work).mkdir(parents=True)
             scopes = self.scopes()
             if scopes is None:
-                return None, "skipped: needs " + (self.setting.requires or self.setting.scope_of)
+                wanted = self.setting.requires or self.setting.scope_of
+                return None if self.target.may_lack_modules else False, "skipped: needs " + wanted
             if self.tool == "setprofile" and self.program.counts_itself:
                 return None, "skipped: the oracle is the tool, and it counts itself"
             if self.tool:

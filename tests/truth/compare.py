@@ -121,9 +121,10 @@ class Artefacts:
     def without_finalizers(self, truth, trace):
         """The trace without those that the truth lacks; as it is if that makes them no more alike."""
         expected = without_exits(truth).activations
+        excess = len(trace.activations) - len(expected)
         # All ways to get here: depth of the one taken out that we are in, and what was kept.
         ways = {(None, 0): Kept(None, None, 0)}
-        for activation in trace.activations:
+        for index, activation in enumerate(trace.activations):
             next_ways = {}
             for (within, count), kept in ways.items():
                 if within is not None and activation.depth > within:
@@ -134,7 +135,8 @@ class Artefacts:
                     return trace._replace(activations=kept.activations())
                 if count < len(expected) and activation._replace(exit=None) == expected[count]:
                     next_ways.setdefault((None, count + 1), Kept(kept, activation, count + 1))
-                if activation.name.rpartition(".")[2] in self.finalizers:
+                may_be_one = activation.name.rpartition(".")[2] in self.finalizers
+                if may_be_one and index - count < excess:
                     next_ways.setdefault((activation.depth, count), kept)
             ways = next_ways
         for (_, count), kept in ways.items():

@@ -50,7 +50,8 @@ install 3.8 "$1/cpython-3.8" --platform any \
     pygments==2.18.0 \
     pyparsing==3.1.4
 
-# Its tracer is compiled for each version.
+# coverage, with what it needs on 3.6. Its tracer is compiled for each version.
+install 3.6 "$1/cpython-3.6" --platform any tomli==1.2.3
 for wanted in 3.6=6.2 3.7=7.2.7 3.8=7.6.1 3.9=7.10.7 3.10=7.16.2 3.11=7.16.2 3.12=7.16.2 \
     3.13=7.16.2 3.14=7.16.2 3.15=7.16.2; do
     own=$1/cpython-${wanted%=*}

@@ -12,7 +12,8 @@ of those that differ, `-N` of those that can't run there. `.` stands for a tool 
 does not have, nothing for what was not asked for. Exits with 1 if anything differs.
 
 Without --full: all programs without a tool and a few with each, on the first executable of each
-version and with its first plan; elsewhere, the programs that are quick.
+version and with its first plan, but those that are large on the first of all only; elsewhere, the
+programs that are quick.
 """
 
 import argparse
@@ -50,6 +51,8 @@ class Matrix:
         root, _, python = place.rpartition(":")
         try:
             target = self.workplace.target(python, root)
+            # Before it, there are no packages to fetch (fetch-packages.sh).
+            target.may_lack_modules = target.version < (3, 8)
             self.rows += [Row(name, target, plan) for plan in target.plans(self.options.pytrace)]
         except (Failure, OSError, ValueError) as error:
             self.problems.append("%s: %s" % (name, error))
@@ -73,6 +76,8 @@ class Matrix:
                     continue
                 for program in self.programs(row, tool):
                     for setting in program.settings():
+                        if setting.large and not (self.options.full or row == self.rows[0]):
+                            continue
                         numbers[row.target] += 1
                         number = numbers[row.target]
                         yield row, Case(row.target, program, setting, row.plan, tool, number)

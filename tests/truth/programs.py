@@ -10,7 +10,7 @@ import compare
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 PROGRAMS = ["*.py", "imports/main.py", "imports/*/__main__.py", "*/*/script*.py", "real/*.py"]
 
-Setting = collections.namedtuple("Setting", "argument requires scope_of options")
+Setting = collections.namedtuple("Setting", "argument requires scope_of options large")
 
 
 class Program:
@@ -24,7 +24,7 @@ class Program:
         self.since = tuple(map(int, re.findall(r"\d+", self._declared("since"))))
         self.requires = self._declared("requires")
         self.scope_of = self._declared("scope-of")
-        self.alone = self._declared("alone").split()
+        self.large = self._declared("large").split()
         self.artefacts = compare.Artefacts(self.source)
         declared = self._declared("variants")
         self.variants = [[]] + [variant.split() for variant in declared.split("|") if declared]
@@ -35,10 +35,11 @@ class Program:
         ]
 
     def settings(self):
-        """The settings to run it in: (argument, what it requires, its scope's modules, options)."""
+        """The settings to run it in: (argument, what it requires, its scope's modules, options, large)."""
         for argument, scope_of in self.each or [(None, self.scope_of)]:
             for variant in self.variants:
-                yield Setting(argument, argument or self.requires, scope_of, variant)
+                large = argument in self.large
+                yield Setting(argument, argument or self.requires, scope_of, variant, large)
 
     def _declared(self, key):
         found = re.search(r"^# %s: (.*)$" % re.escape(key), self.source, re.MULTILINE)

@@ -25,8 +25,8 @@ A program declares, in comments at the start of a line:
     # requires: M [N...]  skipped where one of these modules can't be imported
     # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
                           (repeatable); skipped where the module A can't be imported
-    # alone: A [B...]     not with these arguments where a tool is active: half a million calls
-                          and more, each of which calls some of the tool's
+    # large: A [B...]     with these arguments it makes half a million calls and more: not where a
+                          tool is active, of which each calls some functions
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of

@@ -1,4 +1,5 @@
 """Imports: siblings, packages, circular, inside functions, by name, lazy, failing, reloaded."""
+# since: 3.7
 # variants: --no-imports | --no-external-calls | --no-external-calls --no-imports
 import importlib
 import sys

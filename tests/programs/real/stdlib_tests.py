@@ -11,7 +11,7 @@ that take other paths where they fail (test_generators), that share a directory 
 # each: test.test_coroutines=test
 # each: test.test_shlex=test test.test_html=html
 # each: test.test_htmlparser=html test.test_difflib=test
-# alone: test.test_json test.test_heapq test.test_htmlparser
+# large: test.test_json test.test_heapq test.test_htmlparser
 # artefact: B
 # artefact-functions: *
 import gc
