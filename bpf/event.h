@@ -198,6 +198,8 @@ enum enter {
 	ENTER_START,
 	ENTER_RESUME,
 	ENTER_THROW,
+	ENTER_RESUME_AGAIN, /* ENTER_RESUME of a frame that was running: it has yielded since the
+			       thread's previous record (see yields.h) */
 };
 
 /* event_head.detail of EVENT_EXIT */

@@ -99,10 +99,14 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	if (plan.infer_yields && state->resumable)
 		versioned = with_version(key.code);
 	if (may_have_generators(id)) {
-		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW : DOES_RESUME;
+		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW
+			     : detail == ENTER_RESUME		? DOES_RESUME
+								: DOES_START;
 		int settled = settle_yields(frame, frame_previous(&head), versioned, does, id);
 
-		if (settled)
+		if (settled == SETTLED_AGAIN)
+			detail = ENTER_RESUME_AGAIN;
+		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose(id);
 	}
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

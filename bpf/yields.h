@@ -154,13 +154,15 @@ static __always_inline bool report_yield(__u64 frame, __u64 id)
 
 /* What a frame that an event is about does. */
 enum does {
-	DOES_RESUME, /* it starts or resumes by RESUME */
+	DOES_START, /* by RESUME */
+	DOES_RESUME, /* by RESUME */
 	DOES_THROW, /* it resumes with an exception */
 	DOES_LEAVE,
 };
 
-#define SETTLED	     0
-#define SETTLED_SAME 1 /* RESUME is run again for the activation that was sent */
+#define SETTLED	      0
+#define SETTLED_SAME  1 /* RESUME is run again for the activation that was sent */
+#define SETTLED_AGAIN 2 /* it has yielded, which the event about it is to tell */
 
 /* An event about a frame, for which the generators that have yielded before it are looked for. */
 struct settling {
@@ -170,8 +172,21 @@ struct settling {
 	__u64 code;
 	__u64 id;
 	__u32 does;
-	int result;
+	int result; /* SETTLED_AGAIN may yet become a yield of its own, before those of others */
 };
+
+static __always_inline long settle_yield(struct settling *settling, __u64 frame)
+{
+	if (settling->result == SETTLED_AGAIN) {
+		settling->result = SETTLED;
+		if (!report_yield(settling->frame, settling->id))
+			settling->result = -1;
+	}
+	if (settling->result || report_yield(frame, settling->id))
+		return settling->result != SETTLED;
+	settling->result = -1;
+	return 1;
+}
 
 /* Looks at the innermost generator; 1 when it is the last to look at. */
 static long settle_step(__u32 index, struct settling *settling)
@@ -187,12 +202,9 @@ static long settle_step(__u32 index, struct settling *settling)
 		if (runs_still(innermost))
 			return 1;
 		mine->top = at;
-		if (report_yield(innermost->frame, settling->id))
-			return 0;
-		settling->result = -1;
-		return 1;
+		return settle_yield(settling, innermost->frame);
 	}
-	if (settling->does == DOES_RESUME) {
+	if (settling->does <= DOES_RESUME) {
 		__u64 now = settling->code;
 
 		if (now != innermost->code && now << 16 == innermost->code << 16 &&
@@ -205,10 +217,11 @@ static long settle_step(__u32 index, struct settling *settling)
 	mine->top = at;
 	if (settling->does == DOES_LEAVE)
 		return 1;
-	if (report_yield(innermost->frame, settling->id))
+	if (settling->does == DOES_RESUME && settling->code == innermost->code) {
+		settling->result = SETTLED_AGAIN;
 		return 0;
-	settling->result = -1;
-	return 1;
+	}
+	return settle_yield(settling, innermost->frame);
 }
 
 /* Where the kernel has no loops. */

@@ -96,6 +96,9 @@ pub enum Enter {
     Resume,
     /// A generator or coroutine goes on with an exception thrown into it.
     Throw,
+    /// A generator or coroutine goes on which was not seen to yield, but has, at some time since
+    /// the thread's previous event.
+    ResumeAgain,
 }
 
 /// How an activation is left.
@@ -235,6 +238,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 code: record.code,
                 how: match types::enter(u32::from(head.detail)) {
                     types::enter::ENTER_RESUME => Enter::Resume,
+                    types::enter::ENTER_RESUME_AGAIN => Enter::ResumeAgain,
                     types::enter::ENTER_THROW => Enter::Throw,
                     _ => Enter::Start,
                 },

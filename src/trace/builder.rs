@@ -164,6 +164,9 @@ impl<C: Classify> Builder<C> {
                 how,
             } => {
                 self.agree(event, sink)?;
+                if *how == Enter::ResumeAgain {
+                    self.leave(event, *frame, Exit::InferredYield, &[], sink)?;
+                }
                 self.enter(event, *frame, *previous, *code, *how, sink)?;
             }
             EventKind::Exit {
