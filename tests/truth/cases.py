@@ -225,7 +225,8 @@ class Case:
     def pytrace_command(self, pytrace, scopes):
         """The beginning of the command that runs pytrace, and the trace's path."""
         output = self.target.on_host(self.work / "trace.json")
-        command = [pytrace, "-o", str(output), *self.setting.options]
+        # The oracle sees its own process only.
+        command = [pytrace, "--no-follow", "-o", str(output), *self.setting.options]
         for scope in scopes:
             command += ["--scope", str(scope)]
         if self.probes:
