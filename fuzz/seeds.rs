@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use pytrace_fuzz::elf::{EM_AARCH64, EM_X86_64, EXIT, Image, program_32};
-use pytrace_fuzz::miniature::{MINORS, interpreter};
+use pytrace_fuzz::miniature::interpreter;
+use pytrace_fuzz::objects::MINORS;
 
 fn main() -> io::Result<()> {
     let directory = std::env::args_os().nth(1);

@@ -6,3 +6,5 @@ pub mod elf;
 pub mod miniature;
 #[path = "../../tests/common/mutate.rs"]
 pub mod mutate;
+#[path = "../../tests/common/objects.rs"]
+pub mod objects;

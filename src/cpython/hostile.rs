@@ -10,21 +10,23 @@ mod elf;
 mod miniature;
 #[path = "../../tests/common/mutate.rs"]
 mod mutate;
+#[path = "../../tests/common/objects.rs"]
+mod objects;
 
 use elf::Image;
-use miniature::MINORS;
+use objects::MINORS;
 
 const CHOICES: [Choice; 3] = [Choice::Auto, Choice::Usdt, Choice::Dispatch];
 
-/// What goes all the way to a plan, in how many ways.
-fn plans(bytes: Vec<u8>) -> usize {
-    match Interpreter::from_bytes("hostile", bytes) {
-        Found::Interpreter(interpreter) => CHOICES
-            .into_iter()
-            .filter(|choice| plan(&interpreter, *choice).is_ok())
-            .count(),
-        _ => 0,
-    }
+/// What comes of each choice, where the file is an interpreter at all.
+fn outcomes(bytes: Vec<u8>) -> Vec<Result<Plan, Problem>> {
+    let Found::Interpreter(interpreter) = Interpreter::from_bytes("hostile", bytes) else {
+        return Vec::new();
+    };
+    CHOICES
+        .into_iter()
+        .map(|choice| plan(&interpreter, choice).map_err(|error| error.problem))
+        .collect()
 }
 
 #[test]
@@ -35,8 +37,9 @@ fn miniatures_have_plans() {
             panic!("3.{minor}: {found:?}");
         };
         assert_eq!(interpreter.version().minor, minor);
-        if let Err(error) = plan(&interpreter, Choice::Dispatch) {
-            panic!("3.{minor}: {error}");
+        match plan(&interpreter, Choice::Dispatch) {
+            Ok(plan) => assert_eq!(Some(plan.layout), Layout::of(plan.version), "3.{minor}"),
+            Err(error) => panic!("3.{minor}: {error}"),
         }
         let has_usdt = plan(&interpreter, Choice::Usdt).is_ok();
         assert_eq!(has_usdt, matches!(minor, 9 | 15), "3.{minor}");
@@ -48,19 +51,26 @@ fn miniatures_have_plans() {
 fn tampered_miniatures_are_no_panic() {
     const PATIENCE: Duration = Duration::from_secs(5);
     let whole = MINORS.map(miniature::interpreter);
-    let (mut with, mut without) = (0, 0);
+    let (mut with, mut without, mut misfits) = (0, 0, 0);
     for seed in 0..4000 {
         let mut bytes = whole[seed as usize % whole.len()].clone();
         mutate::mutate(&mut bytes, seed);
         let begun = Instant::now();
-        match plans(bytes) {
-            0 => without += 1,
-            _ => with += 1,
+        let outcomes = outcomes(bytes);
+        match outcomes.iter().any(Result::is_ok) {
+            true => with += 1,
+            false => without += 1,
+        }
+        let is_layout = |it: &Result<_, _>| matches!(it, Err(Problem::Layout(_)));
+        if outcomes.iter().any(is_layout) {
+            misfits += 1;
         }
         assert!(begun.elapsed() < PATIENCE, "seed {seed}");
     }
     // Neither all of the damage is noticed at once, nor does it all go unnoticed.
     assert!(with > 400 && without > 400, "{with} plans, {without} none");
+    // Type objects are among what is damaged.
+    assert!(misfits > 300, "{misfits} refused for their objects");
 }
 
 #[test]
@@ -68,7 +78,8 @@ fn cut_off_miniatures_are_no_panic() {
     for minor in MINORS {
         let whole = miniature::interpreter(minor);
         for length in (0..whole.len()).step_by(61) {
-            assert_eq!(plans(whole[..length].to_vec()), 0, "3.{minor}: {length}");
+            let outcomes = outcomes(whole[..length].to_vec());
+            assert!(outcomes.iter().all(Result::is_err), "3.{minor}: {length}");
         }
     }
 }

@@ -10,18 +10,16 @@
 )]
 
 use super::elf::{EM_X86_64, Image};
+use super::objects::{debug_offsets, types};
 
-/// What differs between versions: opcodes and offsets, as `src/cpython/opcode.rs` and
-/// `layout.rs` have them.
+/// What differs between versions besides their objects: opcodes, as `src/cpython/opcode.rs` has
+/// them.
 struct Version {
     hex: u64,
     unassigned: &'static [std::ops::RangeInclusive<u8>],
     returns: &'static [u8],
     raise: u8,
 }
-
-/// Versions whose plans differ in kind.
-pub const MINORS: [u8; 5] = [9, 11, 12, 13, 15];
 
 fn version(minor: u8) -> Version {
     let hex = 0x0300_01f0 | u64::from(minor) << 16;
@@ -98,25 +96,24 @@ pub fn interpreter(minor: u8) -> Vec<u8> {
         probes,
     } = assemble(minor, places);
     image = Image::new(EM_X86_64, &bytes);
+    let version = version(minor);
     let words: Vec<u8> = handlers.iter().flat_map(|at| at.to_le_bytes()).collect();
+    // Behind the table the variable, and Py_Version.
     let constants = [
         &words[..],
-        &[0; 64],
+        &[0; 8],
+        &version.hex.to_le_bytes(),
         format!("\0/usr/lib/python3.{minor}\03.{minor}.1\0").as_bytes(),
     ]
     .concat();
     image.data(".rodata", &constants);
 
-    let version = version(minor);
-    let mut data = vec![0; 416];
-    // PyCode_Type.tp_dealloc, and Py_Version behind that object.
-    let freed = address(&symbols, "freed");
-    data[48..56].copy_from_slice(&freed.to_le_bytes());
-    data[408..].copy_from_slice(&version.hex.to_le_bytes());
-    let code_type = image.data(".data", &data);
+    let types = types(&mut image, minor, address(&symbols, "freed"));
     if minor >= 13 {
         image.data(".PyRuntime", &debug_offsets(minor, version.hex));
-        image.relocations(&[(code_type + 48, freed), (table, handlers[0])]);
+        let mut pointers = types.pointers;
+        pointers.push((table, handlers[0]));
+        image.relocations(&pointers);
     }
     image.notes(".note.stapsdt", &notes(&probes));
     image.notes(
@@ -124,7 +121,8 @@ pub fn interpreter(minor: u8) -> Vec<u8> {
         b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\x000123456789abcdefghij",
     );
     let mut exports = symbols.clone();
-    exports.extend([("PyCode_Type", code_type), ("Py_Version", code_type + 408)]);
+    exports.extend(types.symbols);
+    exports.push(("Py_Version", places.variable + 8));
     image.exports(&exports);
     image.build()
 }
@@ -232,19 +230,6 @@ fn assemble(minor: u8, places: Places) -> Assembled {
 fn address(symbols: &[(&str, u64)], wanted: &str) -> u64 {
     let symbol = symbols.iter().find(|(name, _)| *name == wanted);
     symbol.map_or(0, |(_, at)| *at)
-}
-
-/// The start of `_Py_DebugOffsets`: the fields that are read have offsets that can be.
-fn debug_offsets(minor: u8, hex: u64) -> Vec<u8> {
-    let mut words = vec![0u64; 128];
-    words[0] = u64::from_le_bytes(*b"xdebugpy");
-    words[1] = hex;
-    // interpreter_frame: size, previous, executable, instr_ptr, localsplus, owner, stackpointer.
-    let frame = if minor == 13 { 28 } else { 39 };
-    for (word, value) in words[frame..].iter_mut().zip([88, 8, 0, 56, 80, 74, 64]) {
-        *word = value;
-    }
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 fn notes(probes: &[u64; 2]) -> Vec<u8> {

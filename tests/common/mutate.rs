@@ -56,7 +56,10 @@ pub fn mutate(bytes: &mut [u8], seed: u32) {
         let Some(part) = bytes.get_mut(start..end).filter(|part| !part.is_empty()) else {
             continue;
         };
-        let at = random.below(part.len());
+        let mut at = random.below(part.len());
+        if random.below(2) == 0 {
+            at = occupied(part, at);
+        }
         match random.below(4) {
             0 => part[at] ^= 1 << random.below(8),
             1 => part[at] = random.next() as u8,
@@ -79,6 +82,12 @@ pub fn mutate(bytes: &mut [u8], seed: u32) {
             }
         }
     }
+}
+
+/// The next byte that is not zero: most of a type object is, and nobody reads that.
+fn occupied(part: &[u8], at: usize) -> usize {
+    let mut following = part.iter().skip(at);
+    at + following.position(|byte| *byte != 0).unwrap_or(0)
 }
 
 fn word(bytes: &[u8], at: usize) -> usize {
