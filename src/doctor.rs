@@ -11,7 +11,7 @@ use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Meaning, Plan, Y
 use crate::error::WithHint as _;
 use crate::preflight::Machine;
 use crate::record::command::Command;
-use crate::record::interpreters;
+use crate::record::examine;
 use crate::record::user::User;
 
 /// Prints the machine's abilities and the probe plan.
@@ -32,7 +32,7 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     let machine = Machine::look();
     writeln!(out, "{machine}")?;
     let file = match (options.pid, &options.python) {
-        (Some(pid), _) => interpreters::of_process(pid)?,
+        (Some(pid), _) => examine::of_process(pid)?,
         (None, Some(python)) => of_executable(python)?,
         (None, None) => {
             let user = User::of_target(false)?;
@@ -48,9 +48,9 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     let interpreter = match Interpreter::open(&file)? {
         Found::Interpreter(interpreter) => interpreter,
         Found::NeedsLibpython { .. } => {
-            return Err(interpreters::refusal(&file, &Foreign::Other));
+            return Err(examine::refusal(&file, &Foreign::Other));
         }
-        Found::Foreign(foreign) => return Err(interpreters::refusal(&file, &foreign)),
+        Found::Foreign(foreign) => return Err(examine::refusal(&file, &foreign)),
     };
     write_interpreter(&file, &interpreter, out)?;
     for choice in [Choice::Usdt, Choice::Dispatch] {
@@ -72,16 +72,14 @@ fn of_executable(path: &Path) -> Result<PathBuf> {
     let opened = Interpreter::open(path).hint("--python names a Python executable")?;
     match opened {
         Found::Interpreter(_) => Ok(path.to_owned()),
-        Found::NeedsLibpython { soname, .. } => {
-            interpreters::behind(path, &User::of_target(false)?)
-                .with_context(|| format!("failed to find {soname}, which {} needs", path.display()))
-        }
+        Found::NeedsLibpython { soname, .. } => examine::behind(path, &User::of_target(false)?)
+            .with_context(|| format!("failed to find {soname}, which {} needs", path.display())),
         Found::Foreign(foreign @ Foreign::Script(_)) => {
-            interpreters::behind(path, &User::of_target(false)?)
+            examine::behind(path, &User::of_target(false)?)
                 .with_context(|| format!("{} is {foreign}", path.display()))
                 .hint(foreign.cure())
         }
-        Found::Foreign(foreign) => Err(interpreters::refusal(path, &foreign)),
+        Found::Foreign(foreign) => Err(examine::refusal(path, &foreign)),
     }
 }
 

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 mod builder;
+mod threads;
 
-pub use builder::{Builder, Classify, Filter, Pairing};
+pub use builder::{Builder, Classify, Filter};
+pub use threads::Pairing;
 
 /// Nanoseconds of the kernel's monotonic clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use pytrace::cpython::{self, Choice, Found, Plan};
 use pytrace::preflight::{KernelVersion, Machine};
-use pytrace::record::interpreters;
+use pytrace::record::examine;
 use pytrace::tracer::Settings;
 
 pub(crate) const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
@@ -140,7 +140,7 @@ impl Waiting {
 
     /// The file that holds the interpreter.
     pub(crate) fn interpreter(&self) -> Result<PathBuf> {
-        interpreters::of_process(self.pid())
+        examine::of_process(self.pid())
     }
 
     /// Lets it go on.

@@ -3,18 +3,16 @@
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use rustc_hash::FxHashMap;
 
+use super::examine::open;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
-use super::user::User;
 use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Plan, PlanError, Way};
 use crate::error::WithHint as _;
 use crate::tracer::{Build, Check, Probes, Remover, Tracer, Verdicts};
@@ -444,85 +442,4 @@ impl<'o> Interpreters<'o> {
 fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
     let metadata = fs::metadata(file)?;
     Ok((metadata.dev(), metadata.ino()))
-}
-
-fn open(path: &Path, pid: u32) -> Result<Found> {
-    cpython::Interpreter::open(path)
-        .with_context(|| format!("failed to examine the program of process {pid}"))
-}
-
-/// The file that holds the interpreter which a process runs.
-pub fn of_process(pid: u32) -> Result<PathBuf> {
-    super::process::open(pid)?;
-    let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-    let foreign = match open(&exe, pid)? {
-        Found::Interpreter(_) => return Ok(exe),
-        Found::NeedsLibpython { .. } => Foreign::Other,
-        Found::Foreign(foreign) => foreign,
-    };
-    let library = maps::libpythons(pid)?.into_iter().next();
-    library.ok_or_else(|| refusal_of(pid, &foreign))
-}
-
-/// Refuses, before it runs, what is certainly no CPython to trace. Another program may well
-/// start one.
-pub(super) fn check(executable: &Path) -> Result<()> {
-    match cpython::Interpreter::open(executable) {
-        Ok(Found::Foreign(Foreign::Script(_) | Foreign::Other)) => Ok(()),
-        Ok(Found::Foreign(foreign)) => Err(refusal(executable, &foreign)),
-        // Whether it can be run is for the kernel to say.
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-/// Why a file is none that can be traced.
-pub fn refusal(file: &Path, foreign: &Foreign) -> anyhow::Error {
-    anyhow!("{} is {foreign}", file.display()).hint(foreign.cure())
-}
-
-/// Why a process is none that can be traced.
-pub(super) fn refusal_of(pid: u32, foreign: &Foreign) -> anyhow::Error {
-    let program = process::program(pid).unwrap_or_else(|| "?".into());
-    let error = anyhow!(
-        "process {pid} runs {}, which is {foreign}",
-        program.display()
-    );
-    match foreign {
-        Foreign::Other => error.hint(process::cure(pid)),
-        foreign => error.hint(foreign.cure()),
-    }
-}
-
-/// What a program is that the kernel has refused to run, where that tells why.
-pub(super) fn not_runnable(program: &Path, error: anyhow::Error) -> anyhow::Error {
-    let shown = program.display();
-    match cpython::Interpreter::open(program) {
-        Ok(Found::Foreign(foreign)) if foreign != Foreign::Other => error
-            .context(format!("failed to run {shown}, which is {foreign}"))
-            .hint(foreign.cure()),
-        _ => error.context(format!("failed to run {shown}")),
-    }
-}
-
-/// The file with the interpreter that an executable runs in the end, its `libpython` or the
-/// CPython that it executes: asks that Python itself, by a program that does nothing else.
-pub fn behind(executable: &Path, user: &User) -> Result<PathBuf> {
-    const PROGRAM: &str = "import os; print(os.readlink('/proc/self/exe')); \
-                           print(open('/proc/self/maps').read())";
-    let mut python = std::process::Command::new(executable);
-    python
-        .args(["-I", "-S", "-c", PROGRAM])
-        .stdin(Stdio::null());
-    // It is the user's program: root has no business in it.
-    if user.switches {
-        python.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
-    let output = python.output().context("failed to run it")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if let Some(library) = maps::libpython_paths(&text).into_iter().next() {
-        return Ok(library);
-    }
-    let program = text.lines().next().filter(|line| line.starts_with('/'));
-    let program = program.context("it runs no CPython")?;
-    Ok(PathBuf::from(program))
 }

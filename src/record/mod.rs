@@ -1,6 +1,7 @@
 //! A recording: what is executed, as whom, how it is followed, and what becomes of its events.
 
 pub mod command;
+pub mod examine;
 pub mod interpreters;
 pub mod launch;
 pub mod paths;
@@ -123,7 +124,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
             Traced::Launched(
                 suspended
                     .release()
-                    .map_err(|error| interpreters::not_runnable(&command.program, error.into()))?,
+                    .map_err(|error| examine::not_runnable(&command.program, error.into()))?,
             )
         }
         Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
@@ -271,7 +272,7 @@ fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
     }
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
     if !matches!(options.target, Target::Command { .. }) {
-        interpreters::check(&command.program)?;
+        examine::check(&command.program)?;
     }
     let line = command
         .argv

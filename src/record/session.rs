@@ -1,5 +1,7 @@
 //! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
 
+mod plans;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,14 +19,14 @@ use nix::unistd::Pid;
 use rustc_hash::FxHashSet;
 
 use super::consumer::{Consumer, Turn, TurnKind};
+use super::examine;
 use super::family::Family;
 use super::halt::Halt;
-use super::interpreters::{self, Interpreter, Interpreters, Look};
+use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
-use super::self_check::{Finding, Findings, Judgement};
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
 use crate::error::{WithHint as _, print_report, say};
@@ -262,83 +264,6 @@ impl<'o> Session<'_, 'o> {
         }
     }
 
-    /// Looks whether the plans in use agree with what their probes find, and goes over to
-    /// another one where not.
-    fn check_plans(&mut self) -> Result<()> {
-        for index in 0..self.interpreters.found().len() {
-            let interpreter = Rc::clone(&self.interpreters.found()[index]);
-            let checks = self.interpreters.checks(&interpreter);
-            let pids: Vec<u32> = self.interpreters.processes(&interpreter).collect();
-            if pids.is_empty() {
-                continue; // has ended, or is probed in another way already
-            }
-            let pairing = self.consumer.borrow().pairing(&pids);
-            let judgement =
-                interpreter
-                    .findings
-                    .borrow_mut()
-                    .look(&interpreter.plan, &checks, pairing);
-            match judgement {
-                Judgement::Fine => {}
-                Judgement::Noted(finding) => self.say_finding(&interpreter, &finding),
-                Judgement::Wrong { finding, fatal } => {
-                    self.say_finding(&interpreter, &finding);
-                    self.fall_back(&interpreter, &pids, &finding, fatal)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn say_finding(&mut self, interpreter: &Interpreter, finding: &Finding) {
-        let Interpreter { path, plan, .. } = interpreter;
-        self.progress.clear();
-        say(format_args!(
-            "pytrace: self-check of CPython {} ({}): {finding}",
-            plan.version,
-            path.display(),
-        ));
-    }
-
-    /// A plan is wrong: goes over to the next. A program that pytrace has started is stopped
-    /// meanwhile, with its children.
-    fn fall_back(
-        &mut self,
-        failed: &Interpreter,
-        pids: &[u32],
-        finding: &Finding,
-        fatal: bool,
-    ) -> Result<()> {
-        let ours = pids.iter().filter(|_| self.launched.is_some());
-        let stopped: Vec<u32> = ours.copied().filter(|pid| process::stop(*pid)).collect();
-        self.drain(usize::MAX >> 1);
-        let (version, path) = (failed.plan.version, failed.path.display());
-        let next = self.interpreters.fall_back(failed, finding);
-        if let Ok(next) = &next {
-            let mut consumer = self.consumer.borrow_mut();
-            consumer.replace_interpreter(pids, next);
-            *next.findings.borrow_mut() = Findings::after(consumer.pairing(pids));
-            say(format_args!(
-                "pytrace: CPython {version} ({path}): going over to {}; \
-                 what was recorded before may be incomplete",
-                next.plan.way
-            ));
-        }
-        for pid in stopped {
-            process::resume(pid);
-        }
-        match next {
-            Err(error) if fatal => Err(error)
-                .with_context(|| format!("can't trace CPython {version} ({path}): {finding}"))
-                .hint(
-                    "please report it, with what `pytrace doctor` says of this interpreter; \
-                     one by another compiler, such as the distribution's, may do meanwhile",
-                ),
-            // The rest goes on to be recorded; what this site misses is counted.
-            _ => Ok(()),
-        }
-    }
-
     /// Lets go whom the kernel holds, and has it hold nobody any more.
     pub(super) fn release(&mut self) {
         self.interpreters.unwatch_all();
@@ -423,7 +348,7 @@ impl<'o> Session<'_, 'o> {
         let interpreter = match self.interpreters.loaded(pid)? {
             Look::Attached(interpreter) => interpreter,
             Look::Loading => bail!("process {pid} has not loaded its libraries yet"),
-            Look::Foreign(foreign) => return Err(interpreters::refusal_of(pid, &foreign)),
+            Look::Foreign(foreign) => return Err(examine::refusal_of(pid, &foreign)),
         };
         self.begin(pid, &interpreter)?;
         let bias = self.interpreters.bias(pid).unwrap_or(0);

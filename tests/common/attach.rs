@@ -133,7 +133,7 @@ impl Drop for Target {
 }
 
 fn plan_of(pid: u32) -> (File, Plan) {
-    let path = pytrace::record::interpreters::of_process(pid).expect("an interpreter");
+    let path = pytrace::record::examine::of_process(pid).expect("an interpreter");
     let Found::Interpreter(interpreter) = Interpreter::open(&path).expect("a file") else {
         panic!("{} is no interpreter", path.display());
     };
