@@ -13,10 +13,10 @@
 #include "codes.h"
 #include "detail.h"
 
-/* PyGenObject.gi_frame_state, a char, lies right before the generator's frame, but for
- * padding of four bytes, and FRAME_EXECUTING is 0 (3.13: Include/internal/pycore_genobject.h and
- * pycore_frame.h; the plan has seen YIELD_VALUE store there). */
-#define GENERATOR_HEAD	8
+/* What a PyGenObject has before its frame (3.13: Include/internal/pycore_genobject.h): from
+ * gi_exc_state.previous_item on, which is null unless the generator runs, up to gi_frame_state, a
+ * char and four bytes of padding before the frame (the plan has seen YIELD_VALUE store there). */
+#define GENERATOR_HEAD	24
 #define GENERATOR_STATE (GENERATOR_HEAD - 5)
 #define FRAME_EXECUTING 0
 
@@ -121,8 +121,8 @@ static __always_inline void forget_generators(__u64 id)
  * Whether a generator runs, and is in the same activation as when it was pushed.
  *
  * While an exception is thrown into what it awaits, a suspended generator is made to look as if it
- * ran (Objects/genobject.c, _gen_throw()); but it has its stack put away, and is to go on at a
- * RESUME.
+ * ran (Objects/genobject.c, _gen_throw()): its state says so, and it has a caller. But it is not
+ * made part of the stack of exceptions being handled.
  */
 static __always_inline bool runs_still(const struct generator *generator)
 {
@@ -132,11 +132,9 @@ static __always_inline bool runs_still(const struct generator *generator)
 	if (bpf_probe_read_user(bytes, GENERATOR_HEAD + plan.frame_head,
 				(void *)(generator->frame - GENERATOR_HEAD)))
 		return false;
-	if (bytes[GENERATOR_STATE] != FRAME_EXECUTING ||
-	    frame_previous(head) != generator->previous ||
-	    frame_code(head) << 16 != generator->code << 16)
-		return false;
-	return FIELD(__s32, head, plan.frame_state_offset) < 0 || !is_suspended_at_resume(head);
+	return *(__u64 *)bytes && bytes[GENERATOR_STATE] == FRAME_EXECUTING &&
+	       frame_previous(head) == generator->previous &&
+	       frame_code(head) << 16 == generator->code << 16;
 }
 
 static __always_inline bool report_yield(__u64 frame, __u64 id)
