@@ -5,7 +5,7 @@
 #ifndef PYTRACE_DETAIL_H
 #define PYTRACE_DETAIL_H
 
-#include "python.h"
+#include "codes.h"
 
 /*
  * A register by its number in instruction encodings. The verifier only allows constant
@@ -58,14 +58,9 @@ static __always_inline bool gives_up(struct pt_regs *ctx, __u64 cookie)
 }
 
 /*
- * Whether a generator's frame has not got to its first RESUME: then an exception thrown into
- * it is what starts it. 3.11+: the frame's instruction pointer is before the first traceable
- * instruction, whose index the code object has two words before its instructions
- * (_co_firsttraceable, then co_extra; 3.11 to 3.15, Include/cpython/code.h).
+ * Whether a generator's frame has not got to its first RESUME, the first traceable instruction:
+ * then an exception thrown into it is what starts it.
  */
-#define CO_FIRSTTRACEABLE 16
-#define CODE_UNIT	  2
-
 static __always_inline bool is_unstarted(const struct frame_head *head)
 {
 	__u64 instructions = frame_code(head) + plan.code_instructions;
@@ -102,6 +97,19 @@ static __always_inline bool is_suspended_at_resume(const struct frame_head *head
 	       unit[1] & plan.resume_location_mask;
 }
 
+/* Where the RESUME is that runs, by the register that points to its argument. */
+static __always_inline __u64 resume_address(struct pt_regs *ctx, __u64 cookie)
+{
+	return read_register(ctx, COOKIE_EXTRA(cookie)) + COOKIE_DELTA(cookie) - 1;
+}
+
+/* Whether the frame agrees with that. */
+static __always_inline bool is_at_own_instruction(struct pt_regs *ctx, __u64 cookie,
+						  const struct frame_head *head)
+{
+	return resume_address(ctx, cookie) == FIELD(__u64, head, plan.frame_lasti);
+}
+
 /*
  * The argument of the RESUME that runs, under its mask. The register that points to it is
  * trusted where there is a RESUME; else the frame's own pointer is, where that leads to one.
@@ -111,10 +119,9 @@ static __always_inline bool is_suspended_at_resume(const struct frame_head *head
 static __always_inline __u8 resume_argument(struct pt_regs *ctx, __u64 cookie,
 					    const struct frame_head *head)
 {
-	__u64 own = FIELD(__u64, head, plan.frame_lasti), at;
+	__u64 own = FIELD(__u64, head, plan.frame_lasti), at = resume_address(ctx, cookie);
 	__u8 unit[CODE_UNIT], argument;
 
-	at = read_register(ctx, COOKIE_EXTRA(cookie)) + COOKIE_DELTA(cookie) - 1;
 	if (!read_resume(unit, at) && at != own) {
 		argument = unit[1];
 		if (!read_resume(unit, own))
@@ -144,8 +151,10 @@ static __always_inline __u8 usdt_enter_detail(const struct frame_head *head, boo
 
 /* Start, resumption or throw: what the probe and the frame say. */
 static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
-					 const struct frame_head *head, bool resumable)
+					 const struct frame_head *head,
+					 const struct code_state *state)
 {
+	bool resumable = state->resumable;
 	__u8 argument;
 
 	switch (COOKIE_KIND(cookie)) {
@@ -154,6 +163,10 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 	case PROBE_RESUME:
 		if (!resumable) /* nothing but a generator is ever resumed */
 			return ENTER_START;
+		if (state->first_resume && is_at_own_instruction(ctx, cookie, head))
+			return FIELD(__u64, head, plan.frame_lasti) == state->first_resume
+				       ? ENTER_START
+				       : ENTER_RESUME;
 		argument = resume_argument(ctx, cookie, head);
 		if (argument == RESUME_AT_GENEXPR_START)
 			return ENTER_NONE;

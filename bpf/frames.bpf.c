@@ -91,7 +91,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 			previous = CALLER_FRAME(find_caller(previous, id));
 	}
 
-	detail = enter_detail(ctx, cookie, &head, state->resumable);
+	detail = enter_detail(ctx, cookie, &head, state);
 	if (detail == ENTER_NONE)
 		return 0;
 	if (!know_stack(frame_previous(&head), id))
