@@ -13,12 +13,22 @@
 
 struct probe_check checks[PLAN_PROBES];
 
+/* PyCode_Type.tp_name, "code" with its null byte: by which the type is told, as a program may have a
+ * copy of that object. */
+#define CODE_TYPE_NAME	     0x65646f63
+#define CODE_TYPE_NAME_BYTES 5
+
 /* Reads a frame that runs code: it leads to an object of type code. */
-static __always_inline bool read_code_frame(struct frame_head *head, __u64 frame,
-					    const struct process *process)
+static __always_inline bool read_code_frame(struct frame_head *head, __u64 frame)
 {
-	return frame && read_frame(head, frame) && !is_entry_frame(head) &&
-	       read_pointer(frame_code(head) + OB_TYPE) == process->code_type;
+	__u64 type, name = 0;
+
+	if (!frame || !read_frame(head, frame) || is_entry_frame(head))
+		return false;
+	type = read_pointer(frame_code(head) + OB_TYPE);
+	bpf_probe_read_user(&name, CODE_TYPE_NAME_BYTES,
+			    (void *)read_pointer(type + plan.type_name));
+	return name == CODE_TYPE_NAME;
 }
 
 /* Whether a thread state is the current thread's: its thread_id is the address of the thread's
@@ -71,15 +81,11 @@ static __always_inline void count_check(struct probe_check *check, bool agreed, 
 __noinline __u64 check_frame(__u64 frame, __u64 cookie, __u64 id)
 {
 	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
-	__u32 tgid = id >> 32;
-	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 	bool entry = is_entry_probe(cookie), valid, agreed;
 	struct frame_head head;
 	__u64 tstate, current;
 
-	if (!process)
-		return frame;
-	valid = read_code_frame(&head, frame, process);
+	valid = read_code_frame(&head, frame);
 	tstate = thread_state(id);
 	if (!is_own(tstate)) {
 		/* Nothing to compare with but the objects themselves. */
@@ -99,7 +105,7 @@ __noinline __u64 check_frame(__u64 frame, __u64 cookie, __u64 id)
 		count_check(check, false, false);
 		return valid ? frame : 0;
 	}
-	valid = read_code_frame(&head, current, process);
+	valid = read_code_frame(&head, current);
 	count_check(check, false, valid);
 	return valid ? current : 0;
 }

@@ -168,7 +168,6 @@ enum watch {
 /* What one process adds to the plan. */
 struct process {
 	__u64 tstate_address; /* what leads to the thread states: see enum tstate_source */
-	__u64 code_type; /* address of PyCode_Type */
 };
 
 enum event_kind {

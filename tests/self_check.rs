@@ -168,7 +168,7 @@ fn the_thread_state_has_a_frame_that_a_register_has_not() {
 #[test]
 #[ignore = "needs root and eBPF"]
 fn a_plan_without_frames_is_refused() {
-    let recorded = Interpreter::of_the_system().record("type", &[]);
+    let recorded = Interpreter::of_the_system().record("offset", &[]);
     recorded.was_refused("no frame in");
     assert!(recorded.lost() > 0, "what was not recorded is counted");
 }

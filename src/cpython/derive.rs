@@ -170,7 +170,6 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout,
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
-        code_type,
     })
 }
 

@@ -300,9 +300,6 @@ pub struct Plan {
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
-    /// Virtual address in the ELF file of `PyCode_Type`, to which every code object's `ob_type`
-    /// points.
-    pub code_type: u64,
 }
 
 impl Plan {

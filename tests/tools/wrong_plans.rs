@@ -2,8 +2,8 @@
 //!
 //! The first argument says how: `register:SITE` (another register is said to hold the frame),
 //! `site:SITE` (that site is not probed), `value` (another register is said to hold the value
-//! returned), `type` (no object is a code object); behind a `+`, also in plans that are gone over to.
-//! The rest is pytrace's.
+//! returned), `offset` (frames are said to have their code objects elsewhere). Plans that are gone
+//! over to are right. The rest is pytrace's.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -37,10 +37,8 @@ fn wrong(
 ) -> Result<Plan, PlanError> {
     let mut plan = cpython::plan_after(interpreter, choice, failed)?;
     let fault = FAULT.get().expect("set by main");
-    match fault.strip_prefix('+') {
-        Some(fault) => spoil(&mut plan, fault),
-        None if failed.is_none() => spoil(&mut plan, fault),
-        None => {}
+    if failed.is_none() {
+        spoil(&mut plan, fault);
     }
     Ok(plan)
 }
@@ -63,7 +61,7 @@ fn spoil(plan: &mut Plan, fault: &str) {
                 }
             }
         }
-        "type" => plan.code_type += 8,
+        "offset" => plan.layout.frame_code += 8,
         _ => panic!("no such fault: {fault}"),
     }
     assert_ne!(
