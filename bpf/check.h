@@ -17,18 +17,25 @@ struct probe_check checks[PLAN_PROBES];
  * copy of that object. */
 #define CODE_TYPE_NAME	     0x65646f63
 #define CODE_TYPE_NAME_BYTES 5
+#define USER_BITS	     47
 
-/* Reads a frame that runs code: it leads to an object of type code. */
-static __always_inline bool read_code_frame(struct frame_head *head, __u64 frame)
+enum looks_like {
+	LOOKS_WRONG,
+	LOOKS_LIKE_FRAME, /* it leads to an object of type code */
+	LOOKS_UNKNOWN, /* that type's name is on a page that is not in memory */
+};
+
+static __always_inline enum looks_like look_at_frame(struct frame_head *head, __u64 frame)
 {
-	__u64 type, name = 0;
+	__u64 type = 0, text = 0, name = 0;
 
-	if (!frame || !read_frame(head, frame) || is_entry_frame(head))
-		return false;
-	type = read_pointer(frame_code(head) + OB_TYPE);
-	bpf_probe_read_user(&name, CODE_TYPE_NAME_BYTES,
-			    (void *)read_pointer(type + plan.type_name));
-	return name == CODE_TYPE_NAME;
+	if (!frame || !read_frame(head, frame) || is_entry_frame(head) ||
+	    bpf_probe_read_user(&type, sizeof(type), (void *)(frame_code(head) + OB_TYPE)) ||
+	    bpf_probe_read_user(&text, sizeof(text), (void *)(type + plan.type_name)))
+		return LOOKS_WRONG;
+	if (bpf_probe_read_user(&name, CODE_TYPE_NAME_BYTES, (void *)text))
+		return text && text >> USER_BITS == 0 ? LOOKS_UNKNOWN : LOOKS_WRONG;
+	return name == CODE_TYPE_NAME ? LOOKS_LIKE_FRAME : LOOKS_WRONG;
 }
 
 /* Whether a thread state is the current thread's: its thread_id is the address of the thread's
@@ -81,33 +88,32 @@ static __always_inline void count_check(struct probe_check *check, bool agreed, 
 __noinline __u64 check_frame(__u64 frame, __u64 cookie, __u64 id)
 {
 	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
-	bool entry = is_entry_probe(cookie), valid, agreed;
+	bool entry = is_entry_probe(cookie), agreed;
 	struct frame_head head;
+	enum looks_like looks = look_at_frame(&head, frame);
 	__u64 tstate, current;
 
-	valid = read_code_frame(&head, frame);
+	if (looks == LOOKS_UNKNOWN)
+		return frame; /* and the next hit is looked at */
+	agreed = looks == LOOKS_LIKE_FRAME;
 	tstate = thread_state(id);
 	if (!is_own(tstate)) {
 		/* Nothing to compare with but the objects themselves. */
-		count_check(check, valid, false);
-		return valid ? frame : 0;
+		count_check(check, agreed, false);
+		return agreed ? frame : 0;
 	}
 	current = current_frame(tstate);
-	if (entry)
-		agreed = valid && current == frame;
-	else
-		agreed = valid && is_leaving(&head, frame, current);
-	if (agreed) {
+	if (agreed && (entry ? current == frame : is_leaving(&head, frame, current))) {
 		count_check(check, true, false);
 		return frame;
 	}
 	if (!entry) {
 		count_check(check, false, false);
-		return valid ? frame : 0;
+		return agreed ? frame : 0;
 	}
-	valid = read_code_frame(&head, current);
-	count_check(check, false, valid);
-	return valid ? current : 0;
+	agreed = look_at_frame(&head, current) != LOOKS_WRONG;
+	count_check(check, false, agreed);
+	return agreed ? current : 0;
 }
 
 /* The frame that a probe concerns; 0 where it can't be told. */

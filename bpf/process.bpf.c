@@ -6,8 +6,8 @@
  * A copy of an interpreter's process, and a program that a followed process starts, are
  * held until their probes are on. The hold is a SIGSTOP, which the parent can see: it gets a
  * SIGCHLD more, unless it has set SA_NOCLDSTOP, and a wait with WUNTRACED would tell it that the
- * child has stopped. The latter is what shells do for the jobs that they control, and to them it
- * would mean that the user had pressed Ctrl-Z: hence is_job().
+ * child has stopped. Where that might do harm (may_stop()), user space stops the process in
+ * another way, as soon as it hears of it.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -33,6 +33,14 @@ enum pid_type {
 	PIDTYPE_MAX,
 };
 
+struct upid {
+	int nr;
+} __attribute__((preserve_access_index));
+
+struct pid {
+	struct upid numbers[1];
+} __attribute__((preserve_access_index));
+
 struct signal_struct {
 	atomic_t live; /* threads that have not ended */
 	struct pid *pids[PIDTYPE_MAX];
@@ -43,7 +51,7 @@ struct task_struct {
 	int tgid;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
-	struct task_struct *real_parent;
+	unsigned int ptrace;
 } __attribute__((preserve_access_index));
 
 struct watched {
@@ -85,6 +93,7 @@ struct {
 /* pytrace's own process. Its end is told here, to whoever then lets go whom we hold: pytrace's
  * descriptors are of no use for that, as it takes the kernel seconds to close those of probes. */
 const volatile __u32 own;
+const volatile __u32 own_group;
 bool over;
 
 struct {
@@ -116,23 +125,29 @@ static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bo
 }
 
 /*
- * Whether a shell that is followed may be waiting for this process to stop: the shell has put it
- * into another process group of its session. Pythons do so too (process_group=0), but hardly any
- * waits with WUNTRACED; and of pytrace, or whoever takes orphans on, we know.
+ * Whether a SIGSTOP does no harm. It does in a process group that a shell, or a program like it, has
+ * made for a job: a shell takes it for Ctrl-Z, and should the last tie of the group to the rest of
+ * its session end meanwhile, the kernel sends SIGHUP to all of a group in which something is stopped
+ * (kernel/exit.c, kill_orphaned_pgrp()). Neither can happen in pytrace's own group nor in that
+ * of a session's leader. And a debugger would see the stop.
  */
-static __always_inline bool is_job(void)
+static __always_inline bool may_stop(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	struct signal_struct *own = BPF_CORE_READ(task, signal);
-	struct signal_struct *parents = BPF_CORE_READ(parent, signal);
-	__u32 tgid = BPF_CORE_READ(parent, tgid);
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
 
-	if (!bpf_map_lookup_elem(&targets, &tgid) || bpf_map_lookup_elem(&pythons, &tgid))
+	if (BPF_CORE_READ(task, ptrace))
 		return false;
-	return BPF_CORE_READ(own, pids[PIDTYPE_PGID]) !=
-		       BPF_CORE_READ(parents, pids[PIDTYPE_PGID]) &&
-	       BPF_CORE_READ(own, pids[PIDTYPE_SID]) == BPF_CORE_READ(parents, pids[PIDTYPE_SID]);
+	return BPF_CORE_READ(group, numbers[0].nr) == own_group ||
+	       group == BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
+}
+
+/* Whether a process is taken to live on while its child is held, so that it does not leave the child
+ * in an orphaned group: one that was attached to has not begun just now. */
+static __always_inline bool is_lasting(const struct watched *parent)
+{
+	return parent && parent->watch == WATCH_ONLY;
 }
 
 /* Before the child runs, which may share its parent's memory until it runs another program
@@ -164,7 +179,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sys_exit")
 int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct watched *watched;
+	struct watched *watched, *parent;
 	__u64 id;
 	__u32 tgid;
 
@@ -176,7 +191,8 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!watched || !watched->newborn)
 		return 0;
 	watched->newborn = 0;
-	return send(EVENT_BORN, id, watched, true);
+	parent = bpf_map_lookup_elem(&targets, &watched->parent);
+	return send(EVENT_BORN, id, watched, may_stop() || is_lasting(parent));
 }
 
 static __always_inline int tell_start(__u8 kind, __u64 id)
@@ -186,7 +202,7 @@ static __always_inline int tell_start(__u8 kind, __u64 id)
 
 	if (!watched)
 		return 0;
-	return send(kind, id, watched, watched->watch == WATCH_HOLD && !is_job());
+	return send(kind, id, watched, watched->watch == WATCH_HOLD && may_stop());
 }
 
 /* The new program has replaced the old one and has not run an instruction yet. */

@@ -22,7 +22,8 @@ const volatile struct plan plan;
 /* The processes that run this build. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
 	__type(key, __u32); /* tgid */
 	__type(value, struct process);
 } processes SEC(".maps");

@@ -31,8 +31,9 @@ struct generator {
 	__u64 code; /* without its 16 high bits, where the version is */
 };
 
-/* Nested in one thread at most: no more than the recursion limit, unless that was raised. */
-#define GENERATORS 1024
+/* As many as a thread's storage has room for; the recursion limit is 1000 unless it was raised. One
+ * that finds no room ends when its caller goes on. */
+#define GENERATORS 2560
 /* What runs before the recording is found from the inside out and grows downwards from here. */
 #define GENERATORS_MIDDLE 256
 

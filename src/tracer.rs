@@ -19,6 +19,8 @@ use libbpf_rs::{
     RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
 };
 
+use nix::unistd::getpgrp;
+
 use crate::bpf::{frames, process};
 use crate::cpython::{FrameSource, Meaning, Plan};
 use crate::trace::ThreadId;
@@ -31,7 +33,7 @@ pub use probes::{Probes, Remover};
 pub use verdicts::Verdicts;
 
 /// How many plans one recording can follow, of its interpreter builds.
-pub const MAX_BUILDS: usize = 32;
+pub const MAX_BUILDS: usize = 128;
 
 /// How many probes a plan can have: `PLAN_PROBES` in `bpf/event.h`.
 const PLAN_PROBES: usize = 256;
@@ -103,11 +105,10 @@ impl<'o> Tracer<'o> {
             .events
             .set_max_entries(settings.ring_bytes)
             .context("failed to size the ring buffer")?;
-        open.maps
-            .rodata_data
-            .as_deref_mut()
-            .context("rodata is not mapped")?
-            .own = std::process::id();
+        let rodata = open.maps.rodata_data.as_deref_mut();
+        let rodata = rodata.context("rodata is not mapped")?;
+        rodata.own = std::process::id();
+        rodata.own_group = getpgrp().as_raw().cast_unsigned();
         for program in [&mut open.progs.process_fork, &mut open.progs.syscall_exit] {
             program.set_autoload(settings.follow);
         }

@@ -16,6 +16,9 @@ use serde_json::Value;
 /// Functions that return and raise, generators that yield and are thrown into; each often
 /// enough to be judged.
 const PROGRAM: &str = "
+import time
+time.sleep(0.3) # by now what Python itself has called was judged
+
 def leaf():
     return 1
 
@@ -205,11 +208,6 @@ fn pops_are_seen_in_their_function_where_the_handlers_are_wrong() {
     let findings = recorded.findings();
     assert_eq!(findings.len(), 2);
     assert!(findings[1].is_empty(), "the plan gone over to");
-    // By then, the program's own calls have begun.
-    let recorded = trixie.record("site:exit_unwind", &[]);
-    recorded.says("starts and ends do not go together");
-    recorded.says("going over to the function that pops its frames");
-    assert_eq!((recorded.ran.code, &*recorded.ran.text()), (0, "ran\n"));
 }
 
 #[test]

@@ -188,11 +188,13 @@ impl Consumer {
         for pid in pids {
             self.interpreters.insert(*pid, Rc::clone(interpreter));
         }
+        self.builder.forget_pairing(pids);
     }
 
-    /// How the starts and ends of these processes' activations go together.
-    pub(super) fn pairing(&self, pids: &[u32]) -> Pairing {
-        self.builder.pairing(pids)
+    /// How the first starts and ends of these processes' threads go together, or of their main
+    /// threads only.
+    pub(super) fn pairing(&self, pids: &[u32], main_only: bool) -> Pairing {
+        self.builder.pairing(pids, main_only)
     }
 
     /// The next thing to act upon.

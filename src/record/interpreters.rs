@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use rustc_hash::FxHashMap;
 
 use super::examine::open;
@@ -47,13 +47,16 @@ pub struct Interpreter {
 #[derive(Debug)]
 struct Probed {
     interpreter: Rc<Interpreter>,
-    /// Device and inode of the file that holds the interpreter, and a path to it below the
-    /// process's directory in `/proc`.
-    identity: (u64, u64),
+    /// The file that holds the interpreter, and a path to it below the process's directory in
+    /// `/proc`.
+    identity: Identity,
     file: PathBuf,
     probes: Probes,
     bias: u64,
 }
+
+/// Processes that could not be probed, and why.
+pub(super) type Failures = Vec<(u32, anyhow::Error)>;
 
 /// Where plans come from: [`cpython::plan_after`], but in tests of what becomes of wrong ones.
 pub type Planner = fn(&cpython::Interpreter, Choice, Option<Way>) -> Result<Plan, PlanError>;
@@ -65,9 +68,9 @@ impl Interpreter {
     }
 
     /// What its addresses are off in a process from those in the file.
-    fn bias(&self, pid: u32, identity: (u64, u64)) -> u64 {
+    fn bias(&self, pid: u32, identity: Identity) -> u64 {
         match self.position_independent {
-            true => maps::load_bias(pid, identity).unwrap_or(0),
+            true => maps::load_bias(pid, (identity.device, identity.inode)).unwrap_or(0),
             false => 0,
         }
     }
@@ -80,8 +83,8 @@ pub struct Interpreters<'o> {
     planner: Planner,
     choice: Choice,
     infer_yields: bool,
-    /// By device and inode: what a file's path leads to differs between processes.
-    builds: FxHashMap<(u64, u64), Rc<Interpreter>>,
+    /// By file: what a path leads to differs between processes.
+    builds: FxHashMap<Identity, Rc<Interpreter>>,
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
@@ -148,19 +151,21 @@ impl<'o> Interpreters<'o> {
     }
 
     /// Goes over to the next way of probing an interpreter that is not wrong in the same way, in
-    /// all processes that run it.
+    /// all processes that run it. Also returns where that failed.
     pub(super) fn fall_back(
         &mut self,
         failed: &Interpreter,
         finding: &Finding,
-    ) -> Result<Rc<Interpreter>> {
+    ) -> Result<(Rc<Interpreter>, Failures)> {
         let pids: Vec<u32> = self.processes(failed).collect();
-        let file = pids.first().and_then(|pid| self.probes.get(pid));
-        let file = file.context("no process runs it any more")?.file.clone();
-        let examined = match cpython::Interpreter::open(&file)? {
-            Found::Interpreter(interpreter) => interpreter,
-            _ => bail!("{} has been replaced", file.display()),
-        };
+        // Any of them will do that has not ended meanwhile.
+        let examined = pids.iter().find_map(|pid| {
+            match cpython::Interpreter::open(&self.probes.get(pid)?.file) {
+                Ok(Found::Interpreter(interpreter)) => Some(interpreter),
+                _ => None,
+            }
+        });
+        let examined = examined.context("no process runs it any more")?;
         let mut way = failed.plan.way;
         let plan = loop {
             let plan = (self.planner)(&examined, self.choice, Some(way));
@@ -176,6 +181,7 @@ impl<'o> Interpreters<'o> {
                 *known = Rc::clone(&next);
             }
         }
+        let mut failures = Vec::new();
         for pid in pids {
             let Some(probed) = self.probes.remove(&pid) else {
                 continue;
@@ -183,9 +189,10 @@ impl<'o> Interpreters<'o> {
             self.forget(pid, &probed);
             // At once: what they would report is wrong.
             drop(probed.probes);
-            self.probe(pid, &probed.file, &next, probed.identity, probed.bias)?;
+            let begun = self.probe(pid, &probed.file, &next, probed.identity, probed.bias);
+            failures.extend(begun.err().map(|error| (pid, error)));
         }
-        Ok(next)
+        Ok((next, failures))
     }
 
     /// Loads the kernel programs for a plan.
@@ -408,7 +415,7 @@ impl<'o> Interpreters<'o> {
         pid: u32,
         file: &Path,
         interpreter: &Rc<Interpreter>,
-        identity: (u64, u64),
+        identity: Identity,
         bias: u64,
     ) -> Result<Look> {
         let (build, plan) = (interpreter.build, &interpreter.plan);
@@ -438,8 +445,22 @@ impl<'o> Interpreters<'o> {
     }
 }
 
-/// What makes a file this file: its device and inode.
-fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+/// What makes a file this file, with what it holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Time of its last change, which nobody can set: seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+fn identity(file: &Path) -> std::io::Result<Identity> {
     let metadata = fs::metadata(file)?;
-    Ok((metadata.dev(), metadata.ino()))
+    Ok(Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.size(),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
 }

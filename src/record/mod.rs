@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashSet;
 
 use crate::cli::{RecordOptions, Target};
@@ -129,6 +130,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         }
         Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
     };
+    // The program has started, with the limits that it was to have.
+    allow_descriptors();
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
         interpreters: Interpreters::new(
@@ -162,6 +165,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         .duration
         .and_then(|duration| Instant::now().checked_add(duration));
     let outcome = session.run(&mut traced, deadline);
+    let elapsed = started.elapsed();
     if let (Err(_), Traced::Launched(child)) = (&outcome, &traced) {
         // The program was not let go on, or can't be watched any more.
         let _ = signals::forward(nix::sys::signal::Signal::SIGKILL, child.pid());
@@ -180,7 +184,6 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();
-    let elapsed = started.elapsed();
     let children = match outcome {
         Ok(Ended::Exit(_) | Ended::Gone) => session.children(),
         _ => 0,
@@ -247,6 +250,14 @@ fn conclude(recorded: Result<u8>, delivered: Result<()>) -> Result<u8> {
             error::print_report(&error);
             recorded
         }
+    }
+}
+
+/// Lets pytrace have as many files open as it may: each probe of each process takes one.
+fn allow_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it may not, there are fewer.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 

@@ -7,10 +7,8 @@ use crate::cpython::{FrameSource, Meaning, Plan, Probe};
 use crate::trace::Pairing;
 use crate::tracer::{Check, CheckState};
 
-/// Events of a process after which its starts and ends are judged, and after which they are
-/// not any more: what comes later may be a program that switches stacks (greenlets).
-const PAIRING_FROM: u64 = 256;
-const PAIRING_TO: u64 = 16_384;
+/// Starts and ends that it takes to judge how they go together.
+const PAIRING_MIN: u64 = 256;
 /// One in so many may be without its other half: calls refused at the recursion limit are.
 const PAIRING_TOLERANCE: u64 = 8;
 
@@ -66,8 +64,6 @@ impl Finding {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
-    /// What another plan is to blame for.
-    before: Pairing,
 }
 
 /// What a look at the checks has led to.
@@ -88,14 +84,6 @@ pub(super) enum Judgement {
 }
 
 impl Findings {
-    /// Of a plan that is gone over to, in processes whose events these are.
-    pub(super) fn after(before: Pairing) -> Findings {
-        Findings {
-            list: Vec::new(),
-            before,
-        }
-    }
-
     /// Whether it made events go missing.
     pub(super) fn explain_losses(&self) -> bool {
         let mut list = self.list.iter();
@@ -114,7 +102,7 @@ impl Findings {
             .iter()
             .zip(checks)
             .flat_map(|(probe, check)| of_probe(probe, *check))
-            .chain(of_pairing(pairing.since(self.before)));
+            .chain(of_pairing(pairing));
         for (finding, judge) in found {
             if !self.list.iter().any(|known| same(known, &finding)) {
                 self.list.push(finding.clone());
@@ -161,8 +149,7 @@ fn of_probe(probe: &Probe, check: Check) -> impl Iterator<Item = (Finding, Judge
 
 fn of_pairing(pairing: Pairing) -> Option<(Finding, Judge)> {
     let all = pairing.paired + pairing.unpaired;
-    let judged = (PAIRING_FROM..PAIRING_TO).contains(&all);
-    (judged && pairing.unpaired * PAIRING_TOLERANCE > all)
+    (all >= PAIRING_MIN && pairing.unpaired * PAIRING_TOLERANCE > all)
         .then_some((Finding::Unpaired(pairing), fatal))
 }
 
@@ -189,7 +176,7 @@ fn is_rare(probe: &Probe) -> bool {
     )
 }
 
-/// How many of a plan's probes have been reached and checked, and how many there are to check.
+/// How many of a plan's probes have been reached and found right, and how many there are.
 pub(super) fn coverage(plan: &Plan, checks: &[Check]) -> (usize, usize) {
     let mut by_name = Vec::new();
     let (mut reached, mut all) = (0, 0);
@@ -201,7 +188,7 @@ pub(super) fn coverage(plan: &Plan, checks: &[Check]) -> (usize, usize) {
         }
         by_name.push(probe.meaning);
         all += 1;
-        reached += usize::from(check.hits > 0);
+        reached += usize::from(check.is_passed());
     }
     (reached, all)
 }

@@ -193,12 +193,13 @@ impl<'o> Session<'_, 'o> {
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
-            let halt = self.is_job(turn).then(|| Halt::new(turn.pid));
+            let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
             let heeded = self.heed(turn);
             drop(halt);
             if let Err(error) = heeded
-                // Killed meanwhile: its end will be noticed.
+                // Killed meanwhile, or about to end: that will be noticed.
                 && process::is_alive(turn.pid)
+                && process::program(turn.pid).is_some()
             {
                 // It must not run untraced.
                 if self.launched == Some(turn.pid) {
@@ -213,10 +214,12 @@ impl<'o> Session<'_, 'o> {
         }
     }
 
-    /// Whether a process has started a program and is not held as its parent, a shell, might take
-    /// that for the user's wish.
-    fn is_job(&self, turn: Turn) -> bool {
-        let starts = matches!(turn.kind, TurnKind::Executed | TurnKind::Loaded);
+    /// Whether a process that has just begun to run something is not held, as it may not be.
+    fn is_loose(&self, turn: Turn) -> bool {
+        let starts = matches!(
+            turn.kind,
+            TurnKind::Born { .. } | TurnKind::Executed | TurnKind::Loaded
+        );
         starts && turn.held.is_none() && !self.family.is_root(turn.pid)
     }
 
@@ -258,7 +261,7 @@ impl<'o> Session<'_, 'o> {
 
     /// Says why a process is traced no further. Of many children, the first speaks for all.
     fn complain(&mut self, pid: u32, error: anyhow::Error) {
-        if self.complaints.insert(format!("{error:#}")) {
+        if self.complaints.insert(error.root_cause().to_string()) {
             self.progress.clear();
             print_report(&error.context(format!("process {pid} is traced no further")));
         }

@@ -54,6 +54,12 @@ impl Summary {
         let mut totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
         let mut add = |thread: ThreadId, count: u64, near_call: u64| {
+            if let Some(last) = lost.last_mut()
+                && (last.pid, last.tid, last.near_call) == (thread.pid, thread.tid, near_call)
+            {
+                last.count += count;
+                return;
+            }
             lost.push(Lost {
                 pid: thread.pid,
                 tid: thread.tid,
@@ -70,9 +76,11 @@ impl Summary {
             totals.lost += count;
         }
         let found = interpreters.found();
-        let probes_failed = found
-            .iter()
-            .any(|interpreter| interpreter.findings.borrow().explain_losses());
+        let probes_failed = found.iter().any(|interpreter| {
+            let checks = interpreters.checks(interpreter);
+            let pending = checks.iter().any(|check| check.has_lost());
+            pending || interpreter.findings.borrow().explain_losses()
+        });
         let interpreters = found
             .iter()
             .map(|found| {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::threads::{Frame, Pairing, Threads};
+use super::threads::{Frame, Pairing, Pairs, Threads};
 use super::{Call, Category, Code, CodeIs, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
 use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
 
@@ -208,15 +208,29 @@ impl<C: Classify> Builder<C> {
         &self.gaps
     }
 
-    /// How the starts and ends of these processes' threads go together.
-    pub fn pairing(&self, pids: &[u32]) -> Pairing {
+    /// How the first starts and ends of these processes' threads go together, or of their main
+    /// threads only.
+    pub fn pairing(&self, pids: &[u32], main_only: bool) -> Pairing {
         let mut sum = Pairing::default();
-        let threads = self.threads.list.iter();
-        for (_, thread) in threads.filter(|(id, _)| pids.contains(&id.pid)) {
-            sum.paired += thread.pairing.paired;
-            sum.unpaired += thread.pairing.unpaired;
+        let threads = self
+            .threads
+            .list
+            .iter()
+            .filter(|(id, _)| pids.contains(&id.pid) && (id.pid == id.tid || !main_only));
+        for counts in threads.filter_map(|(_, thread)| thread.pairs.counts()) {
+            sum.paired += counts.paired;
+            sum.unpaired += counts.unpaired;
         }
         sum
+    }
+
+    /// Judges these processes' threads anew.
+    pub fn forget_pairing(&mut self, pids: &[u32]) {
+        for (id, thread) in &mut self.threads.list {
+            if pids.contains(&id.pid) {
+                thread.pairs = Pairs::default();
+            }
+        }
     }
 
     /// The number of a thread's last call.
@@ -305,8 +319,12 @@ impl<C: Classify> Builder<C> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
+        thread.pairs.start(frame);
         if let Some(top) = thread.stack.last() {
             if top.address == frame && top.code == code {
+                if how == Enter::Start {
+                    thread.pairs.miss();
+                }
                 return Ok(());
             }
             if top.address != previous && previous != 0 {
@@ -315,7 +333,7 @@ impl<C: Classify> Builder<C> {
                     .iter()
                     .rposition(|below| below.address == previous);
                 if let Some(caller) = caller {
-                    thread.pairing.unpaired += (thread.stack.len() - caller - 1) as u64;
+                    thread.pairs.lose(&thread.stack[caller + 1..]);
                     self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
                 }
             }
@@ -435,11 +453,11 @@ impl<C: Classify> Builder<C> {
             return Ok(());
         };
         let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
-            thread.pairing.unpaired += 1;
+            thread.pairs.end_elsewhere(frame);
             return Ok(());
         };
-        thread.pairing.paired += 1;
-        thread.pairing.unpaired += (thread.stack.len() - at - 1) as u64;
+        thread.pairs.end();
+        thread.pairs.lose(&thread.stack[at + 1..]);
         if at + 1 < thread.stack.len() {
             self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
         }

@@ -14,7 +14,7 @@ pub(super) struct Thread {
     pub(super) running_cut: bool,
     /// Number of the last recorded call.
     pub(super) calls: u64,
-    pub(super) pairing: Pairing,
+    pub(super) pairs: Pairs,
 }
 
 /// How starts and ends go together. Where no event was lost, each end is of the frame on top.
@@ -26,13 +26,64 @@ pub struct Pairing {
     pub unpaired: u64,
 }
 
-impl Pairing {
-    /// What came after `earlier`.
-    pub fn since(self, earlier: Pairing) -> Pairing {
-        Pairing {
-            paired: self.paired.saturating_sub(earlier.paired),
-            unpaired: self.unpaired.saturating_sub(earlier.unpaired),
+/// The pairing of a thread's first starts and ends.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    counts: Pairing,
+    /// Frames that were taken off the stack as their ends seemed to have gone unseen.
+    gone: Vec<u64>,
+    /// Such a frame ended later: the thread has several stacks (greenlets), and cannot be judged.
+    switches: bool,
+}
+
+impl Pairs {
+    /// Starts and ends that are counted.
+    const FIRST: u64 = 1024;
+
+    fn counts_still(&self) -> bool {
+        !self.switches && self.counts.paired + self.counts.unpaired < Self::FIRST
+    }
+
+    /// A frame ends that is on the stack.
+    pub(super) fn end(&mut self) {
+        if self.counts_still() {
+            self.counts.paired += 1;
         }
+    }
+
+    /// A start or an end has no other half.
+    pub(super) fn miss(&mut self) {
+        if self.counts_still() {
+            self.counts.unpaired += 1;
+        }
+    }
+
+    /// These frames have ended unseen.
+    pub(super) fn lose(&mut self, frames: &[Frame]) {
+        for frame in frames {
+            if self.counts_still() {
+                self.counts.unpaired += 1;
+                self.gone.push(frame.address);
+            }
+        }
+    }
+
+    /// A frame starts.
+    pub(super) fn start(&mut self, frame: u64) {
+        if !self.gone.is_empty() {
+            self.gone.retain(|gone| *gone != frame);
+        }
+    }
+
+    /// A frame that is not on the stack ends.
+    pub(super) fn end_elsewhere(&mut self, frame: u64) {
+        self.switches |= self.gone.contains(&frame);
+        self.miss();
+    }
+
+    /// The counts, where they tell something.
+    pub(super) fn counts(&self) -> Option<Pairing> {
+        (!self.switches).then_some(self.counts)
     }
 }
 
@@ -81,4 +132,51 @@ pub(super) struct Frame {
     pub(super) importing: bool,
     /// Number of recorded activations below it, itself included.
     pub(super) depth: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(address: u64) -> Frame {
+        Frame {
+            address,
+            code: 0,
+            call: None,
+            internal: false,
+            importing: false,
+            depth: 0,
+        }
+    }
+
+    #[test]
+    fn ends_that_no_probe_saw_count() {
+        let mut pairs = Pairs::default();
+        pairs.end();
+        pairs.lose(&[frame(8), frame(16)]);
+        // Its place is another frame's now.
+        pairs.start(8);
+        pairs.end_elsewhere(8);
+        let counts = pairs.counts();
+        assert_eq!(counts.map(|it| (it.paired, it.unpaired)), Some((1, 3)));
+    }
+
+    #[test]
+    fn a_thread_that_switches_stacks_is_not_judged() {
+        let mut pairs = Pairs::default();
+        pairs.lose(&[frame(8)]);
+        pairs.end_elsewhere(8);
+        assert_eq!(pairs.counts(), None);
+    }
+
+    #[test]
+    fn only_the_first_are_counted() {
+        let mut pairs = Pairs::default();
+        for _ in 0..Pairs::FIRST {
+            pairs.end();
+        }
+        pairs.miss();
+        pairs.lose(&[frame(8)]);
+        assert_eq!(pairs.counts().map(|it| it.unpaired), Some(0));
+    }
 }

@@ -29,6 +29,24 @@ pub struct Check {
     pub no_retval: bool,
 }
 
+impl Check {
+    /// Whether the probe was reached, and the frame was where the plan says, as far as that was
+    /// checked.
+    pub fn is_passed(self) -> bool {
+        let agreed = match self.state {
+            CheckState::Passed => true,
+            CheckState::Pending => self.disagreed == 0,
+            CheckState::ThreadState | CheckState::Failed => false,
+        };
+        agreed && self.hits > 0
+    }
+
+    /// Whether events may be missing as their frames were not found, before that was certain.
+    pub fn has_lost(self) -> bool {
+        self.state == CheckState::Pending && self.disagreed > 0
+    }
+}
+
 impl From<types::probe_check> for Check {
     fn from(check: types::probe_check) -> Self {
         use types::check_state as state;

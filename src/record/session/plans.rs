@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::Session;
 use crate::error::{WithHint as _, say};
 use crate::record::interpreters::Interpreter;
 use crate::record::process;
-use crate::record::self_check::{Finding, Findings, Judgement};
+use crate::record::self_check::{Finding, Judgement};
 
 impl Session<'_, '_> {
     /// Looks whether the plans in use agree with what their probes find, and goes over to
@@ -21,7 +21,9 @@ impl Session<'_, '_> {
             if pids.is_empty() {
                 continue; // has ended, or is probed in another way already
             }
-            let pairing = self.consumer.borrow().pairing(&pids);
+            // What is seen from its start is judged by how that goes; else by what there is.
+            let launched = self.launched.is_some();
+            let pairing = self.consumer.borrow().pairing(&pids, launched);
             let judgement =
                 interpreter
                     .findings
@@ -32,7 +34,10 @@ impl Session<'_, '_> {
                 Judgement::Noted(finding) => self.say_finding(&interpreter, &finding),
                 Judgement::Wrong { finding, fatal } => {
                     self.say_finding(&interpreter, &finding);
-                    self.fall_back(&interpreter, &pids, &finding, fatal)?;
+                    // A process that was there before is not left because of what might as well
+                    // be its own doing, such as stacks of its own.
+                    let doubtful = matches!(finding, Finding::Unpaired(_)) && !launched;
+                    self.fall_back(&interpreter, &pids, &finding, fatal && !doubtful)?;
                 }
             }
         }
@@ -62,29 +67,52 @@ impl Session<'_, '_> {
         let stopped: Vec<u32> = ours.copied().filter(|pid| process::stop(*pid)).collect();
         self.drain(usize::MAX >> 1);
         let (version, path) = (failed.plan.version, failed.path.display());
-        let next = self.interpreters.fall_back(failed, finding);
-        if let Ok(next) = &next {
-            let mut consumer = self.consumer.borrow_mut();
-            consumer.replace_interpreter(pids, next);
-            *next.findings.borrow_mut() = Findings::after(consumer.pairing(pids));
-            say(format_args!(
-                "pytrace: CPython {version} ({path}): going over to {}; \
-                 what was recorded before may be incomplete",
-                next.plan.way
-            ));
-        }
+        let outcome = self.interpreters.fall_back(failed, finding);
+        let refused = match outcome {
+            Ok((next, failures)) => {
+                self.consumer.borrow_mut().replace_interpreter(pids, &next);
+                say(format_args!(
+                    "pytrace: CPython {version} ({path}): going over to {}; \
+                     what was recorded before may be incomplete",
+                    next.plan.way
+                ));
+                for (pid, error) in failures {
+                    if process::is_alive(pid) {
+                        self.complain(pid, error);
+                    }
+                }
+                Ok(())
+            }
+            // The rest goes on to be recorded; what this site misses is counted.
+            Err(_) if !fatal => Ok(()),
+            Err(error) => {
+                let error = error
+                    .context(format!("can't trace CPython {version} ({path}): {finding}"))
+                    .hint(
+                        "please report it, with what `pytrace doctor` says of this interpreter; \
+                         one by another compiler, such as the distribution's, may do meanwhile",
+                    );
+                self.give_up(pids, error)
+            }
+        };
         for pid in stopped {
             process::resume(pid);
         }
-        match next {
-            Err(error) if fatal => Err(error)
-                .with_context(|| format!("can't trace CPython {version} ({path}): {finding}"))
-                .hint(
-                    "please report it, with what `pytrace doctor` says of this interpreter; \
-                     one by another compiler, such as the distribution's, may do meanwhile",
-                ),
-            // The rest goes on to be recorded; what this site misses is counted.
-            _ => Ok(()),
+        refused
+    }
+
+    /// Nothing that these processes do can be recorded. It ends the recording if that is about one
+    /// of them; children are left alone.
+    fn give_up(&mut self, pids: &[u32], error: anyhow::Error) -> Result<()> {
+        if pids.iter().any(|pid| self.family.is_root(*pid)) {
+            return Err(error);
         }
+        for pid in pids {
+            self.interpreters.left(*pid);
+        }
+        if let Some(pid) = pids.first() {
+            self.complain(*pid, error);
+        }
+        Ok(())
     }
 }
