@@ -7,8 +7,9 @@ use crate::cpython::{FrameSource, Meaning, Plan, Probe};
 use crate::trace::Pairing;
 use crate::tracer::{Check, CheckState};
 
-/// Starts and ends that it takes to judge how they go together.
+/// Starts and ends that it takes to judge how they go together; and after which they have been.
 const PAIRING_MIN: u64 = 256;
+const PAIRING_ENOUGH: u64 = 1024;
 /// One in so many may be without its other half: calls refused at the recursion limit are.
 const PAIRING_TOLERANCE: u64 = 8;
 
@@ -64,6 +65,8 @@ impl Finding {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
+    /// Starts and ends have been found to go together.
+    paired: bool,
 }
 
 /// What a look at the checks has led to.
@@ -84,6 +87,11 @@ pub(super) enum Judgement {
 }
 
 impl Findings {
+    /// Whether it is still to be seen how starts and ends go together.
+    pub(super) fn awaits_pairing(&self) -> bool {
+        !self.paired
+    }
+
     /// Whether it made events go missing.
     pub(super) fn explain_losses(&self) -> bool {
         let mut list = self.list.iter();
@@ -97,6 +105,7 @@ impl Findings {
 
     /// Looks at a plan's checks, and tells the first thing that is new.
     pub(super) fn look(&mut self, plan: &Plan, checks: &[Check], pairing: Pairing) -> Judgement {
+        self.paired |= pairing.paired + pairing.unpaired >= PAIRING_ENOUGH;
         let found = plan
             .probes
             .iter()

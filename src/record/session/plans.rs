@@ -9,6 +9,7 @@ use crate::error::{WithHint as _, say};
 use crate::record::interpreters::Interpreter;
 use crate::record::process;
 use crate::record::self_check::{Finding, Judgement};
+use crate::trace::Pairing;
 
 impl Session<'_, '_> {
     /// Looks whether the plans in use agree with what their probes find, and goes over to
@@ -23,7 +24,10 @@ impl Session<'_, '_> {
             }
             // What is seen from its start is judged by how that goes; else by what there is.
             let launched = self.launched.is_some();
-            let pairing = self.consumer.borrow().pairing(&pids, launched);
+            let mut pairing = Pairing::default();
+            if interpreter.findings.borrow().awaits_pairing() {
+                pairing = self.consumer.borrow().pairing(&pids, launched);
+            }
             let judgement =
                 interpreter
                     .findings
