@@ -31,13 +31,16 @@ impl Probes {
 /// Takes links away. To close one takes the kernel an RCU grace period, some 40 ms, during which
 /// it only waits: those who wait at the same time share it.
 fn remove_links(mut links: Vec<Link>) {
-    const AT_ONCE: usize = 16;
+    const AT_ONCE: usize = 128;
+    /// What closing a descriptor takes, and to spare.
+    const STACK: usize = 64 << 10;
     while !links.is_empty() {
         let waiting = links.split_off(links.len().saturating_sub(AT_ONCE));
         thread::scope(|scope| {
             for link in waiting {
                 // Where no thread can be had, the closure and its link are dropped here.
-                let _ = thread::Builder::new().spawn_scoped(scope, move || drop(link));
+                let thread = thread::Builder::new().stack_size(STACK);
+                let _ = thread.spawn_scoped(scope, move || drop(link));
             }
         });
     }
