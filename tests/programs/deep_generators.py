@@ -1,4 +1,6 @@
 """Generators delegating to each other, nearly as deep as the recursion limit allows."""
+# artefact: B
+# artefact-functions: descend
 
 
 def descend(depth):
