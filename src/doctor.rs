@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::cli::{DoctorOptions, Target};
-use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Meaning, Plan, Yields};
+use crate::cpython::{self, Choice, Foreign, Found, Interpreter, Meaning, Plan, PlanKind, Yields};
 use crate::error::WithHint as _;
 use crate::preflight::Machine;
 use crate::record::command::Command;
@@ -53,11 +53,14 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
         Found::Foreign(foreign) => return Err(examine::refusal(&file, &foreign)),
     };
     write_interpreter(&file, &interpreter, out)?;
-    for choice in [Choice::Usdt, Choice::Dispatch] {
+    for (choice, name) in [
+        (Choice::Usdt, PlanKind::Usdt),
+        (Choice::Dispatch, PlanKind::Dispatch),
+    ] {
         writeln!(out)?;
         match cpython::plan(&interpreter, choice) {
             Ok(plan) => write_plan(&plan, &machine, out)?,
-            Err(error) => writeln!(out, "{choice:?}: {}", error.problem)?,
+            Err(error) => writeln!(out, "{name}: {}", error.problem)?,
         }
     }
     let plan = cpython::plan(&interpreter, Choice::Auto)

@@ -14,6 +14,8 @@
 //! - after lost events, and at a thread's first, the kernel program reports the frames that
 //!   are active, and the stack is made to agree.
 
+mod agree;
+
 use std::io;
 use std::sync::Arc;
 
@@ -154,37 +156,6 @@ impl<C: Classify> Builder<C> {
         Ok(())
     }
 
-    /// Reports the frames of a thread that has had no event, as found by looking at it from
-    /// outside: innermost first. Their code objects, as far as no event has described them, are
-    /// in `codes`; frames of others are left out. `cut` says that there are frames below that were
-    /// not read. Events tell better: a thread that had any is
-    /// left as it is.
-    pub fn stand_still<'r>(
-        &mut self,
-        thread: ThreadId,
-        frames: &[(u64, u64)],
-        cut: bool,
-        mut codes: impl FnMut(u64) -> Option<&'r CodeRecord>,
-        time: Time,
-        sink: &mut dyn Sink,
-    ) -> io::Result<()> {
-        if self.has_seen(thread) {
-            return Ok(());
-        }
-        let mut running = Vec::new();
-        for &(frame, code) in frames {
-            if !self.codes.contains_key(&(thread.pid, code)) {
-                let Some(record) = codes(code) else { continue };
-                self.meet_code(thread.pid, record);
-            }
-            running.push((frame, code));
-        }
-        let state = self.threads.get_or_insert(thread);
-        state.running = running;
-        state.running_cut = cut;
-        self.reconcile(thread, time, sink)
-    }
-
     /// Whether a thread has had an event.
     pub fn has_seen(&self, thread: ThreadId) -> bool {
         self.threads.by_id.contains_key(&thread)
@@ -255,56 +226,6 @@ impl<C: Classify> Builder<C> {
         };
         self.codes.insert((pid, record.address), known);
         is
-    }
-
-    /// Before an event: makes the thread's stack what the kernel program says it is.
-    fn agree(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-        let thread = self.threads.get_or_insert(event.thread);
-        if event.lost > 0 {
-            self.totals.lost += u64::from(event.lost);
-            self.gaps.push(Gap {
-                thread: event.thread,
-                after_call: thread.calls,
-                time: event.time,
-                lost: u64::from(event.lost),
-            });
-        } else if thread.running.is_empty() {
-            return Ok(());
-        }
-        self.reconcile(event.thread, event.time, sink)
-    }
-
-    fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
-        let Some(thread) = self.threads.get_mut(id) else {
-            return Ok(());
-        };
-        let running = std::mem::take(&mut thread.running);
-        let mut chain = running.iter().rev().copied().peekable();
-        let mut keep = 0;
-        if thread.running_cut {
-            // What is known below the outermost frame reported is still there.
-            let outermost = chain.peek();
-            let known = thread
-                .stack
-                .iter()
-                .position(|frame| outermost == Some(&(frame.address, frame.code)));
-            keep = known.unwrap_or(0);
-            self.totals.cut += u64::from(known.is_none());
-        }
-        for frame in thread.stack.iter().skip(keep) {
-            // What lies between the frames of the stack was left out by the kernel program.
-            let mut ahead = chain.clone();
-            if !ahead.any(|(address, code)| address == frame.address && code == frame.code) {
-                break;
-            }
-            chain = ahead;
-            keep += 1;
-        }
-        self.cut(id, keep, time, Exit::Unseen, sink)?;
-        for (address, code) in chain {
-            self.open(id, time, address, None, code, Enter::Start, true);
-        }
-        Ok(())
     }
 
     fn enter(
