@@ -145,24 +145,29 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition
 }
 
 /*
- * Where a generator's code has its first RESUME, 3.11+. It is the first traceable instruction, whose
- * index the code object has two words before its instructions (_co_firsttraceable, then co_extra;
- * 3.11 to 3.15, Include/cpython/code.h). 0 in 3.15, whose generator expressions have another RESUME
- * before they start.
+ * Where a code object has its first traceable instruction, 3.11+: in a generator's, that is the
+ * first RESUME. Its index is two words before the instructions (_co_firsttraceable, then co_extra;
+ * 3.11 to 3.15, Include/cpython/code.h).
  */
-#define CO_FIRSTTRACEABLE	  16
-#define CODE_UNIT		  2
-#define RESUME_LOCATION_MASK_3_11 3
+#define CO_FIRSTTRACEABLE 16
+#define CODE_UNIT	  2
 
-static __always_inline __u64 first_resume(__u64 code)
+static __always_inline __u64 first_traceable(__u64 code)
 {
 	__u64 instructions = code + plan.code_instructions;
 	__s32 first = 0;
 
-	if (!plan.code_instructions || plan.resume_location_mask != RESUME_LOCATION_MASK_3_11 ||
-	    bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE)))
-		return 0;
+	bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE));
 	return instructions + (__s64)first * CODE_UNIT;
+}
+
+/* Whether all of a generator's RESUMEs but the first are resumptions: since 3.15, generator
+ * expressions have another before they start. */
+#define RESUME_LOCATION_MASK_3_11 3
+
+static __always_inline bool starts_at_first_resume(void)
+{
+	return plan.code_instructions && plan.resume_location_mask == RESUME_LOCATION_MASK_3_11;
 }
 
 /* The state of the code object that `frame` runs; on first sight, user space is told of it
@@ -184,8 +189,8 @@ static __always_inline struct code_state *meet_code(const struct code_key *key, 
 	if (flags < 0)
 		return NULL;
 	fresh.resumable = (flags & CO_RESUMABLE) != 0;
-	if (fresh.resumable)
-		fresh.first_resume = first_resume(key->code);
+	if (fresh.resumable && starts_at_first_resume())
+		fresh.first_resume = first_traceable(key->code);
 	if (flags & EMIT_SHIM)
 		fresh.verdict = VERDICT_SHIM; /* no need to ask */
 	bpf_map_update_elem(&codes, key, &fresh, BPF_ANY);

@@ -63,13 +63,9 @@ static __always_inline bool gives_up(struct pt_regs *ctx, __u64 cookie)
  */
 static __always_inline bool is_unstarted(const struct frame_head *head)
 {
-	__u64 instructions = frame_code(head) + plan.code_instructions;
-	__s32 first = 0;
-
 	if (!plan.code_instructions)
 		return FIELD(__s32, head, plan.frame_lasti) == -1;
-	bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE));
-	return FIELD(__u64, head, plan.frame_lasti) < instructions + (__s64)first * CODE_UNIT;
+	return FIELD(__u64, head, plan.frame_lasti) < first_traceable(frame_code(head));
 }
 
 /* RESUME's argument where a generator expression is only being made (RESUME_AT_GENEXPR_START,

@@ -419,14 +419,15 @@ impl<'o> Tracer<'o> {
         }
     }
 
-    /// What became of the checks of a build's probes so far, in the order of the plan.
-    pub fn checks(&self, build: Build) -> Vec<Check> {
+    /// What became of the checks of a build's `probes` probes so far, in the order of the plan.
+    pub fn checks(&self, build: Build, probes: usize) -> Vec<Check> {
         let skel = self.builds.get(build.0);
         let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref()) else {
             return Vec::new();
         };
         bss.checks
             .iter()
+            .take(probes)
             // SAFETY: plain words of memory that the kernel programs write.
             .map(|check| unsafe { ptr::read_volatile(check) })
             .map(Check::from)

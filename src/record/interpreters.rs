@@ -133,9 +133,8 @@ impl<'o> Interpreters<'o> {
 
     /// What became of the checks of an interpreter's probes so far, in the order of its plan.
     pub fn checks(&self, interpreter: &Interpreter) -> Vec<Check> {
-        let mut checks = self.tracer.checks(interpreter.build);
-        checks.truncate(interpreter.plan.probes.len());
-        checks
+        let probes = interpreter.plan.probes.len();
+        self.tracer.checks(interpreter.build, probes)
     }
 
     /// Lets its probes report without a check, as the frames are our own.
@@ -364,6 +363,7 @@ impl<'o> Interpreters<'o> {
         }
     }
 
+    /// Attaches to a process whose interpreter nobody has run before.
     fn attach(
         &mut self,
         pid: u32,
@@ -372,28 +372,22 @@ impl<'o> Interpreters<'o> {
     ) -> Result<Look> {
         let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let interpreter = match self.builds.get(&identity) {
-            Some(known) => Rc::clone(known),
-            None => {
-                let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
-                let plan = (self.planner)(interpreter, self.choice, None).map_err(|error| {
-                    let shown = path.display();
-                    anyhow!(
-                        "can't trace CPython {} ({shown}): {}",
-                        error.version,
-                        error.problem
-                    )
-                    .hint(format!(
-                        "`pytrace doctor --python {shown}` shows what was found"
-                    ))
-                })?;
-                let fresh = self.load(path, interpreter.position_independent(), plan)?;
-                self.builds.insert(identity, Rc::clone(&fresh));
-                fresh
-            }
-        };
-        let bias = interpreter.bias(pid, identity);
-        self.probe(pid, file, &interpreter, identity, bias)
+        let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
+        let plan = (self.planner)(interpreter, self.choice, None).map_err(|error| {
+            let shown = path.display();
+            anyhow!(
+                "can't trace CPython {} ({shown}): {}",
+                error.version,
+                error.problem
+            )
+            .hint(format!(
+                "`pytrace doctor --python {shown}` shows what was found"
+            ))
+        })?;
+        let fresh = self.load(path, interpreter.position_independent(), plan)?;
+        self.builds.insert(identity, Rc::clone(&fresh));
+        let bias = fresh.bias(pid, identity);
+        self.probe(pid, file, &fresh, identity, bias)
     }
 
     /// Attaches to a process whose interpreter another has run before: that need not be examined

@@ -254,7 +254,7 @@ impl<'o> Session<'_, 'o> {
     /// Lets a process go on if it is held.
     fn let_go(&self, turn: Turn) {
         if let Some(since) = turn.held {
-            let _ = kill(pid_of(turn), Signal::SIGCONT);
+            process::resume(turn.pid);
             self.holds.release(turn.pid, since);
         }
     }

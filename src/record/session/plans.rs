@@ -17,11 +17,11 @@ impl Session<'_, '_> {
     pub(super) fn check_plans(&mut self) -> Result<()> {
         for index in 0..self.interpreters.found().len() {
             let interpreter = Rc::clone(&self.interpreters.found()[index]);
-            let checks = self.interpreters.checks(&interpreter);
             let pids: Vec<u32> = self.interpreters.processes(&interpreter).collect();
             if pids.is_empty() {
                 continue; // has ended, or is probed in another way already
             }
+            let checks = self.interpreters.checks(&interpreter);
             // What is seen from its start is judged by how that goes; else by what there is.
             let launched = self.launched.is_some();
             let mut pairing = Pairing::default();
