@@ -183,6 +183,8 @@ enum event_kind {
 	EVENT_BORN, /* struct event_process: a copy of an interpreter's process is stopped before
 		       its first instruction */
 	EVENT_PROCESS_END, /* struct event_process: its last thread has ended */
+	EVENT_TYPE, /* struct event_type */
+	EVENT_PARAMETERS, /* struct event_parameters: its EVENT_CODE came right before */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */
@@ -256,7 +258,8 @@ struct event_code_long {
 	__u8 text[3 * STRING_LONG];
 };
 
-/* EVENT_ENTER: an activation starts or resumes. */
+/* EVENT_ENTER: an activation starts or resumes. Behind a start's: the values of its parameters, in
+ * the order of the frame's locals (struct value). */
 struct event_enter {
 	struct event_head head;
 	__u64 frame;
@@ -264,8 +267,9 @@ struct event_enter {
 	__u64 code;
 };
 
-/* EVENT_EXIT: an activation ends or suspends. exception: type name of what unwinds it,
- * EXIT_UNWIND only (struct event_unwind). */
+/* EVENT_EXIT: an activation ends or suspends. Behind it, except EXIT_UNWIND's: the value it returns
+ * or yields, where that is known. exception: type name of what unwinds it, EXIT_UNWIND only (struct
+ * event_unwind); behind that, the exception. */
 struct event_exit {
 	struct event_head head;
 	__u64 frame;
@@ -293,6 +297,124 @@ struct event_process {
 	__u32 held; /* 1: it is stopped until it gets a SIGCONT */
 };
 
+/*
+ * Values of the target's objects: each is a struct value with its data behind it. They come breadth
+ * first: the roots, then the roots' children, the first root's first, then the children's. Where there
+ * was no room, those at the end are missing, whatever `children` says.
+ */
+
+/* What a value's data and children are. */
+enum shape {
+	SHAPE_OPAQUE, /* nothing but its type */
+	SHAPE_UNREADABLE, /* not even that: the object is on no page in memory */
+	SHAPE_UNSET, /* a null pointer */
+	SHAPE_NONE,
+	SHAPE_BOOL, /* length: 0 or 1 */
+	SHAPE_INT, /* length: of 30-bit digits, the least significant first; data: these, 4 bytes
+		      each; beyond INT_DIGITS of them: the last INT_TOP_DIGITS */
+	SHAPE_FLOAT, /* data: a double */
+	SHAPE_COMPLEX, /* data: two */
+	SHAPE_STR, /* length: in characters, of `detail & VALUE_WIDTH` bytes each; data: the first */
+	SHAPE_BYTES, /* length; data: the first */
+	SHAPE_BYTEARRAY,
+	SHAPE_LIST, /* length; children: the first items */
+	SHAPE_TUPLE,
+	SHAPE_SET,
+	SHAPE_FROZENSET,
+	SHAPE_DICT, /* length: of items; children: key, value, key, value ... of the first */
+	SHAPE_INSTANCE, /* children: name, value, ... of the first attributes; with VALUE_SLOTS, the
+			   values of the type's first slots. length: of attributes, if known */
+	SHAPE_TYPE, /* length: its own address, as in event_type */
+	SHAPE_FIELDS, /* data and children: what the recipe says, whose number is `detail` */
+};
+
+/* What value.detail is made of. */
+enum value_detail {
+	VALUE_WIDTH = 0xff, /* SHAPE_STR */
+	VALUE_NEGATIVE = 0x100, /* SHAPE_INT */
+	VALUE_SLOTS = 0x200, /* SHAPE_INSTANCE */
+	VALUE_TORN =
+		0x400, /* the object is there, but what it leads to can't be read: its characters,
+			       its items */
+	VALUE_SHALLOW = 0x800, /* not looked into on purpose: self, cls, and what lies too deep */
+	VALUE_RECIPE_SHIFT = 16, /* SHAPE_FIELDS: the recipe's number from here on */
+};
+
+enum value_limits {
+	INT_DIGITS = 9, /* integers of up to 270 bits are captured whole */
+	INT_TOP_DIGITS = 3,
+	SLOTS_MAX = 8, /* __slots__ of a type that are looked at */
+	SLOT_NAME_MAX = 32,
+	TYPE_NAME_MAX = 128,
+	RECIPE_NAME_MAX = 64,
+	RECIPE_HEAD_MAX = 48,
+	RECIPE_CHILDREN = 4,
+	RECIPE_READS = 2,
+	RECIPE_READ_MAX = 64,
+};
+
+struct value {
+	__u16 bytes; /* of header and data; a multiple of 8 */
+	__u8 shape; /* enum shape */
+	__u8 children; /* how many of the values that follow are its own */
+	__u32 detail;
+	__u64 type; /* address of its type, as in event_type */
+	__u64 length;
+};
+
+/* A way from an object to what it refers to: the pointer at `pointer` in it, and if `next` is not
+ * RECIPE_END, the pointer at `next` from there. */
+#define RECIPE_END 0xffff
+
+struct recipe_path {
+	__u16 pointer;
+	__u16 next;
+};
+
+/* What to capture of the instances of a static type that C has made, by its tp_name (and of those
+ * of its subclasses). */
+struct recipe {
+	__u8 shape; /* enum shape */
+	__u8 head; /* SHAPE_FIELDS: bytes of the object from offset 16 on, a multiple of 8; data */
+	__u8 children; /* SHAPE_FIELDS: of `child` */
+	__u8 reads; /* SHAPE_FIELDS: of `read`; data, behind the head's */
+	__u32 number; /* goes into value.detail */
+	struct recipe_path child[RECIPE_CHILDREN];
+	struct {
+		struct recipe_path path;
+		__u16 offset; /* from where it leads */
+		__u16 size; /* bytes, a multiple of 8 */
+	} read[RECIPE_READS];
+};
+
+/* event_head.detail of EVENT_TYPE */
+enum type_detail {
+	TYPE_HEAP = 1, /* made by a class statement, or by C at run time */
+	TYPE_ENUM = 2, /* its metaclass is enum's */
+};
+
+/* EVENT_TYPE: a type is seen for the first time. It may replace another at that address. */
+struct event_type {
+	struct event_head head;
+	__u64 address;
+	struct string qualname; /* at text[0]; width 0: it has none, and `name` says it all */
+	struct string module; /* at text[STRING_SHORT]; width 0: likewise */
+	__u8 name[TYPE_NAME_MAX]; /* tp_name: a string, cut where it is too long */
+	__u8 slots[SLOTS_MAX][SLOT_NAME_MAX]; /* strings; "": no more */
+	__u8 text[2 * STRING_SHORT];
+};
+
+/* EVENT_PARAMETERS: of a code object, in the order of the frame's locals: first the positional
+ * ones, then those that are keyword-only, then *args, then **kwargs. Behind it: their names. */
+struct event_parameters {
+	struct event_head head;
+	__u64 code;
+	__u32 positional;
+	__u32 keyword_only;
+	__u32 flags; /* co_flags: CO_VARARGS 4, CO_VARKEYWORDS 8 */
+	__u32 pad;
+};
+
 _Static_assert(sizeof(struct plan) == 88, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
@@ -300,5 +422,9 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
+_Static_assert(sizeof(struct value) == 24, "value has no holes");
+_Static_assert(sizeof(struct event_type) == 832, "type has no holes");
+_Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");
+_Static_assert(sizeof(struct recipe) == 40, "recipe has no holes");
 
 #endif

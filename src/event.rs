@@ -34,6 +34,9 @@ pub enum EventKind<'a> {
         code: u64,
         /// Start, resumption or throw.
         how: Enter,
+        /// Of a start: the values of its parameters, in the order of the frame's locals, as
+        /// captured (see `struct value` in `bpf/event.h`); empty where none were.
+        values: &'a [u8],
     },
     /// An activation ends or suspends.
     Exit {
@@ -44,6 +47,9 @@ pub enum EventKind<'a> {
         /// Name of the type of the exception that leaves the frame; empty where there is none
         /// or it could not be read.
         exception: &'a [u8],
+        /// The value that is returned or yielded, or the exception, as captured; empty where it
+        /// was not.
+        values: &'a [u8],
     },
     /// A frame that was active before this thread's first event, or that became active while
     /// events were lost. They come innermost first, right before the event that made the
@@ -85,6 +91,10 @@ pub enum EventKind<'a> {
     },
     /// The process's last thread has ended.
     ProcessEnd,
+    /// A type is seen for the first time; later values name it by its address.
+    Type(TypeRecord),
+    /// The parameters of the code object that was described right before.
+    Parameters(Parameters<'a>),
 }
 
 /// How an activation begins.
@@ -143,6 +153,40 @@ pub enum Qualifier {
     /// The `__qualname__` of a class of the argument's that has something under this name, which
     /// may be the function in a wrapping.
     Class(Text),
+}
+
+/// What the kernel program read of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeRecord {
+    /// Its address.
+    pub address: u64,
+    /// `tp_name`: of a static type, with its module; cut where it is too long.
+    pub name: String,
+    /// `ht_qualname` of a heap type.
+    pub qualname: Option<Text>,
+    /// `__module__` of a heap type.
+    pub module: Option<Text>,
+    /// Whether it is a heap type: made by a class statement, or by C at run time.
+    pub heap: bool,
+    /// Whether its metaclass is that of enumerations.
+    pub enumeration: bool,
+    /// The names of its first slots, its bases' included, in the order of their values.
+    pub slots: Vec<String>,
+}
+
+/// The parameters of a code object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameters<'a> {
+    /// The code object's address.
+    pub code: u64,
+    /// How many can be given by position.
+    pub positional: u32,
+    /// How many can be given by keyword only; they come next.
+    pub keyword_only: u32,
+    /// `co_flags`: whether there are `*args`, which come next, and `**kwargs`, which come last.
+    pub flags: u32,
+    /// Their names, as captured.
+    pub names: &'a [u8],
 }
 
 /// A str object of the target.
@@ -225,6 +269,10 @@ unsafe impl Plain for types::event_exit {}
 unsafe impl Plain for types::event_running {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_process {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_type {}
+// SAFETY: as above.
+unsafe impl Plain for types::event_parameters {}
 
 /// Reads one record. Never fails on what the kernel programs write.
 pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
@@ -242,22 +290,29 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                     types::enter::ENTER_THROW => Enter::Throw,
                     _ => Enter::Start,
                 },
+                values: behind::<types::event_enter>(bytes),
             }
         }
         types::event_kind::EVENT_EXIT => {
             let record: types::event_exit = read(bytes)?;
-            let rest = bytes
-                .get(size_of::<types::event_exit>()..)
-                .unwrap_or_default();
+            let how = types::exit(u32::from(head.detail));
+            let (exception, values) = match how {
+                types::exit::EXIT_UNWIND => (
+                    until_nul(behind::<types::event_exit>(bytes)),
+                    behind::<types::event_unwind>(bytes),
+                ),
+                _ => (Default::default(), behind::<types::event_exit>(bytes)),
+            };
             EventKind::Exit {
                 frame: record.frame,
-                how: match types::exit(u32::from(head.detail)) {
+                exception,
+                values,
+                how: match how {
                     types::exit::EXIT_YIELD => Leave::Yield,
                     types::exit::EXIT_UNWIND => Leave::Unwind,
                     types::exit::EXIT_YIELD_INFERRED => Leave::InferredYield,
                     _ => Leave::Return,
                 },
-                exception: until_nul(rest),
             }
         }
         types::event_kind::EVENT_CODE => EventKind::Code(decode_code(bytes)?),
@@ -287,6 +342,17 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 _ => EventKind::ThreadEnd,
             }
         }
+        types::event_kind::EVENT_TYPE => EventKind::Type(decode_type(bytes)?),
+        types::event_kind::EVENT_PARAMETERS => {
+            let record: types::event_parameters = read(bytes)?;
+            EventKind::Parameters(Parameters {
+                code: record.code,
+                positional: record.positional,
+                keyword_only: record.keyword_only,
+                flags: record.flags,
+                names: behind::<types::event_parameters>(bytes),
+            })
+        }
         _ => return Err(DecodeError::Kind(head.kind)),
     };
     Ok(Event {
@@ -298,6 +364,11 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         lost: head.lost,
         kind,
     })
+}
+
+/// What follows a record's fixed part.
+fn behind<T>(bytes: &[u8]) -> &[u8] {
+    bytes.get(size_of::<T>()..).unwrap_or_default()
 }
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
@@ -350,6 +421,27 @@ fn decode_code(bytes: &[u8]) -> Result<CodeRecord, DecodeError> {
             _ => None,
         },
         first_argument: until_nul(&record.first_argument).escape_ascii().to_string(),
+    })
+}
+
+fn decode_type(bytes: &[u8]) -> Result<TypeRecord, DecodeError> {
+    let record: types::event_type = read(bytes)?;
+    let (qualname, module) = record.text.split_at(record.text.len() / 2);
+    let string =
+        |string: &types::string, text| (string.width != 0).then(|| decode_string(string, text));
+    let detail = u32::from(record.head.detail);
+    let slots = record.slots.iter().map(|name| until_nul(name));
+    Ok(TypeRecord {
+        address: record.address,
+        name: String::from_utf8_lossy(until_nul(&record.name)).into_owned(),
+        qualname: string(&record.qualname, qualname),
+        module: string(&record.module, module),
+        heap: detail & types::type_detail::TYPE_HEAP.0 != 0,
+        enumeration: detail & types::type_detail::TYPE_ENUM.0 != 0,
+        slots: slots
+            .take_while(|name| !name.is_empty())
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect(),
     })
 }
 

@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
+mod arguments;
 mod builder;
 mod threads;
 
+pub use arguments::Arguments;
 pub use builder::{Builder, Classify, Filter};
 pub use threads::Pairing;
 
@@ -190,6 +192,12 @@ pub struct Call {
     pub exit: Exit,
     /// Type of the exception that left it, where it could be read.
     pub exception: Option<Arc<str>>,
+    /// That exception's message, where it is a str.
+    pub message: Option<Box<str>>,
+    /// What it was called with, where that was recorded: of starts only.
+    pub arguments: Option<Arguments>,
+    /// What it returned or, where `exit` is [`Exit::Yield`], yielded; as text for people.
+    pub result: Option<Box<str>>,
 }
 
 /// Takes calls in the order in which they end.

@@ -87,6 +87,7 @@ impl<C: Classify> Builder<C> {
                 previous,
                 code,
                 how,
+                ..
             } => {
                 self.agree(event, sink)?;
                 if *how == Enter::ResumeAgain {
@@ -98,6 +99,7 @@ impl<C: Classify> Builder<C> {
                 frame,
                 how,
                 exception,
+                ..
             } => {
                 self.agree(event, sink)?;
                 let exit = match how {
@@ -126,6 +128,7 @@ impl<C: Classify> Builder<C> {
                 self.end_process(event.thread.pid, event.time, sink)?;
             }
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
+            EventKind::Type(_) | EventKind::Parameters(_) => {}
             EventKind::Loaded { .. } | EventKind::Fork { .. } | EventKind::Born { .. } => {}
         }
         Ok(None)
@@ -338,6 +341,9 @@ impl<C: Classify> Builder<C> {
                 already_running,
                 exit: Exit::Unfinished,
                 exception: None,
+                message: None,
+                arguments: None,
+                result: None,
             }
         });
         if recorded {

@@ -63,6 +63,9 @@ pub(crate) fn call(
         already_running: false,
         exit: Exit::Return,
         exception: None,
+        message: None,
+        arguments: None,
+        result: None,
     }
 }
 
