@@ -6,7 +6,7 @@ use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSou
 /// The kernel program that a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entrance {
-    CodeFreed,
+    Freed,
     Leave,
     Enter,
     UsdtEntry,
@@ -16,7 +16,7 @@ pub(super) enum Entrance {
 impl Entrance {
     pub(super) fn of(probe: &Probe) -> Entrance {
         match probe.meaning {
-            Meaning::CodeFreed => Entrance::CodeFreed,
+            Meaning::CodeFreed | Meaning::TypeFreed => Entrance::Freed,
             Meaning::Return
             | Meaning::Yield
             | Meaning::Unwind
@@ -59,6 +59,7 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
         Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
+        Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
     let frame = match frame {
         FrameSource::Register(register) => u64::from(register.0),
@@ -157,5 +158,43 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         infer_yields: u8::from(plan.yields == Yields::Inferred),
         pad: [0; 5],
         tstate_thread_id: layout.tstate_thread_id,
+    }
+}
+
+pub(super) fn kernel_values_hack(_plan: &Plan) -> types::value_plan {
+    types::value_plan {
+        wanted: 1,
+        max_items: 3,
+        max_depth: 2,
+        int_has_tag: 0,
+        attributes: 1,
+        max_string: 80,
+        max_bytes: 4096,
+        frame_locals: 72,
+        code_argcount: 56,
+        code_kwonlyargcount: 64,
+        code_names: 96,
+        code_kinds: 104,
+        code_cell2arg: 0,
+        code_consts: 24,
+        tuple_items: 24,
+        str_wide_data: 72,
+        bytearray_start: 40,
+        dict_used: 16,
+        dict_keys: 32,
+        dict_values: 40,
+        keys_header: 32,
+        keys_log2_index_bytes: 9,
+        keys_kind: 10,
+        keys_entries_count: 24,
+        set_used: 24,
+        set_mask: 32,
+        set_table: 40,
+        heap_qualname: 872,
+        heap_cached_keys: 880,
+        heap_size: 904,
+        values_items: 0,
+        values_valid: 3,
+        ..types::value_plan::default()
     }
 }
