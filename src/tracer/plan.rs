@@ -1,7 +1,9 @@
 //! A probe plan in the terms of the kernel programs: `bpf/event.h`.
 
 use crate::bpf::frames::types;
-use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource, Yields};
+use crate::cpython::{
+    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Yields,
+};
 
 /// The kernel program that a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,11 @@ pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
 /// The plan as the kernel programs want it.
 pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     let layout = &plan.layout;
-    let methods = layout.methods.unwrap_or_default();
+    // method.h needs both, and takes a `frame_locals` of 0 for code objects with qualified names.
+    let methods = layout.methods.zip(layout.objects);
+    let methods = |field: fn(Methods, Objects) -> u16| {
+        methods.map_or(0, |(methods, objects)| field(methods, objects))
+    };
     let minor = plan.version.minor;
     let (tstate_source, tstate_offset) = match plan.thread_state {
         None => (types::tstate_source::TSTATE_NONE, 0),
@@ -142,14 +148,14 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         cframe_frame: layout.cframe_frame.unwrap_or(0),
         tstate_exception: layout.tstate_exception,
         type_name: 24,
-        frame_locals: methods.frame_locals,
-        code_nlocals: methods.code_nlocals,
-        code_varnames: methods.code_varnames,
-        code_cellvars: methods.code_cellvars,
-        function_code: methods.function_code,
-        function_closure: methods.function_closure,
-        function_qualname: methods.function_qualname,
-        type_qualname: methods.type_qualname,
+        frame_locals: methods(|_, objects| objects.frame_locals),
+        code_nlocals: methods(|_, objects| objects.code_nlocals),
+        code_varnames: methods(|_, objects| objects.code_names),
+        code_cellvars: methods(|methods, _| methods.code_cellvars),
+        function_code: methods(|methods, _| methods.function_code),
+        function_closure: methods(|methods, _| methods.function_closure),
+        function_qualname: methods(|_, objects| objects.function_qualname),
+        type_qualname: methods(|_, objects| objects.heap_qualname),
         tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
         resume_location_mask: layout.resume_location_mask,
         exception_is_type: u8::from(minor <= 11),
