@@ -229,6 +229,8 @@ mod tests {
             code: 0,
             depth,
             exception: None,
+            arguments: None,
+            outcome: None,
             flags: Flags::default(),
         };
         depths.into_iter().map(row).collect()
