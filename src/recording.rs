@@ -6,6 +6,7 @@
 
 mod build;
 mod collector;
+mod functions;
 mod nest;
 mod texts;
 
@@ -17,6 +18,7 @@ use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 
 pub(crate) use build::Builder;
 pub use collector::Collector;
+pub use functions::CallCounter;
 pub(crate) use texts::Texts;
 
 /// Everything known of one recording.
@@ -50,7 +52,8 @@ impl Recording {
             .map(|index| &*self.exceptions[index.get() as usize - 1])
     }
 
-    /// What `row` was called with, where that was recorded; never of a resumption.
+    /// What `row` was called with, where that was recorded: pytrace does so for starts, not for
+    /// resumptions.
     pub fn arguments(&self, row: &Row) -> Option<ArgumentsRef<'_>> {
         let text = self.texts.get(row.arguments?);
         Some(ArgumentsRef::from_text(text))
