@@ -113,10 +113,14 @@ struct value_plan {
 	__u16 code_names;
 	__u16 code_kinds; /* 0: none (up to 3.10) */
 	__u16 code_cell2arg; /* 0: none (3.11+) */
+	__u16 code_cell2arg_width; /* bytes of its elements */
 	__u16 code_cellvars; /* up to 3.10 */
 	__u16 code_nlocals; /* up to 3.10 */
 	__u16 code_consts;
 	__u16 tuple_items;
+	__u16 list_items;
+	__u16 int_digits;
+	__u16 bytes_data;
 	__u16 str_wide_data; /* of a str that is not compact: the pointer to its characters */
 	__u16 bytearray_start;
 	__u16 dict_used;
@@ -130,11 +134,18 @@ struct value_plan {
 	__u16 set_used;
 	__u16 set_mask;
 	__u16 set_table;
+	__u16 type_basicsize;
+	__u16 type_itemsize;
+	__u16 type_flags;
+	__u16 type_base;
+	__u16 type_dict;
+	__u16 type_dictoffset;
 	__u16 heap_qualname;
 	__u16 heap_cached_keys;
-	__u16 heap_size;
 	__u16 values_items;
 	__u16 values_valid;
+	__u16 managed_values; /* how far before an object the pointer to its values is, 3.11 */
+	__u16 managed_dict; /* that to its dict, 3.11+ */
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
@@ -457,6 +468,9 @@ struct event_type {
 	struct string module; /* at text[STRING_SHORT]; width 0: likewise */
 	__u8 name[TYPE_NAME_MAX]; /* tp_name: a string, cut where it is too long */
 	__u8 slots[SLOTS_MAX][SLOT_NAME_MAX]; /* strings; "": no more */
+	__u16 slot[SLOTS_MAX]; /* offsets of these in an instance */
+	__u16 slots_found; /* how many there are */
+	__u16 pad[3];
 	__u8 text[2 * STRING_SHORT];
 };
 
@@ -478,9 +492,9 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
-_Static_assert(sizeof(struct value_plan) == 70, "value_plan has no holes");
+_Static_assert(sizeof(struct value_plan) == 92, "value_plan has no holes");
 _Static_assert(sizeof(struct value) == 24, "value has no holes");
-_Static_assert(sizeof(struct event_type) == 832, "type has no holes");
+_Static_assert(sizeof(struct event_type) == 856, "type has no holes");
 _Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");
 _Static_assert(sizeof(struct recipe) == 40, "recipe has no holes");
 

@@ -13,10 +13,9 @@
 /* Up to 3.10: parameters that inner functions use, of one function. */
 #define CAPTURED_MAX 16
 
-#define CO_VARARGS	   0x4
-#define CO_VARKEYWORDS	   0x8
-#define CO_FAST_CELL	   0x40 /* 3.11+, Include/internal/pycore_code.h */
-#define CO_CELL_NOT_AN_ARG (-1L) /* up to 3.10, Include/code.h */
+#define CO_VARARGS     0x4
+#define CO_VARKEYWORDS 0x8
+#define CO_FAST_CELL   0x40 /* 3.11+, Include/internal/pycore_code.h */
 
 struct parameters {
 	__u64 cells; /* 3.11+: those whose local is a cell with the value */
@@ -46,9 +45,9 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 	if (values.code_kinds) {
 		kinds = read_pointer(code + values.code_kinds);
 		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX,
-					(void *)(kinds + BYTES_DATA)) &&
+					(void *)(kinds + values.bytes_data)) &&
 		    bpf_probe_read_user(scratch->window, count & (PARAMETERS_MAX - 1),
-					(void *)(kinds + BYTES_DATA)))
+					(void *)(kinds + values.bytes_data)))
 			return;
 		for (__u32 i = 0; i < PARAMETERS_MAX && i < count; i++)
 			if (((__u8 *)scratch->window)[i] & CO_FAST_CELL)
@@ -61,7 +60,12 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 	bpf_probe_read_user(&parameters->nlocals, 4, (void *)(code + values.code_nlocals));
 	kinds = read_pointer(read_pointer(code + values.code_cellvars) + OB_SIZE);
 	for (__u32 i = 0; i < 64 && i < kinds && parameters->captured < CAPTURED_MAX; i++) {
-		__s64 argument = read_pointer(cell2arg + i * 8);
+		__s64 argument = 0;
+
+		if (values.code_cell2arg_width == 1)
+			bpf_probe_read_user(&argument, 1, (void *)(cell2arg + i));
+		else
+			argument = read_pointer(cell2arg + i * 8);
 
 		if (argument < 0 || argument >= PARAMETERS_MAX)
 			continue;

@@ -19,9 +19,9 @@
 /* What one value can add to that, at the most: a string's characters. */
 #define STRING_BYTES_MAX 4096
 #define VALUE_MAX	 (sizeof(struct value) + STRING_BYTES_MAX + 64)
-/* Words of an object or a table that are looked at at once. */
+/* Words of an object or a table that are looked at at once; the latter, a power of two. */
 #define HEAD_WORDS   8
-#define WINDOW_WORDS 96
+#define WINDOW_WORDS 128
 
 struct scratch {
 	__u64 taken;

@@ -9,15 +9,7 @@
 #include "dicts.h"
 #include "emit.h"
 
-/* PyTypeObject, the same from 3.6 to 3.15 (Include/cpython/object.h). */
-#define TP_SIZE		16 /* ob_size: of a heap type, its slots */
-#define TP_NAME		24
-#define TP_BASICSIZE	32
-#define TP_ITEMSIZE	40
-#define TP_FLAGS	168
-#define TP_BASE		256
-#define TP_DICT		264
-#define TP_DICTOFFSET	288
+/* Py_TPFLAGS_* (Include/object.h) */
 #define TPFLAG_INLINE	(1UL << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13+ */
 #define TPFLAG_MANAGED	(1UL << 4) /* Py_TPFLAGS_MANAGED_DICT, 3.11+ */
 #define TPFLAG_HEAPTYPE (1UL << 9)
@@ -25,7 +17,10 @@
 /* PyMemberDef */
 #define MEMBER_BYTES  40
 #define MEMBER_NAME   0
+#define MEMBER_TYPE   8
 #define MEMBER_OFFSET 16
+/* Py_T_OBJECT_EX: a reference that may be null */
+#define MEMBER_IS_SLOT 16
 
 /* Bounds on what is looked at; no program has more by accident. */
 #define BASES_MAX	16
@@ -49,7 +44,7 @@ struct {
 enum attributes {
 	ATTRIBUTES_NONE,
 	ATTRIBUTES_DICT, /* a dict, at dict_offset */
-	ATTRIBUTES_MANAGED, /* before the object: see plan of attributes */
+	ATTRIBUTES_MANAGED, /* led to from before the object (3.11+) */
 	ATTRIBUTES_INLINE, /* behind the object (3.13+) */
 };
 
@@ -105,14 +100,14 @@ static __always_inline bool is_enumeration(__u64 type)
 	__u64 meta = read_pointer(type + OB_TYPE), name[2];
 
 	for (int i = 0; i < METACLASSES_MAX && meta; i++) {
-		if (!(read_pointer(meta + TP_FLAGS) & TPFLAG_HEAPTYPE))
+		if (!(read_pointer(meta + values.type_flags) & TPFLAG_HEAPTYPE))
 			return false;
 		name[0] = name[1] = 0;
-		bpf_probe_read_user(name, 9, (void *)read_pointer(meta + TP_NAME));
+		bpf_probe_read_user(name, 9, (void *)read_pointer(meta + plan.type_name));
 		/* "EnumMeta", "EnumType" */
 		if ((name[0] == 0x6174654d6d756e45 || name[0] == 0x657079546d756e45) && !name[1])
 			return true;
-		meta = read_pointer(meta + TP_BASE);
+		meta = read_pointer(meta + values.type_base);
 	}
 	return false;
 }
@@ -127,46 +122,56 @@ __noinline int find_recipe(__u64 type, struct recipe *found)
 	if (!found)
 		return 0;
 	for (int i = 0; i < BASES_MAX && type; i++) {
-		if (!(read_pointer(type + TP_FLAGS) & TPFLAG_HEAPTYPE)) {
+		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE)) {
 			__builtin_memset(&key, 0, sizeof(key));
 			bpf_probe_read_user_str(key.name, sizeof(key.name),
-						(void *)read_pointer(type + TP_NAME));
+						(void *)read_pointer(type + plan.type_name));
 			recipe = bpf_map_lookup_elem(&recipes, &key);
 			if (recipe) {
 				*found = *recipe;
 				return 1;
 			}
 		}
-		type = read_pointer(type + TP_BASE);
+		type = read_pointer(type + values.type_base);
 	}
 	return 0;
 }
 
-/* Where the slots of a type's instances are, and what they are called: its own first. */
+/* Where the slots of a type's instances are, and what they are called: its own first. Counts them in
+ * the record, where the verifier does not follow it. */
 static __always_inline void find_slots(__u64 type, struct type_state *state,
 				       struct event_type *event)
 {
 	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
 		__u64 size, members;
 
-		if (!(read_pointer(type + TP_FLAGS) & TPFLAG_HEAPTYPE))
-			return;
-		size = read_pointer(type + TP_SIZE);
-		members = type + values.heap_size;
-		for (__u32 j = 0; j < SLOTS_MAX; j++) {
-			__u32 slot = state->slots & (SLOTS_MAX - 1);
-			__u64 at = members + j * MEMBER_BYTES;
+		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE))
+			break;
+		size = read_pointer(type + OB_SIZE);
+		/* PyHeapType_GET_MEMBERS */
+		members = type + read_pointer(read_pointer(type + OB_TYPE) + values.type_basicsize);
+		for (__u32 j = 0; j < SLOTS_MAX && j < size; j++) {
+			__u32 slot = event->slots_found & (SLOTS_MAX - 1), kind = 0;
 
-			if (j >= size || state->slots >= SLOTS_MAX)
+			if (event->slots_found >= SLOTS_MAX)
 				break;
-			state->slot[slot] = read_pointer(at + MEMBER_OFFSET);
+			/* C's types have members that are numbers */
+			bpf_probe_read_user(&kind, sizeof(kind), (void *)(members + MEMBER_TYPE));
+			if (kind != MEMBER_IS_SLOT)
+				break;
+			event->slot[slot] = read_pointer(members + MEMBER_OFFSET);
 			if (bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
-						    (void *)read_pointer(at + MEMBER_NAME)) <= 0)
+						    (void *)read_pointer(members + MEMBER_NAME)) <=
+			    0)
 				break;
-			state->slots++;
+			event->slots_found++;
+			members += MEMBER_BYTES;
 		}
-		type = read_pointer(type + TP_BASE);
+		type = read_pointer(type + values.type_base);
 	}
+	state->slots = event->slots_found;
+	for (int i = 0; i < SLOTS_MAX; i++)
+		state->slot[i] = event->slot[i];
 }
 
 static __always_inline void find_attributes(__u64 type, __u64 flags, struct type_state *state)
@@ -201,12 +206,12 @@ __noinline int meet_type(__u64 type, __u64 id)
 	__builtin_memset(event, 0, sizeof(*event));
 	fill_head(&event->head, EVENT_TYPE, 0, id);
 	event->address = type;
-	flags = read_pointer(type + TP_FLAGS);
+	flags = read_pointer(type + values.type_flags);
 	bpf_probe_read_user_str(event->name, sizeof(event->name),
-				(void *)read_pointer(type + TP_NAME));
-	state.basicsize = read_pointer(type + TP_BASICSIZE);
-	state.itemsize = read_pointer(type + TP_ITEMSIZE);
-	state.dict_offset = read_pointer(type + TP_DICTOFFSET);
+				(void *)read_pointer(type + plan.type_name));
+	state.basicsize = read_pointer(type + values.type_basicsize);
+	state.itemsize = read_pointer(type + values.type_itemsize);
+	state.dict_offset = read_pointer(type + values.type_dictoffset);
 	state.recipe.shape = SHAPE_OPAQUE;
 	find_attributes(type, flags, &state);
 	if (flags & TPFLAG_HEAPTYPE) {
@@ -214,7 +219,7 @@ __noinline int meet_type(__u64 type, __u64 id)
 		copy_short_text(&event->qualname, event->text,
 				read_pointer(type + values.heap_qualname));
 		copy_short_text(&event->module, event->text + STRING_SHORT,
-				find_module(read_pointer(type + TP_DICT)));
+				find_module(read_pointer(type + values.type_dict)));
 		state.enumeration = is_enumeration(type);
 	}
 	if (state.enumeration)

@@ -14,10 +14,6 @@
 #include "types.h"
 
 /* The same from 3.6 to 3.15. */
-#define OB_SIZE		   16
-#define LIST_ITEMS	   24
-#define BYTES_DATA	   32
-#define INT_DIGITS_AT	   24
 #define CELL_CONTENTS	   16
 #define STR_COMPACT(state) ((state) >> 5 & 1)
 #define STR_ASCII(state)   ((state) >> 6 & 1)
@@ -46,6 +42,7 @@
 #define FORM_COUNT(form)	((__u32)(form))
 #define FORM_KEY(form)		((form) >> 32 & 1)
 #define FORM_WORDS(form)	((form) >> 40)
+#define TABLE_HAS_MORE		(1 << 16)
 
 #define WORD(scratch, offset) ((scratch)->head[(offset) / 8])
 
@@ -95,13 +92,14 @@ static __always_inline void capture_int(struct scratch *scratch, struct value *v
 	value->length = digits;
 	if (digits <= INT_DIGITS) {
 		for (int i = 0; i < 5; i++)
-			data[i] = scratch->head[INT_DIGITS_AT / 8 + i];
+			data[i] = scratch->head[values.int_digits / 8 + i];
 		end_value(scratch, value, digits * 4);
 		return;
 	}
 	data[0] = data[1] = 0;
-	if (bpf_probe_read_user(data, INT_TOP_DIGITS * 4,
-				(void *)(object + INT_DIGITS_AT + (digits - INT_TOP_DIGITS) * 4)))
+	if (bpf_probe_read_user(
+		    data, INT_TOP_DIGITS * 4,
+		    (void *)(object + values.int_digits + (digits - INT_TOP_DIGITS) * 4)))
 		value->detail |= VALUE_TORN;
 	end_value(scratch, value, INT_TOP_DIGITS * 4);
 }
@@ -183,6 +181,7 @@ static __always_inline void capture_items(struct scratch *scratch, struct value 
 					  __u8 depth)
 {
 	__u64 count = WORD(scratch, OB_SIZE);
+	__u32 first;
 
 	value->length = count;
 	end_value(scratch, value, 0);
@@ -197,69 +196,78 @@ static __always_inline void capture_items(struct scratch *scratch, struct value 
 		value->detail |= VALUE_TORN;
 		return;
 	}
+	first = scratch->tail;
 	for (__u32 i = 0; i < ITEMS_LIMIT && i < count; i++)
 		queue_object(scratch, scratch->window[i], depth);
-	value->children = count;
+	value->children = scratch->tail - first;
 }
 
 /*
  * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
- * if not beside the keys. Returns how many, or -1 where they can't be read.
+ * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
+ * TABLE_HAS_MORE where there are others.
  *
  * Not static, with plain numbers: the verifier then looks at its loop once, and not for each caller.
  */
 __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, __u64 apart,
 			   __u64 depth)
 {
-	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), taken = 0;
+	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), first, step, at;
 	__u64 bytes;
 
 	if (!scratch)
 		return 0;
-	if (count > ENTRIES_MAX_READ)
-		count = ENTRIES_MAX_READ;
-	bytes = (__u64)count * (words == 3 ? 24 : 16);
+	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) *
+		(words == 3 ? 24 : 16);
 	asm volatile("" : "+r"(bytes));
 	if (!bytes || bytes > sizeof(scratch->window))
 		return 0;
 	if (bpf_probe_read_user(scratch->window, bytes, (void *)entries))
 		return -1;
 	if (apart) {
-		bytes = (__u64)count * 8;
+		bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * 8;
 		asm volatile("" : "+r"(bytes));
 		if (bytes > ENTRIES_MAX_READ * 8)
 			return 0;
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
 	}
-	for (__u32 i = 0; i < ENTRIES_MAX_READ; i++) {
-		__u32 at = i * (words == 3 ? 3 : 2) + FORM_KEY(form);
-		__u64 key, held;
+	/* How many have been taken is only in memory, where the verifier does not follow it: it would
+	 * go through the loop once for each number. */
+	first = scratch->tail;
+	step = words == 3 ? 3 : 2;
+	at = FORM_KEY(form);
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
+		__u64 key = scratch->window[at & (WINDOW_WORDS - 1)];
+		__u64 held =
+			apart ? scratch->values[i] : scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
 
-		if (i >= count || taken >= values.max_items || at >= WINDOW_WORDS - 1)
-			break;
-		key = scratch->window[at];
-		held = apart ? scratch->values[i] : scratch->window[at + 1];
+		at += step;
 		if (!key || !held)
 			continue;
+		if (scratch->tail >= first + 2 * values.max_items)
+			return scratch->tail - first + TABLE_HAS_MORE;
 		queue_object(scratch, key, depth);
 		queue_object(scratch, held, depth);
-		taken++;
 	}
-	return taken;
+	return scratch->tail - first + (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
 }
 
-/* The same as the children of a value. */
+/* The same as the children of a value, whose length becomes that of what is there, or one more than
+ * what was taken, if it has none yet. */
 static __always_inline void capture_table(struct scratch *scratch, struct value *value,
 					  const struct dict_items *items, __u64 apart, __u8 depth)
 {
 	int taken = queue_table(scratch, items->entries,
 				FORM(items->count, items->words, items->key), apart, depth);
 
-	if (taken < 0)
+	if (taken < 0) {
 		value->detail |= VALUE_TORN;
-	else
-		value->children = taken * 2;
+		return;
+	}
+	value->children = taken & ~TABLE_HAS_MORE;
+	if (!value->length) /* of a class's shared keys, nobody counts who has them */
+		value->length = value->children / 2 + !!(taken & TABLE_HAS_MORE);
 }
 
 static __always_inline void capture_dict(struct scratch *scratch, struct value *value, __u64 object,
@@ -285,7 +293,7 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 __noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth)
 {
 	__u64 bytes;
-	__u32 taken = 0;
+	__u32 first;
 
 	if (!scratch)
 		return 0;
@@ -295,17 +303,17 @@ __noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u
 		return 0;
 	if (bpf_probe_read_user(scratch->window, bytes, (void *)table))
 		return -1;
-	for (__u32 i = 0; i < ENTRIES_MAX_READ; i++) {
+	first = scratch->tail;
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
 		__u64 key = scratch->window[i * 2], hash = scratch->window[i * 2 + 1];
 
-		if (i >= count || taken >= values.max_items)
-			break;
 		if (!key || hash == SET_DUMMY_HASH)
 			continue;
+		if (scratch->tail >= first + values.max_items)
+			break;
 		queue_object(scratch, key, depth);
-		taken++;
 	}
-	return taken;
+	return scratch->tail - first;
 }
 
 static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u8 depth)
@@ -335,7 +343,7 @@ static __always_inline __u64 follow(__u64 object, const struct recipe_path *path
 static __always_inline void capture_fields(struct scratch *scratch, struct value *value,
 					   __u64 object, const struct recipe *recipe, __u8 depth)
 {
-	__u32 bytes = recipe->head & 56, taken = 0;
+	__u32 bytes = recipe->head & 56, first = scratch->tail;
 
 	value->detail |= recipe->number << VALUE_RECIPE_SHIFT;
 	for (int i = 0; i < RECIPE_HEAD_MAX / 8; i++)
@@ -359,11 +367,9 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 		}
 		bytes += size;
 	}
-	for (int i = 0; i < RECIPE_CHILDREN && i < recipe->children; i++) {
+	for (int i = 0; i < RECIPE_CHILDREN && i < recipe->children; i++)
 		queue_object(scratch, follow(object, &recipe->child[i]), depth);
-		taken++;
-	}
-	value->children = taken;
+	value->children = scratch->tail - first;
 	end_value(scratch, value, bytes);
 }
 
@@ -411,10 +417,6 @@ static __always_inline __u64 dict_place(__u64 object, const struct type_state *s
 	return object + ((size + 7) & ~7L) + state->dict_offset;
 }
 
-/* What lies before an object whose class has attributes: the word that leads to them. */
-#define MANAGED_DICT	    (-24) /* the dict; 3.12: or, with a 1 as its lowest bit, the values */
-#define MANAGED_VALUES_3_11 (-32)
-
 /* An instance's attributes, as its class's version keeps them. */
 __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 type)
 {
@@ -443,14 +445,15 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 			capture_attributes_of(scratch, value, word, depth);
 		break;
 	case ATTRIBUTES_MANAGED:
-		word = read_pointer(object + MANAGED_DICT);
+		word = read_pointer(object - values.managed_dict);
 		if (values.attributes == ATTRIBUTES_3_11) {
-			array = read_pointer(object + MANAGED_VALUES_3_11);
+			array = read_pointer(object - values.managed_values);
 			if (array)
 				capture_values(scratch, value, type, array, depth);
 			else if (word)
 				capture_attributes_of(scratch, value, word, depth);
 		} else if (values.attributes == ATTRIBUTES_3_12 && word & 1) {
+			/* one less than where the values are */
 			capture_values(scratch, value, type, word + 1, depth);
 		} else if (word) {
 			capture_attributes_of(scratch, value, word, depth);
@@ -459,7 +462,7 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 	case ATTRIBUTES_INLINE:
 		array = object + state->basicsize;
 		bpf_probe_read_user(&valid, 1, (void *)(array + values.values_valid));
-		word = read_pointer(object + MANAGED_DICT);
+		word = read_pointer(object - values.managed_dict);
 		if (word)
 			capture_attributes_of(scratch, value, word, depth);
 		else if (valid)
@@ -467,17 +470,16 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 		break;
 	default:
 		if (state->slots) {
-			__u32 taken = 0;
+			__u32 first = scratch->tail;
 
 			value->detail |= VALUE_SLOTS;
 			value->length = state->slots;
 			for (__u32 i = 0; i < SLOTS_MAX; i++) {
-				if (i >= state->slots || taken >= values.max_items)
+				if (i >= state->slots || i >= values.max_items)
 					break;
 				queue_object(scratch, read_pointer(object + state->slot[i]), depth);
-				taken++;
 			}
-			value->children = taken;
+			value->children = scratch->tail - first;
 		}
 	}
 	return 0;
@@ -568,7 +570,7 @@ __noinline int capture_next(struct scratch *scratch)
 	switch (shape) {
 	case SHAPE_BOOL:
 		/* False and True are the ints 0 and 1 */
-		value->length = WORD(scratch, INT_DIGITS_AT) & 1;
+		value->length = WORD(scratch, values.int_digits) & 1;
 		end_value(scratch, value, 0);
 		break;
 	case SHAPE_INT:
@@ -584,13 +586,13 @@ __noinline int capture_next(struct scratch *scratch)
 		capture_str(scratch, value, object);
 		break;
 	case SHAPE_BYTES:
-		capture_sized(scratch, value, object + BYTES_DATA);
+		capture_sized(scratch, value, object + values.bytes_data);
 		break;
 	case SHAPE_BYTEARRAY:
 		capture_sized(scratch, value, WORD(scratch, values.bytearray_start));
 		break;
 	case SHAPE_LIST:
-		capture_items(scratch, value, WORD(scratch, LIST_ITEMS), depth);
+		capture_items(scratch, value, WORD(scratch, values.list_items), depth);
 		break;
 	case SHAPE_TUPLE:
 		capture_items(scratch, value, object + values.tuple_items, depth);

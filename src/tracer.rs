@@ -4,6 +4,7 @@ mod check;
 mod holds;
 mod plan;
 mod probes;
+mod values;
 mod verdicts;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use plan::{Entrance, cookie, kernel_plan, kernel_process};
 pub use check::{Check, CheckState};
 pub use holds::Holds;
 pub use probes::{Probes, Remover};
+pub use values::ValueLimits;
 pub use verdicts::Verdicts;
 
 /// How many plans one recording can follow, of its interpreter builds.
@@ -71,6 +73,8 @@ pub struct Settings {
     pub uprobe_multi: bool,
     /// Follow the children of processes that are watched.
     pub follow: bool,
+    /// How much of values is captured; `None`: nothing, and none are looked at.
+    pub values: Option<ValueLimits>,
 }
 
 /// The loaded kernel programs.
@@ -97,7 +101,7 @@ pub struct Build(usize);
 impl<'o> Tracer<'o> {
     /// Loads the programs that watch processes, and attaches them.
     pub fn load(storage: &'o mut Storage, settings: Settings) -> Result<Self> {
-        libbpf_rs::set_print(Some((PrintLevel::Warn, forward_message)));
+        libbpf_rs::set_print(Some((PrintLevel::Debug, forward_message)));
         let mut open = process::ProcessSkelBuilder::default()
             .open(&mut storage.process)
             .context("failed to open the kernel programs")?;
@@ -242,7 +246,9 @@ impl<'o> Tracer<'o> {
             .as_deref_mut()
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
-        rodata.values = plan::kernel_values_hack(plan);
+        if let Some((objects, limits)) = plan.layout.objects.as_ref().zip(self.settings.values) {
+            rodata.values = values::value_plan(plan, objects, limits);
+        }
         open.maps
             .events
             .reuse_fd(self.process.maps.events.as_fd())?;
@@ -264,6 +270,7 @@ impl<'o> Tracer<'o> {
                     .any(|probe| Entrance::of(probe) == wanted),
             );
         }
+        for program in [&mut open.progs.frame_enter, &mut open.progs.frame_leave] { program.set_log_level(4); }
         if self.settings.uprobe_multi {
             for program in [
                 &mut open.progs.frame_enter,
@@ -273,8 +280,14 @@ impl<'o> Tracer<'o> {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
         }
-        self.builds
-            .push(open.load().context("failed to load the kernel programs")?);
+        let loaded = open.load().context("failed to load the kernel programs")?;
+        for (name, recipe) in values::hack_recipes() {
+            let mut key = [0u8; 64];
+            key[..name.len()].copy_from_slice(name.as_bytes());
+            let bytes: &[u8] = unsafe { std::slice::from_raw_parts((&raw const recipe).cast(), size_of_val(&recipe)) };
+            loaded.maps.recipes.update(&key, bytes, MapFlags::ANY)?;
+        }
+        self.builds.push(loaded);
         Ok(Build(self.builds.len() - 1))
     }
 

@@ -179,6 +179,7 @@ pub(crate) fn settings(machine: &Machine) -> Settings {
         ring_bytes: 16 << 20,
         external_calls: true,
         uprobe_multi: uprobe_multi(machine),
+        values: None,
         follow: true,
     }
 }

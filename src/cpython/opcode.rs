@@ -24,7 +24,7 @@ pub(super) struct Opcodes {
 }
 
 /// Opcodes that return, each with its instrumented form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Returns {
     /// `RETURN_VALUE`: what is on top of the stack.
     pub value: [u8; 2],

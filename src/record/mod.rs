@@ -43,7 +43,7 @@ use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{Collector, Footer};
 use crate::trace::Filter;
-use crate::tracer::{Settings, Storage, Tracer};
+use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
 use crate::{terminal, view};
 use command::Command;
 use consumer::{Consumer, Finished, Output};
@@ -106,6 +106,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
         follow: options.follow,
+        values: options.values.as_ref().map(|values| ValueLimits::from(values.limits)),
     };
     let tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;
