@@ -7,7 +7,7 @@
 //! ```json
 //! {"traceEvents":[
 //! {"ph":"M","name":"thread_name","pid":812,"tid":812,"args":{"name":"python3"}},
-//! {"ph":"X","pid":812,"tid":812,"ts":1234.567,"dur":8.901,"name":"step","cat":"internal","args":{"call":17,"depth":2,"file":"/p/train.py","line":88,"kind":"function"}}
+//! {"ph":"X","pid":812,"tid":812,"ts":1234.567,"dur":8.901,"name":"step","cat":"internal","args":{"call":17,"depth":2,"file":"/p/train.py","line":88,"kind":"function","arguments":{"batch":"list[8] [1, 2, 3, …]"},"return":"0.25"}}
 //! ],"displayTimeUnit":"ns","pytrace":{"format":1}}
 //! ```
 

@@ -67,7 +67,7 @@ pub enum Redact {
 pub(super) struct ValueArguments {
     /// Do not record values
     ///
-    /// They are then not even looked at: a call costs what it would without them.
+    /// They are then not even copied from the program's memory, and calls cost less.
     #[arg(
         long,
         conflicts_with_all = ["max_string", "max_items", "max_depth", "max_bytes", "redact", "no_redact"]
@@ -113,9 +113,11 @@ pub(super) struct ValueArguments {
 
     /// Record `<redacted>` for what has a name that matches REGEX; may be given more than once
     ///
-    /// Names are those of parameters, of attributes, and keys of dicts. Takes the place of the
-    /// default: names like password, secret, token, api_key, in any case (docs/values.md). REGEX
-    /// matches anywhere in a name, and minds the case unless it begins with `(?i)`.
+    /// Names are those of parameters and attributes, and keys of dicts. Default, in any case:
+    /// password, passwd, passphrase, credential, authorization, cookie, api_key, access_key,
+    /// private_key, secret_key, session_id, session_key anywhere in the name; secret, pwd, jwt,
+    /// bearer as a word of it; token, auth as its last word. REGEX takes the place of these,
+    /// matches anywhere, and minds the case unless it begins with `(?i)`.
     #[arg(long, value_name = "REGEX", value_parser = pattern, conflicts_with = "no_redact")]
     redact: Vec<String>,
 
