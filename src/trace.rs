@@ -8,7 +8,7 @@ mod arguments;
 mod builder;
 mod threads;
 
-pub use arguments::Arguments;
+pub use arguments::{ArgumentList, Arguments};
 pub use builder::{Builder, Classify, Filter};
 pub use threads::Pairing;
 
