@@ -22,6 +22,8 @@
 /* Words of an object or a table that are looked at at once; the latter, a power of two. */
 #define HEAD_WORDS   8
 #define WINDOW_WORDS 128
+/* Keys and values that are looked at in a table; a power of two. */
+#define PICKED_MAX 64
 
 struct scratch {
 	__u64 taken;
@@ -39,7 +41,8 @@ struct scratch {
 	/* What is being looked at. */
 	__u64 head[HEAD_WORDS];
 	__u64 window[WINDOW_WORDS];
-	__u64 values[WINDOW_WORDS];
+	__u64 values[PICKED_MAX / 2];
+	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];
 };
 

@@ -202,6 +202,31 @@ static __always_inline void capture_items(struct scratch *scratch, struct value 
 	value->children = scratch->tail - first;
 }
 
+/* 1 if a word is not 0. Without a branch, which clang would make of anything plainer: with two ways
+ * through each round of a loop, the verifier has 2^32 of them before it. */
+static __always_inline __u64 is_set(__u64 word)
+{
+	__u64 negated = -word;
+
+	asm volatile("" : "+r"(negated));
+	return (word | negated) >> 63;
+}
+
+/* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
+ * where more was picked. */
+static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __u32 limit,
+					__u8 depth)
+{
+	__u32 first = scratch->tail;
+
+	for (__u32 i = 0; i < 2 * ITEMS_LIMIT; i++) {
+		if (i >= limit || i >= found)
+			break;
+		queue_object(scratch, scratch->picked[i], depth);
+	}
+	return (scratch->tail - first) | (found > limit ? TABLE_HAS_MORE : 0);
+}
+
 /*
  * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
  * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
@@ -212,7 +237,7 @@ static __always_inline void capture_items(struct scratch *scratch, struct value 
 __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, __u64 apart,
 			   __u64 depth)
 {
-	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), first, step, at;
+	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), step, at, found = 0;
 	__u64 bytes;
 
 	if (!scratch)
@@ -232,25 +257,21 @@ __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, _
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
 	}
-	/* How many have been taken is only in memory, where the verifier does not follow it: it would
-	 * go through the loop once for each number. */
-	first = scratch->tail;
-	step = words == 3 ? 3 : 2;
 	at = FORM_KEY(form);
+	step = words == 3 ? 3 : 2;
 	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
 		__u64 key = scratch->window[at & (WINDOW_WORDS - 1)];
-		__u64 held =
-			apart ? scratch->values[i] : scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
+		__u64 held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
 
+		if (apart)
+			held = scratch->values[i];
 		at += step;
-		if (!key || !held)
-			continue;
-		if (scratch->tail >= first + 2 * values.max_items)
-			return scratch->tail - first + TABLE_HAS_MORE;
-		queue_object(scratch, key, depth);
-		queue_object(scratch, held, depth);
+		scratch->picked[found & (PICKED_MAX - 1)] = key;
+		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;
+		found += 2 * (is_set(key) & is_set(held));
 	}
-	return scratch->tail - first + (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
+	return queue_picked(scratch, found, 2 * values.max_items, depth) |
+	       (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
 }
 
 /* The same as the children of a value, whose length becomes that of what is there, or one more than
@@ -292,8 +313,8 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 /* Queues the first keys of a set's table, which has each with its hash. As queue_table(). */
 __noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth)
 {
+	__u32 found = 0;
 	__u64 bytes;
-	__u32 first;
 
 	if (!scratch)
 		return 0;
@@ -303,17 +324,13 @@ __noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u
 		return 0;
 	if (bpf_probe_read_user(scratch->window, bytes, (void *)table))
 		return -1;
-	first = scratch->tail;
 	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
 		__u64 key = scratch->window[i * 2], hash = scratch->window[i * 2 + 1];
 
-		if (!key || hash == SET_DUMMY_HASH)
-			continue;
-		if (scratch->tail >= first + values.max_items)
-			break;
-		queue_object(scratch, key, depth);
+		scratch->picked[found & (PICKED_MAX - 1)] = key;
+		found += is_set(key) & is_set(hash ^ SET_DUMMY_HASH);
 	}
-	return scratch->tail - first;
+	return queue_picked(scratch, found, values.max_items, depth) & ~TABLE_HAS_MORE;
 }
 
 static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u8 depth)

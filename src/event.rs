@@ -1,10 +1,14 @@
-//! Bytes from the ring buffer to [`Event`]s. The only file that names record types.
+//! Bytes from the ring buffer to [`Event`]s. The only module that names record types.
+
+mod value;
 
 use plain::Plain;
 use thiserror::Error;
 
 use crate::bpf::frames::types;
 use crate::trace::{ThreadId, Time};
+
+pub use value::{Shape, Value, values};
 
 /// Something that happened in a traced thread.
 #[derive(Debug, Clone, PartialEq)]

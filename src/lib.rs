@@ -21,6 +21,7 @@
 //! | --- | --- | --- |
 //! | [`trace`], [`scope`], [`recording`], [`view`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
+//! | [`value`] | captured values to text | the record types that [`event`] names |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
@@ -42,4 +43,5 @@ pub mod show;
 pub mod terminal;
 pub mod trace;
 pub mod tracer;
+pub mod value;
 pub mod view;

@@ -9,7 +9,7 @@ mod builder;
 mod threads;
 
 pub(crate) use arguments::push_argument;
-pub use arguments::{Arguments, ArgumentsRef};
+pub use arguments::{ArgumentList, Arguments, ArgumentsRef};
 pub use builder::{Builder, Classify, Filter};
 pub use threads::Pairing;
 

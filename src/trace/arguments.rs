@@ -38,6 +38,43 @@ impl Arguments {
     }
 }
 
+/// Where [`Arguments`] are written, one set after the other, without an allocation for each value.
+#[derive(Debug, Default)]
+pub struct ArgumentList {
+    text: String,
+}
+
+impl ArgumentList {
+    /// Adds an argument, whose value is what `write` appends. Control characters in it are
+    /// replaced.
+    pub fn push(&mut self, name: &str, write: impl FnOnce(&mut String)) {
+        push(&mut self.text, name);
+        self.text.push(BETWEEN);
+        let start = self.text.len();
+        write(&mut self.text);
+        let written = self.text.get(start..).unwrap_or_default();
+        if may_have_control(written) && written.contains(char::is_control) {
+            let written = self.text.split_off(start.min(self.text.len()));
+            push(&mut self.text, &written);
+        }
+        self.text.push(BEHIND);
+    }
+
+    /// What was added since the last time.
+    pub fn take(&mut self) -> Arguments {
+        let arguments = Arguments(self.text.as_str().into());
+        self.text.clear();
+        arguments
+    }
+}
+
+/// Cheaper than to look at every character: U+0080 to U+009F start with the byte C2.
+fn may_have_control(text: &str) -> bool {
+    text.bytes().fold(false, |found, b| {
+        found | (b < b' ') | (b == 0x7f) | (b == 0xc2)
+    })
+}
+
 impl Debug for Arguments {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.borrowed().fmt(f)

@@ -1,0 +1,254 @@
+//! What to capture of objects of static types, and how to show it: one row for each type.
+//!
+//! To add a type, add a row: its `tp_name`, what the kernel program is to read, and a function that
+//! writes its text. A type without a row shows as `<module.Class>`.
+
+use super::foreign;
+use super::objects;
+use super::text::Writer;
+use crate::event::{Shape, Value};
+
+/// Offsets that depend on the interpreter's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectOffsets {
+    /// `PyFunctionObject.func_qualname`.
+    pub function_qualname: u16,
+    /// `PyMethodObject.im_func`.
+    pub method_function: u16,
+    /// `PyCFunctionObject.m_ml`.
+    pub builtin_definition: u16,
+    /// `PyModuleObject.md_name`.
+    pub module_name: u16,
+    /// `PyBaseExceptionObject.args`.
+    pub exception_arguments: u16,
+}
+
+/// What to capture of the instances of a static type and of its subclasses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// `tp_name`.
+    pub name: &'static str,
+    /// Its number, which comes back with the values.
+    pub number: u32,
+    /// What the values are.
+    pub shape: Shape,
+    /// Of [`Shape::Fields`]: bytes of the object, from offset 16.
+    pub head: u8,
+    /// Of [`Shape::Fields`]: the ways to other objects.
+    pub children: Vec<Path>,
+    /// Of [`Shape::Fields`]: what else to read, as data behind the head.
+    pub reads: Vec<Read>,
+}
+
+/// A way from an object: the pointer at `pointer` in it, then the one at `next` from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// Offset in the object.
+    pub pointer: u16,
+    /// Offset from where that leads, where the way goes on.
+    pub next: Option<u16>,
+}
+
+/// Memory to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Where it is.
+    pub path: Path,
+    /// From where that leads.
+    pub offset: u16,
+    /// Bytes, a multiple of 8.
+    pub size: u16,
+}
+
+/// Writes the text of a value: its head, its index among the nodes.
+pub(super) type Show = fn(&mut Writer<'_>, &Value, usize);
+
+enum Capture {
+    Plain(Shape),
+    Fields(fn(&ObjectOffsets) -> Fields, Show),
+}
+
+#[derive(Default)]
+struct Fields {
+    head: u8,
+    children: Vec<Path>,
+    reads: Vec<Read>,
+}
+
+/// The recipes for a build's interpreters.
+pub fn recipes(offsets: &ObjectOffsets) -> Vec<Recipe> {
+    let recipe = |(number, (name, capture)): (usize, &(&'static str, Capture))| {
+        let (shape, fields) = match capture {
+            Capture::Plain(shape) => (*shape, Fields::default()),
+            Capture::Fields(fields, _) => (Shape::Fields, fields(offsets)),
+        };
+        Recipe {
+            name,
+            number: number as u32,
+            shape,
+            head: fields.head,
+            children: fields.children,
+            reads: fields.reads,
+        }
+    };
+    TABLE.iter().enumerate().map(recipe).collect()
+}
+
+/// What shows the fields of a recipe.
+pub(super) fn show(number: u32) -> Option<Show> {
+    match TABLE.get(usize::try_from(number).ok()?)? {
+        (_, Capture::Fields(_, show)) => Some(*show),
+        (_, Capture::Plain(_)) => None,
+    }
+}
+
+/// Whether a recipe is that of exceptions.
+pub(super) fn is_exception(number: u32) -> bool {
+    let row = usize::try_from(number).ok().and_then(|row| TABLE.get(row));
+    row.is_some_and(|(name, _)| *name == "BaseException")
+}
+
+fn children<const N: usize>(pointers: [u16; N]) -> Fields {
+    Fields {
+        children: pointers.map(at).into(),
+        ..Fields::default()
+    }
+}
+
+fn at(pointer: u16) -> Path {
+    Path {
+        pointer,
+        next: None,
+    }
+}
+
+fn head(head: u8) -> Fields {
+    Fields {
+        head,
+        ..Fields::default()
+    }
+}
+
+fn builtin(offsets: &ObjectOffsets) -> Fields {
+    let read = Read {
+        path: Path {
+            pointer: offsets.builtin_definition,
+            next: Some(0),
+        },
+        offset: 0,
+        size: 64,
+    };
+    Fields {
+        reads: vec![read],
+        ..Fields::default()
+    }
+}
+
+/// The same in NumPy 1 and 2: the number of dimensions; what they are; and of the description the
+/// kind, at 24, and the number of the type, at 28.
+fn array(_: &ObjectOffsets) -> Fields {
+    let read = |pointer, offset, size| Read {
+        path: at(pointer),
+        offset,
+        size,
+    };
+    Fields {
+        head: 16,
+        children: Vec::new(),
+        reads: vec![read(32, 0, 64), read(56, 24, 8)],
+    }
+}
+
+macro_rules! scalars {
+    ($($name:literal: $head:literal),* $(,)?) => {
+        [$(($name, Capture::Fields(|_| head($head), foreign::scalar))),*]
+    };
+}
+
+type Row = (&'static str, Capture);
+
+const BUILTINS: [Row; 22] = [
+    ("NoneType", Capture::Plain(Shape::None)),
+    ("bool", Capture::Plain(Shape::Bool)),
+    ("int", Capture::Plain(Shape::Int)),
+    ("float", Capture::Plain(Shape::Float)),
+    ("complex", Capture::Plain(Shape::Complex)),
+    ("str", Capture::Plain(Shape::Str)),
+    ("bytes", Capture::Plain(Shape::Bytes)),
+    ("bytearray", Capture::Plain(Shape::Bytearray)),
+    ("list", Capture::Plain(Shape::List)),
+    ("tuple", Capture::Plain(Shape::Tuple)),
+    ("set", Capture::Plain(Shape::Set)),
+    ("frozenset", Capture::Plain(Shape::Frozenset)),
+    ("dict", Capture::Plain(Shape::Dict)),
+    ("type", Capture::Plain(Shape::Type)),
+    (
+        "range",
+        Capture::Fields(|_| children([16, 24, 32]), objects::range),
+    ),
+    (
+        "slice",
+        Capture::Fields(|_| children([16, 24, 32]), objects::slice),
+    ),
+    (
+        "function",
+        Capture::Fields(
+            |offsets| children([offsets.function_qualname]),
+            objects::function,
+        ),
+    ),
+    (
+        "method",
+        Capture::Fields(
+            |offsets| children([offsets.method_function]),
+            objects::method,
+        ),
+    ),
+    (
+        "builtin_function_or_method",
+        Capture::Fields(builtin, objects::builtin),
+    ),
+    (
+        "module",
+        Capture::Fields(|offsets| children([offsets.module_name]), objects::module),
+    ),
+    (
+        "BaseException",
+        Capture::Fields(
+            |offsets| children([offsets.exception_arguments]),
+            objects::exception,
+        ),
+    ),
+    (
+        "collections.deque",
+        Capture::Fields(|_| head(8), objects::deque),
+    ),
+];
+
+const NUMPY: [Row; 20] = scalars![
+    "numpy.bool_": 8,
+    "numpy.bool": 8,
+    "numpy.int8": 8,
+    "numpy.int16": 8,
+    "numpy.int32": 8,
+    "numpy.int64": 8,
+    "numpy.longlong": 8,
+    "numpy.uint8": 8,
+    "numpy.uint16": 8,
+    "numpy.uint32": 8,
+    "numpy.uint64": 8,
+    "numpy.ulonglong": 8,
+    "numpy.float16": 8,
+    "numpy.float32": 8,
+    "numpy.complex64": 8,
+    "numpy.datetime64": 8,
+    "numpy.timedelta64": 8,
+    "numpy.intc": 8,
+    "numpy.uintc": 8,
+    "numpy.longdouble": 8,
+];
+
+const ARRAYS: [Row; 1] = [("numpy.ndarray", Capture::Fields(array, foreign::array))];
+
+static TABLE: std::sync::LazyLock<Vec<Row>> =
+    std::sync::LazyLock::new(|| BUILTINS.into_iter().chain(ARRAYS).chain(NUMPY).collect());
