@@ -79,14 +79,27 @@ struct {
  * The shapes of types that were met, by which most objects are done without a look into the map: a
  * direct-mapped cache. An entry is the type's address without 4 low bits, 10 of which are the
  * place (33 bits are left), 22 bits of process id (the kernel's PID_MAX_LIMIT), and the shape.
- * 0: none.
+ * 0: none. A map, so that user space can empty it.
  */
 #define CACHE_BITS 10
-__u64 cached_shapes[1 << CACHE_BITS];
+
+struct cached_shapes {
+	__u64 entry[1 << CACHE_BITS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cached_shapes);
+} shapes SEC(".maps");
 
 static __always_inline __u64 *cache_place(__u64 type)
 {
-	return &cached_shapes[type >> 4 & ((1 << CACHE_BITS) - 1)];
+	__u32 only = 0;
+	struct cached_shapes *cached = bpf_map_lookup_elem(&shapes, &only);
+
+	return cached ? &cached->entry[type >> 4 & ((1 << CACHE_BITS) - 1)] : NULL;
 }
 
 static __always_inline __u64 cache_tag(__u64 type, __u32 tgid)
@@ -252,7 +265,7 @@ static __always_inline void forget_type(__u64 type, __u32 tgid)
 	struct type_key key = {.type = type, .tgid = tgid};
 	__u64 *cached = cache_place(type);
 
-	if ((*cached & ~0xffUL) == cache_tag(type, tgid))
+	if (cached && (*cached & ~0xffUL) == cache_tag(type, tgid))
 		*cached = 0;
 	bpf_map_delete_elem(&types, &key);
 }

@@ -569,6 +569,8 @@ __noinline int capture_next(struct scratch *scratch)
 	type = WORD(scratch, OB_TYPE);
 	value->type = type;
 	cached = cache_place(type);
+	if (!cached)
+		return 0;
 	if ((*cached & ~0xffUL) == cache_tag(type, scratch->id >> 32)) {
 		shape = *cached;
 	} else {

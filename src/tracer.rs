@@ -101,7 +101,7 @@ pub struct Build(usize);
 impl<'o> Tracer<'o> {
     /// Loads the programs that watch processes, and attaches them.
     pub fn load(storage: &'o mut Storage, settings: Settings) -> Result<Self> {
-        libbpf_rs::set_print(Some((PrintLevel::Debug, forward_message)));
+        libbpf_rs::set_print(Some((PrintLevel::Warn, forward_message)));
         let mut open = process::ProcessSkelBuilder::default()
             .open(&mut storage.process)
             .context("failed to open the kernel programs")?;
@@ -246,7 +246,8 @@ impl<'o> Tracer<'o> {
             .as_deref_mut()
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
-        if let Some((objects, limits)) = plan.layout.objects.as_ref().zip(self.settings.values) {
+        let values = plan.layout.objects.as_ref().zip(self.settings.values);
+        if let Some((objects, limits)) = values {
             rodata.values = values::value_plan(plan, objects, limits);
         }
         open.maps
@@ -270,7 +271,6 @@ impl<'o> Tracer<'o> {
                     .any(|probe| Entrance::of(probe) == wanted),
             );
         }
-        for program in [&mut open.progs.frame_enter, &mut open.progs.frame_leave] { program.set_log_level(4); }
         if self.settings.uprobe_multi {
             for program in [
                 &mut open.progs.frame_enter,
@@ -281,11 +281,8 @@ impl<'o> Tracer<'o> {
             }
         }
         let loaded = open.load().context("failed to load the kernel programs")?;
-        for (name, recipe) in values::hack_recipes() {
-            let mut key = [0u8; 64];
-            key[..name.len()].copy_from_slice(name.as_bytes());
-            let bytes: &[u8] = unsafe { std::slice::from_raw_parts((&raw const recipe).cast(), size_of_val(&recipe)) };
-            loaded.maps.recipes.update(&key, bytes, MapFlags::ANY)?;
+        if let Some((objects, _)) = values {
+            values::enter_recipes(&loaded.maps.recipes, objects)?;
         }
         self.builds.push(loaded);
         Ok(Build(self.builds.len() - 1))
@@ -468,6 +465,8 @@ impl<'o> Tracer<'o> {
         Ok(Verdicts {
             answers: MapHandle::try_from(&maps.answers)?,
             codes: MapHandle::try_from(&maps.codes)?,
+            types: MapHandle::try_from(&maps.types)?,
+            shapes: MapHandle::try_from(&maps.shapes)?,
         })
     }
 

@@ -16,6 +16,7 @@ use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
 use crate::trace::{Builder, Call, Filter, Gap, Pairing, Sink, ThreadId, Time, Totals};
+use crate::value::Describer;
 
 /// Where calls go.
 #[derive(Debug)]
@@ -109,9 +110,9 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(output: Output, filter: Filter) -> Self {
+    pub(super) fn new(output: Output, filter: Filter, describer: Option<Describer>) -> Self {
         Consumer {
-            builder: Builder::new(Scopes::default(), filter),
+            builder: Builder::new(Scopes::default(), filter).with_values(describer),
             output,
             interpreters: FxHashMap::default(),
             begun: false,

@@ -36,7 +36,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashSet;
 
-use crate::cli::{RecordOptions, Target};
+use crate::cli::{RecordOptions, Redact, Target, ValueOptions};
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
@@ -44,6 +44,7 @@ use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
+use crate::value::{DEFAULT_REDACTION, Describer, Redaction};
 use crate::{terminal, view};
 use command::Command;
 use consumer::{Consumer, Finished, Output};
@@ -68,6 +69,17 @@ const INTERRUPTED: u8 = 130;
 /// Records as asked, and returns the exit code.
 pub fn run(options: &RecordOptions) -> Result<u8> {
     run_with(options, cpython::plan_after)
+}
+
+/// What puts values in words, as asked for.
+fn describer(values: &ValueOptions) -> Result<Describer> {
+    let redaction = match &values.redact {
+        Redact::Default => Redaction::new(DEFAULT_REDACTION)?,
+        Redact::Pattern(pattern) => Redaction::new(pattern)?,
+        Redact::Off => Redaction::none(),
+    };
+    let max_string = values.limits.max_string as usize;
+    Ok(Describer::new(redaction, max_string))
 }
 
 /// The same with plans from elsewhere.
@@ -98,7 +110,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         external_calls: options.external_calls,
         imports: options.imports,
     };
-    let consumer = RefCell::new(Consumer::new(output, filter));
+    let describer = options.values.as_ref().map(describer).transpose()?;
+    let consumer = RefCell::new(Consumer::new(output, filter, describer));
 
     let mut storage = Storage::default();
     let settings = Settings {
@@ -106,7 +119,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
         follow: options.follow,
-        values: options.values.as_ref().map(|values| ValueLimits::from(values.limits)),
+        values: options
+            .values
+            .as_ref()
+            .map(|values| ValueLimits::from(values.limits)),
     };
     let tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;

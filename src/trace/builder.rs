@@ -24,6 +24,7 @@ use rustc_hash::FxHashMap;
 use super::threads::{Frame, Pairing, Pairs, Threads};
 use super::{Call, Category, Code, CodeIs, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
 use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
+use crate::value::{Describer, ParameterNames};
 
 /// Decides what a code object is: its real file, kind and category.
 pub trait Classify {
@@ -50,6 +51,8 @@ pub struct Builder<C> {
     threads: Threads,
     totals: Totals,
     gaps: Vec<Gap>,
+    /// Puts values in words, where they are recorded.
+    describer: Option<Describer>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ struct KnownCode {
     code: Arc<Code>,
     /// False for the shim frames of specialised class calls.
     activation: bool,
+    /// Where values are recorded.
+    parameters: Option<Arc<ParameterNames>>,
 }
 
 impl<C: Classify> Builder<C> {
@@ -69,7 +74,13 @@ impl<C: Classify> Builder<C> {
             threads: Threads::default(),
             totals: Totals::default(),
             gaps: Vec::new(),
+            describer: None,
         }
+    }
+
+    /// Has arguments, results and exceptions' messages put in words.
+    pub fn with_values(self, describer: Option<Describer>) -> Self {
+        Builder { describer, ..self }
     }
 
     /// What decides about code objects.
@@ -87,19 +98,22 @@ impl<C: Classify> Builder<C> {
                 previous,
                 code,
                 how,
-                ..
+                values,
             } => {
                 self.agree(event, sink)?;
                 if *how == Enter::ResumeAgain {
-                    self.leave(event, *frame, Exit::InferredYield, &[], sink)?;
+                    self.leave(event, *frame, Exit::InferredYield, &[], &[], sink)?;
                 }
                 self.enter(event, *frame, *previous, *code, *how, sink)?;
+                if *how == Enter::Start {
+                    self.take_arguments(event.thread, *frame, values);
+                }
             }
             EventKind::Exit {
                 frame,
                 how,
                 exception,
-                ..
+                values,
             } => {
                 self.agree(event, sink)?;
                 let exit = match how {
@@ -108,7 +122,7 @@ impl<C: Classify> Builder<C> {
                     Leave::Unwind => Exit::Exception,
                     Leave::InferredYield => Exit::InferredYield,
                 };
-                self.leave(event, *frame, exit, exception, sink)?;
+                self.leave(event, *frame, exit, exception, values, sink)?;
             }
             EventKind::Running {
                 frame,
@@ -128,7 +142,19 @@ impl<C: Classify> Builder<C> {
                 self.end_process(event.thread.pid, event.time, sink)?;
             }
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
-            EventKind::Type(_) | EventKind::Parameters(_) => {}
+            EventKind::Type(record) => {
+                if let Some(describer) = &mut self.describer {
+                    describer.meet(event.thread.pid, record);
+                }
+            }
+            EventKind::Parameters(parameters) => {
+                let key = (event.thread.pid, parameters.code);
+                if let Some((describer, known)) =
+                    self.describer.as_mut().zip(self.codes.get_mut(&key))
+                {
+                    known.parameters = Some(Arc::new(describer.parameters(parameters)));
+                }
+            }
             EventKind::Loaded { .. } | EventKind::Fork { .. } | EventKind::Born { .. } => {}
         }
         Ok(None)
@@ -146,6 +172,9 @@ impl<C: Classify> Builder<C> {
             self.end_thread(thread, time, sink)?;
         }
         self.codes.retain(|(of, _), _| *of != pid);
+        if let Some(describer) = &mut self.describer {
+            describer.forget(pid);
+        }
         Ok(())
     }
 
@@ -226,6 +255,7 @@ impl<C: Classify> Builder<C> {
         let known = KnownCode {
             code: Arc::new(code),
             activation,
+            parameters: None,
         };
         self.codes.insert((pid, record.address), known);
         is
@@ -368,12 +398,31 @@ impl<C: Classify> Builder<C> {
         });
     }
 
+    /// Puts in words what the call of the frame on top was given.
+    fn take_arguments(&mut self, id: ThreadId, frame: u64, values: &[u8]) {
+        let top = self.threads.get_mut(id).and_then(|it| it.stack.last_mut());
+        let Some(top) = top.filter(|top| top.address == frame) else {
+            return;
+        };
+        let (Some(call), Some(known)) = (&mut top.call, self.codes.get(&(id.pid, top.code))) else {
+            return;
+        };
+        let Some((describer, names)) = self.describer.as_mut().zip(known.parameters.as_ref())
+        else {
+            return;
+        };
+        if !values.is_empty() || names.is_empty() {
+            call.arguments = Some(describer.arguments(id.pid, names, values));
+        }
+    }
+
     fn leave(
         &mut self,
         event: &Event<'_>,
         frame: u64,
         exit: Exit,
         exception: &[u8],
+        values: &[u8],
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
@@ -400,6 +449,13 @@ impl<C: Classify> Builder<C> {
             call.exit = exit;
             if !exception.is_empty() {
                 call.exception = Some(Arc::from(String::from_utf8_lossy(exception)));
+            }
+            if let Some(describer) = self.describer.as_mut().filter(|_| !values.is_empty()) {
+                let pid = event.thread.pid;
+                match exit {
+                    Exit::Exception => (_, call.message) = describer.exception(pid, values),
+                    _ => call.result = describer.result(pid, values),
+                }
             }
             sink.call(&call)?;
         }

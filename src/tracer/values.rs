@@ -1,9 +1,18 @@
 //! What the kernel programs are to capture of objects: `struct value_plan` and the recipes of
 //! `bpf/event.h`.
 
+use anyhow::{Context as _, Result, ensure};
+use libbpf_rs::{MapCore, MapFlags};
+
 use crate::bpf::frames::types;
 use crate::cli::Limits;
 use crate::cpython::{Attributes, Objects, Plan};
+use crate::value::recipe::{ObjectOffsets, Path, Recipe, recipes};
+
+/// `RECIPE_END` in `bpf/event.h`: a way ends.
+const RECIPE_END: u16 = 0xffff;
+/// Bytes of a type's name, its null byte included.
+const RECIPE_NAME_MAX: usize = types::value_limits::RECIPE_NAME_MAX.0 as usize;
 
 /// How much of values is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +71,10 @@ pub(super) fn value_plan(plan: &Plan, objects: &Objects, limits: ValueLimits) ->
         code_kinds: objects.code_kinds.unwrap_or(0),
         code_cell2arg: objects.code_cell2arg.unwrap_or(0),
         code_cell2arg_width: objects.code_cell2arg_width,
-        code_cellvars: plan.layout.methods.map_or(0, |methods| methods.code_cellvars),
+        code_cellvars: plan
+            .layout
+            .methods
+            .map_or(0, |methods| methods.code_cellvars),
         code_nlocals: objects.code_nlocals,
         code_consts: objects.code_consts,
         tuple_items: objects.tuple_items,
@@ -97,24 +109,61 @@ pub(super) fn value_plan(plan: &Plan, objects: &Objects, limits: ValueLimits) ->
     }
 }
 
-pub(super) fn hack_recipes() -> Vec<(&'static str, types::recipe)> {
-    use types::shape as s;
-    [
-        ("NoneType", s::SHAPE_NONE),
-        ("bool", s::SHAPE_BOOL),
-        ("int", s::SHAPE_INT),
-        ("float", s::SHAPE_FLOAT),
-        ("str", s::SHAPE_STR),
-        ("bytes", s::SHAPE_BYTES),
-        ("list", s::SHAPE_LIST),
-        ("tuple", s::SHAPE_TUPLE),
-        ("dict", s::SHAPE_DICT),
-        ("set", s::SHAPE_SET),
-        ("type", s::SHAPE_TYPE),
-    ]
-    .into_iter()
-    .map(|(name, shape)| {
-        (name, types::recipe { shape: shape.0 as u8, ..types::recipe::default() })
-    })
-    .collect()
+/// Tells the programs of a build what to capture of the instances of static types.
+pub(super) fn enter_recipes(map: &impl MapCore, objects: &Objects) -> Result<()> {
+    let offsets = ObjectOffsets {
+        function_qualname: objects.function_qualname,
+        method_function: objects.method_function,
+        builtin_definition: objects.builtin_definition,
+        module_name: objects.module_name,
+        exception_arguments: objects.exception_args,
+    };
+    for recipe in recipes(&offsets) {
+        let key = recipe_key(recipe.name)?;
+        let value = kernel_recipe(&recipe)?;
+        // SAFETY: a struct without holes.
+        let value = unsafe { plain::as_bytes(&value) };
+        map.update(&key, value, MapFlags::ANY)
+            .context("failed to enter a type into the kernel's map")?;
+    }
+    Ok(())
+}
+
+/// `struct recipe_key`: the name, with zeros behind it.
+fn recipe_key(name: &str) -> Result<[u8; RECIPE_NAME_MAX]> {
+    let mut key = [0; RECIPE_NAME_MAX];
+    let place = key[..RECIPE_NAME_MAX - 1].get_mut(..name.len());
+    place
+        .with_context(|| format!("{name} is too long a name"))?
+        .copy_from_slice(name.as_bytes());
+    Ok(key)
+}
+
+fn kernel_recipe(recipe: &Recipe) -> Result<types::recipe> {
+    let path = |path: Path| types::recipe_path {
+        pointer: path.pointer,
+        next: path.next.unwrap_or(RECIPE_END),
+    };
+    let mut kernel = types::recipe {
+        shape: recipe.shape.number(),
+        head: recipe.head,
+        children: recipe.children.len() as u8,
+        reads: recipe.reads.len() as u8,
+        number: recipe.number,
+        ..types::recipe::default()
+    };
+    ensure!(
+        recipe.children.len() <= kernel.child.len() && recipe.reads.len() <= kernel.read.len(),
+        "the recipe of {} is too long",
+        recipe.name
+    );
+    for (to, from) in kernel.child.iter_mut().zip(&recipe.children) {
+        *to = path(*from);
+    }
+    for (to, from) in kernel.read.iter_mut().zip(&recipe.reads) {
+        to.path = path(from.path);
+        to.offset = from.offset;
+        to.size = from.size;
+    }
+    Ok(kernel)
 }

@@ -10,6 +10,8 @@ use crate::trace::{Category, CodeIs};
 pub struct Verdicts {
     pub(super) answers: MapHandle,
     pub(super) codes: MapHandle,
+    pub(super) types: MapHandle,
+    pub(super) shapes: MapHandle,
 }
 
 impl Verdicts {
@@ -39,9 +41,11 @@ impl Verdicts {
         Some(u64::from_ne_bytes(*state.first_chunk()?))
     }
 
-    /// Forgets all code objects of a process, which runs another program now.
+    /// Forgets all code objects and types of a process, which runs another program now.
     pub fn forget(&self, pid: u32) {
-        for map in [&self.codes, &self.answers] {
+        let nothing = vec![0; self.shapes.value_size() as usize];
+        let _ = self.shapes.update(&[0; 4], &nothing, MapFlags::ANY);
+        for map in [&self.codes, &self.answers, &self.types] {
             let of_process: Vec<Vec<u8>> = map
                 .keys()
                 .filter(|key| key.get(8..12) == Some(&pid.to_ne_bytes()))

@@ -30,6 +30,11 @@ pub(super) struct Parameter {
 }
 
 impl ParameterNames {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
     /// Takes the names as captured, and decides which values are not to be stored.
     pub fn new(parameters: &Parameters<'_>, redaction: &mut Redaction) -> ParameterNames {
         let flag = |flag| usize::from(parameters.flags & flag != 0);
