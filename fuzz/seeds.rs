@@ -1,5 +1,5 @@
 //! Writes the files that fuzzing starts from: `seeds DIRECTORY` fills `DIRECTORY/plan`,
-//! `trace_file` and `records`.
+//! `trace_file`, `records` and `values`.
 
 use std::fs;
 use std::io;
@@ -44,6 +44,22 @@ fn main() -> io::Result<()> {
         let mut record = vec![0; 256];
         record[0] = kind;
         write("records", format!("kind-{kind}"), &record)?;
+    }
+    // Values of each shape, with two children and some data, and of each recipe.
+    for shape in 0..19u8 {
+        for recipe in 0..40u8 {
+            let mut value = [0; 112];
+            value[0] = 112;
+            value[2] = shape;
+            value[3] = 2;
+            value[4] = 1;
+            value[6] = recipe;
+            value[16] = 2;
+            write("values", format!("{shape}-{recipe}"), &value.repeat(3))?;
+            if shape != 18 {
+                break;
+            }
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 targets=("$@")
-[ $# -gt 0 ] || targets=(plan trace_file records)
+[ $# -gt 0 ] || targets=(plan trace_file records values)
 cargo=$(command -v cargo)
 "$cargo" +nightly fuzz --version >/dev/null 2>&1 || {
     echo "fuzz: this needs a nightly toolchain and cargo-fuzz:" >&2

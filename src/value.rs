@@ -3,7 +3,9 @@
 //!
 //! Pure. Whatever the bytes are, the text is bounded by their number and has no control characters.
 
+mod container;
 mod foreign;
+mod instance;
 mod nodes;
 mod number;
 mod objects;

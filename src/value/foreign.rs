@@ -95,8 +95,8 @@ pub(super) fn scalar(writer: &mut Writer<'_>, value: &Value, _: usize) {
         "uint8" => write!(out, "{a}"),
         "int16" => write!(out, "{}", i16::from_le_bytes([a, b])),
         "uint16" => write!(out, "{}", u16::from_le_bytes([a, b])),
-        "int32" | "intc" => write!(out, "{}", eight as i32),
-        "uint32" | "uintc" => write!(out, "{}", eight as u32),
+        "int32" => write!(out, "{}", eight as i32),
+        "uint32" => write!(out, "{}", eight as u32),
         "int64" | "longlong" => write!(out, "{}", eight as i64),
         "uint64" | "ulonglong" => write!(out, "{eight}"),
         "float16" => {
@@ -105,6 +105,11 @@ pub(super) fn scalar(writer: &mut Writer<'_>, value: &Value, _: usize) {
         }
         "float32" => {
             number::single(out, f32::from_le_bytes([a, b, c, d]));
+            Ok(())
+        }
+        "complex64" => {
+            let (real, imaginary) = ([a, b, c, d], [e, f, g, h]);
+            number::complex(out, f32::from_le_bytes(real), f32::from_le_bytes(imaginary));
             Ok(())
         }
         _ => {

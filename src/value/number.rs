@@ -1,6 +1,6 @@
 //! Numbers as Python shows them.
 
-use std::fmt::Write;
+use std::fmt::{LowerExp, Write};
 
 const DIGIT_BITS: u32 = 30;
 
@@ -122,17 +122,18 @@ pub(super) fn half(out: &mut String, bits: u16) {
 }
 
 /// Writes a complex number as `repr` does.
-pub(super) fn complex(out: &mut String, real: f64, imaginary: f64) {
-    let part = |out: &mut String, value: f64| {
-        general(out, value, format_args!("{value:e}"), false);
+pub(super) fn complex<T: Copy + Into<f64> + LowerExp>(out: &mut String, real: T, imaginary: T) {
+    let part = |out: &mut String, value: T| {
+        general(out, value.into(), format_args!("{value:e}"), false);
     };
-    if real == 0.0 && real.is_sign_positive() {
+    let (first, second): (f64, f64) = (real.into(), imaginary.into());
+    if first == 0.0 && first.is_sign_positive() {
         part(out, imaginary);
         return out.push('j');
     }
     out.push('(');
     part(out, real);
-    if imaginary.is_nan() || imaginary.is_sign_positive() {
+    if second.is_nan() || second.is_sign_positive() {
         out.push('+');
     }
     part(out, imaginary);

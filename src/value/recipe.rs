@@ -225,7 +225,7 @@ const BUILTINS: [Row; 22] = [
     ),
 ];
 
-const NUMPY: [Row; 20] = scalars![
+const NUMPY: [Row; 15] = scalars![
     "numpy.bool_": 8,
     "numpy.bool": 8,
     "numpy.int8": 8,
@@ -241,14 +241,14 @@ const NUMPY: [Row; 20] = scalars![
     "numpy.float16": 8,
     "numpy.float32": 8,
     "numpy.complex64": 8,
-    "numpy.datetime64": 8,
-    "numpy.timedelta64": 8,
-    "numpy.intc": 8,
-    "numpy.uintc": 8,
-    "numpy.longdouble": 8,
 ];
 
-const ARRAYS: [Row; 1] = [("numpy.ndarray", Capture::Fields(array, foreign::array))];
+const ARRAYS: [Row; 3] = [
+    ("numpy.ndarray", Capture::Fields(array, foreign::array)),
+    // They are Python's own first.
+    ("numpy.float64", Capture::Plain(Shape::Float)),
+    ("numpy.complex128", Capture::Plain(Shape::Complex)),
+];
 
 static TABLE: std::sync::LazyLock<Vec<Row>> =
     std::sync::LazyLock::new(|| BUILTINS.into_iter().chain(ARRAYS).chain(NUMPY).collect());

@@ -137,6 +137,8 @@ fn describer() -> Describer {
         (10, "ValueError"),
         (11, "numpy.ndarray"),
         (12, "numpy.float32"),
+        (13, "numpy.complex64"),
+        (14, "numpy.float16"),
     ] {
         describer.meet(
             PID,
@@ -346,6 +348,18 @@ fn objects() {
     assert_eq!(shown(array), "<numpy.ndarray float64 (3, 4)>");
     let scalar = fields("numpy.float32", &[0, 0, 0, 0x3f, 0, 0, 0, 0]).typed(12);
     assert_eq!(shown(scalar), "<numpy.float32 0.5>");
+    let scalar = fields("numpy.complex64", &[0, 0, 0, 0x3f, 0, 0, 0, 0x3f]).typed(13);
+    assert_eq!(shown(scalar), "<numpy.complex64 (0.5+0.5j)>");
+    for (bits, text) in [
+        (0x2e66, "0.1"),
+        (0x3800, "0.5"),
+        (0x7bff, "65500.0"),
+        (0xfc00, "-inf"),
+        (0x0001, "6e-08"),
+    ] {
+        let scalar = fields("numpy.float16", &u64::to_le_bytes(bits)).typed(14);
+        assert_eq!(shown(scalar), format!("<numpy.float16 {text}>"));
+    }
 }
 
 #[test]

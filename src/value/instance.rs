@@ -1,0 +1,131 @@
+//! Instances of classes, members of enumerations and paths.
+
+use std::fmt::Write;
+
+use super::foreign;
+use super::nodes::Node;
+use super::string;
+use super::text::Writer;
+use super::types::Type;
+use crate::event::Shape;
+
+impl Writer<'_> {
+    /// Writes an instance of a class.
+    pub(super) fn instance(&mut self, node: &Node) {
+        let value = &node.value;
+        let found = self.type_of(value);
+        if let Some(found) = found {
+            if found.enumeration
+                && let Some(name) = self.attribute(node, "_name_")
+            {
+                self.out.push_str(found.short());
+                self.out.push('.');
+                return self.bare(name);
+            }
+            if foreign::is_opaque(&found.name) {
+                return self.opaque(value);
+            }
+            if value.slots() && self.path(node, found) {
+                return;
+            }
+        }
+        self.open(value);
+        let children = node.children();
+        if value.slots() {
+            for (child, slot) in children.zip(found.map_or(&[][..], |found| &found.slots)) {
+                let unset = |node: &Node| node.value.shape == Shape::Unset;
+                if self.nodes.get(child).is_some_and(unset) {
+                    continue;
+                }
+                let _ = write!(self.out, " {slot}=");
+                if self.redaction.redacts(slot) {
+                    self.out.push_str("<redacted>");
+                } else {
+                    self.part(child);
+                }
+            }
+        } else if children.len() > 1 {
+            self.out.push(' ');
+            self.pairs(node, "=", " ", Self::bare);
+        }
+        let shown = if value.slots() {
+            node.children().len()
+        } else {
+            node.children().len() / 2
+        };
+        let missing = usize::from(value.children) > node.children().len();
+        if missing || (!value.shallow() && value.length > shown as u64) {
+            self.out.push_str(" …");
+        }
+        self.out.push('>');
+    }
+
+    /// The node of an attribute's value.
+    fn attribute(&self, node: &Node, name: &str) -> Option<usize> {
+        let mut names = node.children().step_by(2);
+        let at = names.find(|&at| {
+            self.nodes.get(at).is_some_and(|node| {
+                let data = node.value.data(self.bytes);
+                node.value.shape == Shape::Str
+                    && node.value.length == name.len() as u64
+                    && data.get(..name.len()) == Some(name.as_bytes())
+            })
+        })?;
+        (at + 1 < node.children().end).then_some(at + 1)
+    }
+
+    /// Writes a path of `pathlib`'s, if it is one and its slots tell.
+    fn path(&mut self, node: &Node, found: &Type) -> bool {
+        if !found.name.starts_with("pathlib.") {
+            return false;
+        }
+        let slot = |name: &str| {
+            let at = found.slots.iter().position(|slot| **slot == *name)?;
+            let child = node.children().nth(at)?;
+            let value = &self.nodes.get(child)?.value;
+            (!matches!(value.shape, Shape::Unset | Shape::Unreadable)).then_some(child)
+        };
+        let parts = ["_raw_paths", "_parts"].into_iter().find_map(slot);
+        let mut path = Vec::new();
+        if let Some(parts) = parts.and_then(|at| self.nodes.get(at))
+            && parts.value.shape == Shape::List
+            && parts.children().len() as u64 == parts.value.length
+        {
+            for child in parts.children() {
+                let Some(part) = self.nodes.get(child) else {
+                    return false;
+                };
+                let (data, cut) = self.shown(&part.value, part.value.width());
+                if part.value.shape != Shape::Str || cut || part.value.torn() {
+                    return false;
+                }
+                let slash = u32::from('/');
+                let mut rest = string::characters(data, part.value.width()).peekable();
+                if rest.peek() == Some(&slash) {
+                    path.clear();
+                } else if path.last().is_some_and(|&last| last != slash) {
+                    path.push(slash);
+                }
+                path.extend(rest);
+            }
+        } else if let Some(whole) = slot("_str").and_then(|at| self.nodes.get(at)) {
+            let (data, cut) = self.shown(&whole.value, whole.value.width());
+            if whole.value.shape != Shape::Str || cut || whole.value.torn() {
+                return false;
+            }
+            path.extend(string::characters(data, whole.value.width()));
+        } else {
+            return false;
+        }
+        if path.is_empty() {
+            path.push(u32::from('.'));
+        }
+        let data: Vec<u8> = path.iter().flat_map(|code| code.to_le_bytes()).collect();
+        self.out.push_str(found.short());
+        self.out.push('(');
+        let quote = string::open_str(self.out, &data, 4);
+        self.out.push(quote);
+        self.out.push(')');
+        true
+    }
+}
