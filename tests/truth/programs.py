@@ -8,7 +8,7 @@ import sys
 import compare
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-PROGRAMS = ["*.py", "imports/main.py", "imports/*/__main__.py", "*/*/script*.py", "real/*.py"]
+PROGRAMS = ["*.py", "imports/main.py", "imports/*/__main__.py", "*/*/script*.py", "real/*.py", "values/*.py"]
 
 Setting = collections.namedtuple("Setting", "argument requires scope_of options large")
 
@@ -19,6 +19,7 @@ class Program:
     def __init__(self, path):
         self.path = path
         self.source = path.read_text(encoding="utf-8")
+        self.with_values = re.search(r"^# values$", self.source, re.MULTILINE) is not None
         self.counts_itself = self._declared("oracle") == "counts"
         self.exit_code = int(self._declared("exit") or 0)
         self.since = tuple(map(int, re.findall(r"\d+", self._declared("since"))))

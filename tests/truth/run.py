@@ -21,6 +21,7 @@ A program declares, in comments at the start of a line:
     # exit: N             its exit code (default 0)
     # variants: A | B     run it again with the options A, and again with B
     # scope-of: M [N...]  the scope is the directories of these modules (default: its own)
+    # values              values are compared as well: arguments, results, exceptions
     # since: 3.N          skipped where CPython is older
     # requires: M [N...]  skipped where one of these modules can't be imported
     # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
