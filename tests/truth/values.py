@@ -19,7 +19,7 @@ SLOTS_SHOWN = 8
 CUT = "\u2026"
 
 # What pytrace does by itself.
-DEFAULT_STRING, DEFAULT_ITEMS, DEFAULT_DEPTH = 100, 8, 3
+DEFAULT_STRING, DEFAULT_ITEMS, DEFAULT_DEPTH = 80, 3, 2
 REDACT = "password|passwd|secret|token|api_?key|authorization"
 
 type_flags = type.__dict__["__flags__"].__get__
