@@ -273,7 +273,7 @@ class Case:
         truth = self.own_counts() if self.program.counts_itself else self.truth(scopes)
         document = compare.load_json(trace)
         outcome = compare.report(truth, document, self.program.artefacts)
-        if not outcome[0] or not self.program.with_values:
+        if not outcome[0] or not self.program.with_values or self.program.counts_itself:
             return outcome
         truth = self.truth_of_values(scopes)
         return compare.report(truth, document, self.program.artefacts, with_values=True)
@@ -332,6 +332,8 @@ class Case:
         try:
             if self.target.version < self.program.since:
                 return None, "skipped: needs CPython %d.%d" % self.program.since
+            if self.tool and self.program.runs_alone:
+                return None, "skipped: not with a tool active"
             if self.tool and self.setting.large:
                 return None, "skipped: too large with a tool active"
             self.target.on_host(self.work).mkdir(parents=True)

@@ -86,6 +86,7 @@ class Artefacts:
         functions = re.findall(r"^# artefact-functions: (.*)$", source, re.MULTILINE)
         self.functions = {name for line in functions for name in line.split()}
         finalizers = re.findall(r"^# finalizers: (.*)$", source, re.MULTILINE)
+        self.leeway = comparevalues.Leeway(source)
         self.finalizers = {name for line in finalizers for name in line.split()}
 
     def may_be_one(self, activation):
@@ -410,7 +411,7 @@ def compare(truth, trace, artefacts, exits=False, with_values=False):
         differences = list(explain(one, other))
         yield from differences
         if with_values and not differences:
-            yield from comparevalues.differences(one.label, calls)
+            yield from comparevalues.differences(one.label, calls, artefacts.leeway)
 
 
 def compare_counts(truth, trace):

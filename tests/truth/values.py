@@ -59,7 +59,7 @@ class Limits:
 
 def describe(value, limits):
     """The text of an argument or result."""
-    return Describer(limits).text(value, 0)
+    return Describer(limits).text(value, 0, root=True)
 
 
 def describe_argument(name, is_first, value, limits):
@@ -184,50 +184,50 @@ class Describer:
     def __init__(self, limits):
         self.limits = limits
 
-    def text(self, value, level):
-        """The text of a value that is nested so deep."""
+    def text(self, value, level, root=False):
+        """The text of a value that lies so deep in others; `root`: in none."""
         cls = type(value)
         if is_enumeration(cls):
             return self.member(value, level)
         for base, method in METHODS:
             if issubclass(cls, base):
-                return method(self, value, level)
+                return method(self, value, level, root)
         return self.instance(value, level)
 
-    def singleton(self, value, level):
+    def singleton(self, value, level, root=False):
         return "None" if value is None else bool.__repr__(value)
 
-    def integer(self, value, level):
+    def integer(self, value, level, root=False):
         return integer(value)
 
-    def float(self, value, level):
+    def float(self, value, level, root=False):
         return float.__repr__(value)
 
-    def complex(self, value, level):
+    def complex(self, value, level, root=False):
         return complex.__repr__(value)
 
-    def str(self, value, level):
+    def str(self, value, level, root=False):
         length = str.__len__(value)
         if length <= self.limits.string:
             return str.__repr__(value)
         shown = str.__repr__(str.__getitem__(value, slice(self.limits.string)))
         return "str[%d] %s%s%s" % (length, shown[:-1], CUT, shown[-1])
 
-    def bytes(self, value, level):
+    def bytes(self, value, level, root=False):
         length = bytes.__len__(value)
         if length <= self.limits.string:
             return bytes.__repr__(value)
         shown = bytes.__repr__(bytes.__getitem__(value, slice(self.limits.string)))
         return "bytes[%d] %s%s%s" % (length, shown[:-1], CUT, shown[-1])
 
-    def bytearray(self, value, level):
+    def bytearray(self, value, level, root=False):
         length = bytearray.__len__(value)
         shown = bytes.__repr__(bytes(bytearray.__getitem__(value, slice(self.limits.string))))
         if length <= self.limits.string:
             return "bytearray(%s)" % shown
         return "bytearray[%d] %s%s%s" % (length, shown[:-1], CUT, shown[-1])
 
-    def container(self, base, value, level):
+    def container(self, base, value, level, root):
         """The text of a built-in container or one derived from it."""
         cls = type(value)
         length = base.__len__(value)
@@ -239,7 +239,7 @@ class Describer:
         elif base is tuple and length == 1:
             shown += ","
         opening, closing, named_opening, named_closing = self.BRACKETS[base]
-        if level == 0 or not whole or cls is not base:
+        if root or not whole or cls is not base:
             name = type_name(cls)
             return "%s[%d] %s%s%s" % (name, length, named_opening, shown, named_closing)
         if length == 0 and base in (set, frozenset):
@@ -263,65 +263,65 @@ class Describer:
             shown.append(self.text(item, level + 1))
         return shown
 
-    def list(self, value, level):
-        return self.container(list, value, level)
+    def list(self, value, level, root=False):
+        return self.container(list, value, level, root)
 
-    def tuple(self, value, level):
-        return self.container(tuple, value, level)
+    def tuple(self, value, level, root=False):
+        return self.container(tuple, value, level, root)
 
-    def dict(self, value, level):
-        return self.container(dict, value, level)
+    def dict(self, value, level, root=False):
+        return self.container(dict, value, level, root)
 
-    def set(self, value, level):
-        return self.container(set, value, level)
+    def set(self, value, level, root=False):
+        return self.container(set, value, level, root)
 
-    def frozenset(self, value, level):
-        return self.container(frozenset, value, level)
+    def frozenset(self, value, level, root=False):
+        return self.container(frozenset, value, level, root)
 
-    def range(self, value, level):
+    def range(self, value, level, root=False):
         parts = [value.start, value.stop] + ([value.step] if value.step != 1 else [])
         return "range(%s)" % ", ".join(map(integer, parts))
 
-    def slice(self, value, level):
-        parts = (self.text(part, level + 1) for part in (value.start, value.stop, value.step))
+    def slice(self, value, level, root=False):
+        parts = (self.text(part, level) for part in (value.start, value.stop, value.step))
         return "slice(%s)" % ", ".join(parts)
 
-    def type(self, value, level):
+    def type(self, value, level, root=False):
         return "<class '%s'>" % type_name(value)
 
-    def function(self, value, level):
+    def function(self, value, level, root=False):
         return "<function %s>" % Function.__dict__["__qualname__"].__get__(value)
 
-    def method(self, value, level):
+    def method(self, value, level, root=False):
         function = Method.__dict__["__func__"].__get__(value)
         if type(function) is Function:
             name = Function.__dict__["__qualname__"].__get__(function)
             return "<bound method %s>" % name
         return "<bound method>"
 
-    def builtin(self, value, level):
+    def builtin(self, value, level, root=False):
         return "<built-in function %s>" % Builtin.__dict__["__name__"].__get__(value)
 
-    def module(self, value, level):
+    def module(self, value, level, root=False):
         return "<module '%s'>" % Module.__dict__["__dict__"].__get__(value)["__name__"]
 
-    def exception(self, value, level):
+    def exception(self, value, level, root=False):
         arguments = exception_arguments(value)
         length = tuple.__len__(arguments)
-        if length and level + 1 >= self.limits.depth:
+        if length and level >= self.limits.depth:
             return "%s(%s)" % (type_name(type(value)), CUT)
-        shown = self.items(tuple, arguments, level + 1)
+        shown = self.items(tuple, arguments, level)
         if length > self.limits.items:
             shown.append(CUT)
         return "%s(%s)" % (type_name(type(value)), ", ".join(shown))
 
-    def member(self, value, level):
+    def member(self, value, level, root=False):
         """The text of a member of an enumeration."""
-        name = instance_dict(value).get("_name_")
+        name = instance_dict(value).get("_name_") if level < self.limits.depth else None
         cls = type(value)
         return "%s.%s" % (type_qualname(cls), name) if name else self.instance(value, level)
 
-    def instance(self, value, level):
+    def instance(self, value, level, root=False):
         """The text of any other object: with its attributes, but not too deep."""
         cls = type(value)
         name = type_name(cls)

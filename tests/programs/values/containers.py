@@ -1,5 +1,6 @@
 """Lists, tuples, dicts and sets: nested, recursive, changed, and of classes made of them."""
 # values
+# may-be-cut: sparse
 # variants: --max-items 1 | --max-items 20 --max-depth 4 | --max-depth 1 | --max-depth 2 --max-string 2
 import collections
 
@@ -8,6 +9,7 @@ def listed(x): return x
 def tupled(x): return x
 def mapped(x): return x
 def united(x): return x
+def sparse(x): return x
 def nested(x): return x
 def recursive(x): return x
 def derived(x): return x
@@ -60,7 +62,7 @@ def dicts():
     holes = {n: n for n in range(300)}
     for n in range(298):
         del holes[n]
-    mapped(holes)
+    sparse(holes)
     popped = {"a": 1, "b": 2, "c": 3}
     popped.pop("a")
     mapped(popped)
@@ -81,6 +83,7 @@ def sets():
     united(changed)
     changed.clear()
     united(changed)
+    sparse(set(range(1000, 100000, 1000))); sparse({str(n) for n in range(40)})
     united({frozenset([1, 2])}); united({frozenset()}); united(frozenset([frozenset([frozenset([1])])]))
 
 

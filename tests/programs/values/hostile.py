@@ -4,6 +4,7 @@ What a tracer reads of them leads nowhere, or to the wrong place. It must neithe
 take an object of 2**62 elements at its word; and every call is there. Ends with 0.
 """
 # oracle: counts
+# alone
 import ctypes
 import gc
 import json

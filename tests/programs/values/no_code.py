@@ -4,6 +4,7 @@ Counts itself, and ends with 1 if any of it was run: without a tracer it is not,
 neither. (The oracle's profile function is no tracer of that kind.)
 """
 # oracle: counts
+# alone
 import json
 import os
 import sys

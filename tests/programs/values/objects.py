@@ -1,5 +1,6 @@
 """Instances, classes, functions, modules, members of enumerations, exceptions, paths."""
 # values
+# any-order: instance_with_gaps
 # variants: --max-items 2 | --max-depth 1
 import collections
 import enum
@@ -10,6 +11,7 @@ import pathlib
 import sys
 
 
+def instance_with_gaps(x): return x
 def instance(x): return x
 def slotted(x): return x
 def member(x): return x
@@ -164,6 +166,9 @@ def instances():
     for x in (Fixed(1), Fixed("x" * 200, [1, 2], {"a": Fixed(2)}), Reordered(True), Reordered(False), Inherited(),
               Node(1, Node(2, Node(3, Node(4)))), Outer.Inner(), Outer.Inner.Innermost(), OfMeta(), Odd()):
         instance(x)
+    backwards = Fixed.__new__(Fixed)
+    backwards.z, backwards.y, backwards.x = 1, 2, 3
+    instance_with_gaps(backwards)
     loop = Node(1)
     loop.next = loop
     instance(loop)
@@ -171,7 +176,7 @@ def instances():
     del gone.y
     instance(gone)
     gone.y = "back"
-    instance(gone)
+    instance_with_gaps(gone)
     del gone.x, gone.y, gone.z
     instance(gone)
     materialised = Fixed(1, "seen")
