@@ -17,6 +17,8 @@ fn main() -> Result<()> {
             .clang_args([
                 OsString::from("-Wall"),
                 OsString::from("-Werror"),
+                // Atomic compare-and-exchange (bpf/scratch.h): Linux 5.12.
+                OsString::from("-mcpu=v3"),
                 // <linux/errno.h> includes <asm/errno.h>, which Debian keeps in the host's
                 // multiarch directory, where clang -target bpf does not look.
                 OsString::from(format!("-idirafter/usr/include/{arch}-linux-gnu")),

@@ -8,6 +8,7 @@
 #include "emit.h"
 #include "python.h"
 #include "method.h"
+#include "parameters.h"
 
 /* CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR: frames that can be resumed. */
 #define CO_RESUMABLE 0x2a0
@@ -18,6 +19,7 @@ struct code_state {
 	__u8 verdict;
 	__u8 resumable;
 	__u8 pad[6];
+	struct parameters parameters;
 };
 
 struct {
@@ -37,24 +39,6 @@ struct {
 	__type(key, struct code_key);
 	__type(value, struct answer);
 } answers SEC(".maps");
-
-/* Copies a string's characters, at most `limit` bytes of them. */
-static __always_inline void copy_text(struct string *string, __u8 *text, __u64 data, __u64 bytes,
-				      __u32 limit)
-{
-	if (bytes > limit)
-		bytes = limit;
-	/* the verifier must see the bound on the very register it checks */
-	asm volatile("" : "+r"(bytes));
-	if (bytes > limit)
-		return;
-	string->data = data;
-	if (bpf_probe_read_user(text, bytes, (void *)data)) {
-		string->width = 0;
-		bytes = 0;
-	}
-	string->bytes = bytes;
-}
 
 /* Reads the head of the string that qualifies a code object's name, as read_string_head(). */
 static __always_inline __u64 read_qualifier(struct event_code *event, __u64 definition)
@@ -191,6 +175,10 @@ static __always_inline struct code_state *meet_code(const struct code_key *key, 
 	fresh.resumable = (flags & CO_RESUMABLE) != 0;
 	if (fresh.resumable && starts_at_first_resume())
 		fresh.first_resume = first_traceable(key->code);
+	if (values.wanted && !(flags & EMIT_SHIM)) {
+		if (!emit_parameters(key->code, id, flags, &fresh.parameters))
+			return NULL;
+	}
 	if (flags & EMIT_SHIM)
 		fresh.verdict = VERDICT_SHIM; /* no need to ask */
 	bpf_map_update_elem(&codes, key, &fresh, BPF_ANY);

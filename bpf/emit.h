@@ -54,6 +54,15 @@ static __always_inline __u32 losses_of(__u64 id)
 	return count;
 }
 
+/* The record that was to report them could not be sent. */
+static __always_inline void restore_losses(__u64 id, __u32 lost)
+{
+	__u32 *entry = lost ? bpf_map_lookup_elem(&losses, &id) : NULL;
+
+	if (entry)
+		*entry += lost;
+}
+
 static __always_inline void fill_head(struct event_head *head, __u8 kind, __u8 detail, __u64 id)
 {
 	head->kind = kind;

@@ -82,6 +82,61 @@ struct plan {
 	__u8 pad[5];
 };
 
+/* How a version's instances keep their attributes (Objects/dictobject.c), if not in a dict at
+ * tp_dictoffset. */
+enum attribute_layout {
+	ATTRIBUTES_3_6, /* always there */
+	ATTRIBUTES_3_11, /* Py_TPFLAGS_MANAGED_DICT: values or a dict, led to from before the object */
+	ATTRIBUTES_3_12, /* the same with one tagged pointer for both */
+	ATTRIBUTES_3_13, /* Py_TPFLAGS_INLINE_VALUES: values behind the object, too */
+};
+
+/* The most that options can ask for. */
+#define ITEMS_LIMIT 32
+
+/* What to capture of objects, and where one interpreter build's objects keep it: byte offsets. */
+struct value_plan {
+	__u8 wanted; /* 0: no values at all */
+	__u8 max_items; /* of a container, up to ITEMS_LIMIT */
+	__u8 max_depth; /* of containers in containers */
+	__u8 int_has_tag; /* 3.12+ */
+	__u8 attributes; /* enum attribute_layout */
+	__u8 return_opcodes
+		[2]; /* RETURN_VALUE and its instrumented form, where there is another: */
+	__u8 return_const_opcodes[2]; /* RETURN_CONST, likewise; 0: the version has none */
+	__u8 extended_arg_opcode; /* of the same versions */
+	__u16 max_string; /* characters, or bytes of bytes */
+	__u16 max_bytes; /* of all values of one record */
+	__u16 frame_locals;
+	__u16 code_argcount;
+	__u16 code_kwonlyargcount;
+	__u16 code_names;
+	__u16 code_kinds; /* 0: none (up to 3.10) */
+	__u16 code_cell2arg; /* 0: none (3.11+) */
+	__u16 code_cellvars; /* up to 3.10 */
+	__u16 code_nlocals; /* up to 3.10 */
+	__u16 code_consts;
+	__u16 tuple_items;
+	__u16 str_wide_data; /* of a str that is not compact: the pointer to its characters */
+	__u16 bytearray_start;
+	__u16 dict_used;
+	__u16 dict_keys;
+	__u16 dict_values;
+	__u16 keys_header;
+	__u16 keys_size; /* up to 3.10 */
+	__u16 keys_log2_index_bytes; /* 3.11+ */
+	__u16 keys_kind; /* 3.11+; else 0 */
+	__u16 keys_entries_count;
+	__u16 set_used;
+	__u16 set_mask;
+	__u16 set_table;
+	__u16 heap_qualname;
+	__u16 heap_cached_keys;
+	__u16 heap_size;
+	__u16 values_items;
+	__u16 values_valid;
+};
+
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
 enum probe_kind {
 	PROBE_RESUME = 1, /* RESUME: start or resumption by its argument */
@@ -95,6 +150,7 @@ enum probe_kind {
 	PROBE_EVAL_EXIT, /* by the value returned and the frame's state */
 	PROBE_USDT_RETURN,
 	PROBE_CODE_FREED, /* rdi = code object */
+	PROBE_TYPE_FREED, /* rdi = type */
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
@@ -422,6 +478,7 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
+_Static_assert(sizeof(struct value_plan) == 70, "value_plan has no holes");
 _Static_assert(sizeof(struct value) == 24, "value has no holes");
 _Static_assert(sizeof(struct event_type) == 832, "type has no holes");
 _Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");

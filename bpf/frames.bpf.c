@@ -34,6 +34,7 @@ struct task_struct {
 #include "stack.h"
 #include "detail.h"
 #include "check.h"
+#include "records.h"
 
 /* Opened once every probe of a process is on. */
 bool ready;
@@ -50,6 +51,7 @@ struct event_parameters _event_parameters = {};
 struct value _value = {};
 struct recipe _recipe = {};
 enum shape _shape = 0;
+enum attribute_layout _attribute_layout = 0;
 enum value_detail _value_detail = 0;
 enum value_limits _value_limits = 0;
 enum type_detail _type_detail = 0;
@@ -68,7 +70,6 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, previous;
 	struct code_key key = {.tgid = id >> 32};
-	struct event_enter *record;
 	struct code_state *state;
 	struct frame_head head;
 	__u64 *slot, tag, versioned = 0;
@@ -117,15 +118,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose(id);
 	}
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record)
+	if (!emit_enter(frame, previous, key.code, detail, state))
 		return lose(id);
-	fill_head(&record->head, EVENT_ENTER, detail, id);
-	record->head.lost = losses_of(id);
-	record->frame = frame;
-	record->previous = previous;
-	record->code = key.code;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 
 	if (!is_outside(verdict))
 		tag |= SLOT_INTERNAL;
@@ -168,9 +162,26 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 	return judged;
 }
 
+/* The object that an activation returns or yields, as a reference; 0: not known. */
+static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie, __u64 frame)
+{
+	switch (COOKIE_KIND(cookie)) {
+	case PROBE_EVAL_EXIT:
+		if (has_retval(&checks[COOKIE_PROBE(cookie)], cookie))
+			return read_register(ctx, COOKIE_EXTRA(cookie));
+		break;
+	case PROBE_RETURN:
+	case PROBE_YIELD:
+	case PROBE_POP:
+	case PROBE_USDT_RETURN:
+		return given_back(frame, COOKIE_KIND(cookie));
+	}
+	return 0;
+}
+
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
-	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag;
+	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
 	bool resumable = false;
 	int judged;
 	__u8 detail;
@@ -207,28 +218,9 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		return lose(id);
 	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
 		return lose(id);
-	if (detail == EXIT_UNWIND) {
-		struct event_unwind *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-
-		if (!record)
-			return lose(id);
-		fill_head(&record->exit.head, EVENT_EXIT, detail, id);
-		record->exit.head.lost = losses_of(id);
-		record->exit.frame = frame;
-		read_exception_name(record->exception, sizeof(record->exception),
-				    current_exception(tstate));
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	} else {
-		struct event_exit *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-
-		if (!record)
-			return lose(id);
-		fill_head(&record->head, EVENT_EXIT, detail, id);
-		record->head.lost = losses_of(id);
-		record->frame = frame;
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	}
-	return 0;
+	if (values.wanted && detail != EXIT_UNWIND)
+		object = object_given_back(ctx, cookie, frame);
+	return emit_exit(frame, detail, object, tstate) ? 0 : lose(id);
 }
 
 SEC("uprobe")
@@ -255,16 +247,18 @@ int function_return(struct pt_regs *ctx)
 	return leave(ctx, bpf_usdt_cookie(ctx));
 }
 
-/* The address may be another code object's soon. */
+/* The address may be another code object's, or another type's, soon. */
 SEC("uprobe")
-int code_freed(struct pt_regs *ctx)
+int object_freed(struct pt_regs *ctx)
 {
 	struct code_key key = {
 		.code = ctx->rdi,
 		.tgid = bpf_get_current_pid_tgid() >> 32,
 	};
 
-	if (!bpf_map_delete_elem(&codes, &key))
+	if (COOKIE_KIND(bpf_get_attach_cookie(ctx)) == PROBE_TYPE_FREED)
+		forget_type(key.code, key.tgid);
+	else if (!bpf_map_delete_elem(&codes, &key))
 		bpf_map_delete_elem(&answers, &key);
 	return 0;
 }

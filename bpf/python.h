@@ -193,4 +193,22 @@ static __always_inline __u64 read_string_head(struct string *string, __u64 objec
 	return object + (string->ascii ? plan.str_ascii : plan.str_compact);
 }
 
+/* Copies a string's characters, at most `limit` bytes of them. */
+static __always_inline void copy_text(struct string *string, __u8 *text, __u64 data, __u64 bytes,
+				      __u32 limit)
+{
+	if (bytes > limit)
+		bytes = limit;
+	/* the verifier must see the bound on the very register it checks */
+	asm volatile("" : "+r"(bytes));
+	if (bytes > limit)
+		return;
+	string->data = data;
+	if (bpf_probe_read_user(text, bytes, (void *)data)) {
+		string->width = 0;
+		bytes = 0;
+	}
+	string->bytes = bytes;
+}
+
 #endif

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """layouts.py [--check] [NAME]...  measures where CPython keeps its fields.
 
-Writes src/cpython/layout/table.rs: for each minor version a C program of offsetof() and sizeof()
-is compiled against that version's own headers, internal ones included, and run. With --check
-nothing is written: the exit code tells whether the table is what the headers say.
+Writes src/cpython/layout/table.rs and, for objects whose values are captured, the tables in
+src/cpython/layout/objects: for each minor version a C program of offsetof() and sizeof() is
+compiled against that version's own headers, internal ones included, and run. With --check nothing
+is written: the exit code tells whether the tables are what the headers say.
 
 The headers are those found on this machine: pyenv's, the system's, and those of the Debians NAME,
 which scripts/headers.sh brings. A version without headers here keeps its entry. Several releases of
@@ -20,11 +21,13 @@ import tempfile
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
 HEADERS = SCRIPTS / "headers.sh"
-TABLE = SCRIPTS.parent / "src/cpython/layout/table.rs"
+LAYOUTS = SCRIPTS.parent / "src/cpython/layout"
 MINORS = range(6, 16)
 
 FRAME = "_PyInterpreterFrame"
 CODE = "PyCodeObject"
+KEYS = "struct _dictkeysobject"
+TYPE = "PyTypeObject"
 DEBUG = "_Py_DebugOffsets"
 
 
@@ -37,7 +40,7 @@ def optional(expression):
 
 
 # What is measured: Rust field, and the C expression for it from a minor version on; None: the
-# field is `None` from there on.
+# field is `None` from there on. What starts with "=" is no C, and goes into the table as it is.
 LAYOUT = [
     ("frame_code", {6: offset("PyFrameObject", "f_code"), 11: offset(FRAME, "f_code"),
                     13: offset(FRAME, "f_executable")}),
@@ -75,15 +78,88 @@ LAYOUT = [
 ]
 
 METHODS = [
-    ("frame_locals", {6: offset("PyFrameObject", "f_localsplus")}),
-    ("code_nlocals", {6: offset(CODE, "co_nlocals")}),
-    ("code_varnames", {6: offset(CODE, "co_varnames")}),
     ("code_cellvars", {6: offset(CODE, "co_cellvars")}),
     ("function_code", {6: offset("PyFunctionObject", "func_code")}),
     ("function_closure", {6: offset("PyFunctionObject", "func_closure")}),
-    ("function_qualname", {6: offset("PyFunctionObject", "func_qualname")}),
-    ("type_qualname", {6: offset("PyHeapTypeObject", "ht_qualname")}),
 ]
+
+
+def before_object(function):
+    """How far before an object lies what an inline function of CPython's finds."""
+    return f"(char *)4096 - (char *){function}((PyObject *)4096)"
+
+
+# Up to 3.10, PyDictKeysObject is in Objects/dict-common.h, which is not installed: dk_refcnt,
+# dk_size, dk_lookup, dk_usable, dk_nentries and dk_indices, a word each up to the last. Up to 3.9,
+# PyModuleObject is in Objects/moduleobject.c: behind its head md_dict, md_def, md_state,
+# md_weaklist and md_name.
+OBJECTS = [
+    ("frame_locals", {6: offset("PyFrameObject", "f_localsplus"), 11: offset(FRAME, "localsplus")}),
+    ("code_kwonlyargcount", {6: offset(CODE, "co_kwonlyargcount")}),
+    ("code_nlocals", {6: offset(CODE, "co_nlocals")}),
+    ("code_names", {6: offset(CODE, "co_varnames"), 11: offset(CODE, "co_localsplusnames")}),
+    ("code_kinds", {6: None, 11: optional(offset(CODE, "co_localspluskinds"))}),
+    ("code_cell2arg", {6: optional(offset(CODE, "co_cell2arg")), 11: None}),
+    ("code_cell2arg_width", {6: "sizeof(*((PyCodeObject *)0)->co_cell2arg)", 11: "0"}),
+    ("code_consts", {6: offset(CODE, "co_consts")}),
+    ("tuple_items", {6: offset("PyTupleObject", "ob_item")}),
+    ("list_items", {6: offset("PyListObject", "ob_item")}),
+    ("int_digits", {6: offset("PyLongObject", "ob_digit"),
+                    12: offset("PyLongObject", "long_value.ob_digit")}),
+    ("int_has_tag", {6: "=false", 12: "=true"}),
+    ("float_value", {6: offset("PyFloatObject", "ob_fval")}),
+    ("complex_value", {6: offset("PyComplexObject", "cval")}),
+    ("bytes_data", {6: offset("PyBytesObject", "ob_sval")}),
+    ("bytearray_start", {6: offset("PyByteArrayObject", "ob_start")}),
+    ("str_wide_data", {6: offset("PyUnicodeObject", "data")}),
+    ("dict_used", {6: offset("PyDictObject", "ma_used")}),
+    ("dict_keys", {6: offset("PyDictObject", "ma_keys")}),
+    ("dict_values", {6: offset("PyDictObject", "ma_values")}),
+    ("keys_header", {6: "40", 11: offset(KEYS, "dk_indices")}),
+    ("keys_size", {6: optional("8"), 11: None}),
+    ("keys_log2_size", {6: None, 11: optional(offset(KEYS, "dk_log2_size"))}),
+    ("keys_log2_index_bytes", {6: None, 11: optional(offset(KEYS, "dk_log2_index_bytes"))}),
+    ("keys_kind", {6: None, 11: optional(offset(KEYS, "dk_kind"))}),
+    ("keys_entries_count", {6: "32", 11: offset(KEYS, "dk_nentries")}),
+    ("values_items", {6: "0", 11: offset("struct _dictvalues", "values")}),
+    ("values_valid", {6: None, 13: optional(offset("struct _dictvalues", "valid"))}),
+    ("set_used", {6: offset("PySetObject", "used")}),
+    ("set_mask", {6: offset("PySetObject", "mask")}),
+    ("set_table", {6: offset("PySetObject", "table")}),
+    ("function_qualname", {6: offset("PyFunctionObject", "func_qualname")}),
+    ("method_function", {6: offset("PyMethodObject", "im_func")}),
+    ("module_name", {6: "48", 10: offset("PyModuleObject", "md_name")}),
+    ("builtin_definition", {6: offset("PyCFunctionObject", "m_ml")}),
+    ("slice_start", {6: offset("PySliceObject", "start")}),
+    ("slice_stop", {6: offset("PySliceObject", "stop")}),
+    ("slice_step", {6: offset("PySliceObject", "step")}),
+    ("exception_args", {6: offset("PyBaseExceptionObject", "args")}),
+    ("type_basicsize", {6: offset(TYPE, "tp_basicsize")}),
+    ("type_itemsize", {6: offset(TYPE, "tp_itemsize")}),
+    ("type_flags", {6: offset(TYPE, "tp_flags")}),
+    ("type_base", {6: offset(TYPE, "tp_base")}),
+    ("type_dict", {6: offset(TYPE, "tp_dict")}),
+    ("type_dictoffset", {6: offset(TYPE, "tp_dictoffset")}),
+    ("heap_qualname", {6: offset("PyHeapTypeObject", "ht_qualname")}),
+    ("heap_cached_keys", {6: offset("PyHeapTypeObject", "ht_cached_keys")}),
+    ("heap_size", {6: "sizeof(PyHeapTypeObject)"}),
+    ("attributes", {6: "=Attributes::DictOffset", 11: "VALUES_OR_DICT", 12: "TAGGED", 13: "INLINE"}),
+]
+
+# How an instance's attributes are found.
+VARIANTS = {
+    "METHODS": ("Some(Methods [[", METHODS, "]])"),
+    "VALUES_OR_DICT": ("Attributes::ValuesOrDict [[", [
+        ("values", {11: before_object("_PyObject_ValuesPointer")}),
+        ("dict", {11: before_object("_PyObject_ManagedDictPointer")}),
+    ], "]]"),
+    "TAGGED": ("Attributes::Tagged [[", [
+        ("pointer", {12: before_object("_PyObject_DictOrValuesPointer")}),
+    ], "]]"),
+    "INLINE": ("Attributes::Inline [[", [
+        ("dict", {13: before_object("_PyObject_ManagedDictPointer")}),
+    ], "]]"),
+}
 
 # The tp_basicsize of the exported type objects, as CPython's own sources initialise it.
 SIZES = [
@@ -119,25 +195,28 @@ WORDS = [
     ("str_ascii", {13: word("unicode_object.asciiobject_size")}),
 ]
 
+def internal(*names):
+    return [f"internal/pycore_{name}.h" for name in names]
+
+
+PUBLIC = ["Python.h", "frameobject.h"]
 INCLUDES = {
-    6: ["Python.h", "frameobject.h"],
-    11: ["Python.h", "frameobject.h", "internal/pycore_frame.h", "internal/pycore_code.h",
-         "internal/pycore_runtime.h"],
-    13: ["Python.h", "frameobject.h", "internal/pycore_frame.h", "internal/pycore_code.h",
-         "internal/pycore_runtime.h", "internal/pycore_opcode_utils.h"],
-    14: ["Python.h", "frameobject.h", "internal/pycore_frame.h",
-         "internal/pycore_interpframe_structs.h", "internal/pycore_code.h",
-         "internal/pycore_runtime.h", "internal/pycore_debug_offsets.h",
-         "internal/pycore_opcode_utils.h", "internal/pycore_stackref.h"],
+    6: PUBLIC + ["longintrepr.h"],
+    10: PUBLIC + ["longintrepr.h"] + internal("moduleobject"),
+    11: PUBLIC + internal("frame", "code", "runtime", "dict", "moduleobject", "object"),
+    13: PUBLIC + internal("frame", "code", "runtime", "dict", "moduleobject", "object",
+                          "opcode_utils"),
+    14: PUBLIC + internal("frame", "interpframe_structs", "code", "runtime", "debug_offsets",
+                          "opcode_utils", "stackref", "dict", "moduleobject", "object"),
 }
 
-HEADER = """\
-//! Where each CPython version keeps its fields. Written by `scripts/layouts.py` from the versions'
-//! own headers: `make layouts` writes it again, and `scripts/layouts.py --check` compares.
-
-use super::{Layout, Measured, Methods, Sizes};
-use crate::cpython::debug_offsets::Words;
+WRITTEN = """
+//! Written by `scripts/layouts.py` from the versions' own headers: `make layouts` writes it again,
+//! and `scripts/layouts.py --check` compares.
 """
+
+
+SEPARATOR = "\f"
 
 
 def since(by_minor, minor):
@@ -145,40 +224,76 @@ def since(by_minor, minor):
     return by_minor[max(first for first in by_minor if first <= minor)]
 
 
-def entry(minor):
-    """A version's entry as a Rust constant, with C expressions in braces."""
+def fields(spec, minor, indent):
+    """The fields of a Rust struct, with C expressions in braces."""
+    lines = []
+    for name, by_minor in spec:
+        value = since(by_minor, minor)
+        if value is None:
+            value = "None"
+        elif value in VARIANTS:
+            start, inner, end = VARIANTS[value]
+            inner = fields(inner, minor, indent + "    ")
+            if inner.count("\n") == 1:  # as rustfmt has it
+                value = f"{start} {inner.strip().rstrip(',')} {end}"
+            else:
+                value = f"{start}\n{inner}{indent}{end}"
+        elif value.startswith("="):
+            value = value[1:]
+        elif not value.startswith("Some("):
+            value = f"{{{value}}}"
+        lines.append(f"{indent}{name}: {value},\n")
+    return "".join(lines)
 
-    def fields(spec, indent):
-        lines = []
-        for name, by_minor in spec:
-            value = since(by_minor, minor)
-            if value is None:
-                value = "None"
-            elif value == "METHODS":
-                inner = fields(METHODS, indent + "    ")
-                value = f"Some(Methods [[\n{inner}{indent}]])"
-            elif not value.startswith("Some("):
-                value = f"{{{value}}}"
-            lines.append(f"{indent}{name}: {value},\n")
-        return "".join(lines)
 
+def layout_entry(minor):
+    """A version's entry as a Rust constant."""
     inner = " " * 8
     text = f"pub(super) const V3_{minor}: Measured = Measured [[\n    layout: Layout [[\n"
     text += f"{inner}frame_head: 0, // set by `with_frame_head`\n"
-    text += fields(LAYOUT, inner)
-    text += f"    ]],\n    sizes: Sizes [[\n{fields(SIZES, inner)}    ]],\n"
+    text += fields(LAYOUT, minor, inner)
+    text += f"{inner}objects: None, // set by `of_build`\n"
+    text += f"    ]],\n    sizes: Sizes [[\n{fields(SIZES, minor, inner)}    ]],\n"
     if minor >= 13:
-        text += f"    words: Some(Words [[\n{fields(WORDS, inner)}    ]]),\n]];\n"
+        text += f"    words: Some(Words [[\n{fields(WORDS, minor, inner)}    ]]),\n]];\n"
     else:
         text += "    words: None,\n]];\n"
     return text
 
 
+def objects_entry(minor):
+    """Likewise, of the objects whose values are captured."""
+    return (f"pub(super) const V3_{minor}: Objects = Objects [[\n"
+            f"{fields(OBJECTS, minor, '    ')}]];\n")
+
+
+# The tables: file, how it starts, the minor versions it is of, and a version's entry.
+TABLES = [
+    (LAYOUTS / "table.rs",
+     f"""\
+//! Where each CPython version keeps its fields.{WRITTEN}
+use super::{{Layout, Measured, Methods, Sizes}};
+use crate::cpython::debug_offsets::Words;
+""", MINORS, layout_entry),
+    (LAYOUTS / "objects/until_3_10.rs",
+     f"""\
+//! Where CPython 3.6 to 3.10 keep what objects hold.{WRITTEN}
+use super::{{Attributes, Objects}};
+""", range(6, 11), objects_entry),
+    (LAYOUTS / "objects/since_3_11.rs",
+     f"""\
+//! Where CPython 3.11 to 3.15 keep what objects hold.{WRITTEN}
+use super::{{Attributes, Objects}};
+""", range(11, 16), objects_entry),
+]
+
+
 def measure(include, minor):
-    """A release's micro version and its entry, from its include directory."""
-    template = entry(minor)
+    """A release's micro version and its entries by table, from its include directory."""
+    template = SEPARATOR.join(entry(minor) if minor in minors else ""
+                              for _, _, minors, entry in TABLES)
     expressions = re.findall(r"{([^}]*)}", template)
-    core = "#define Py_BUILD_CORE 1\n" if minor >= 11 else ""
+    core = "#define Py_BUILD_CORE 1\n" if minor >= 10 else ""
     program = core + "".join(f"#include <{name}>\n" for name in since(INCLUDES, minor))
     program += """
 #include <stddef.h>
@@ -197,7 +312,7 @@ int main(void)
         source, binary = pathlib.Path(directory, "layout.c"), pathlib.Path(directory, "layout")
         source.write_text(program)
         # Debian's pyconfig.h includes <x86_64-linux-gnu/python3.N/pyconfig.h>.
-        command = ["cc", "-O0", "-w", "-I", include, "-I", include / "internal",
+        command = ["cc", "-O0", "-w", "-DNDEBUG", "-I", include, "-I", include / "internal",
                    "-I", include.parent, "-o", binary, source]
         built = subprocess.run(command, capture_output=True, text=True)
         if built.returncode != 0:
@@ -208,15 +323,16 @@ int main(void)
         sys.exit(f"layouts.py: {include} is of 3.{release.split()[0]}")
     rest = iter(values)
     text = re.sub(r"{[^}]*}", lambda _: next(rest), template)
-    return int(release.split()[1]), text.replace("[[", "{").replace("]]", "}")
+    text = text.replace("[[", "{").replace("]]", "}")
+    return int(release.split()[1]), text.split(SEPARATOR)
 
 
-def committed():
-    """The table's entries by minor version: micro versions measured, and the text."""
+def committed(path):
+    """A table's entries by minor version: micro versions measured, and the text."""
     found = {}
-    if TABLE.exists():
+    if path.exists():
         pattern = r"/// Measured in ([0-9., ]+)\.\n(pub\(super\) const V3_(\d+): .*?^};\n)"
-        for releases, text, minor in re.findall(pattern, TABLE.read_text(), re.M | re.S):
+        for releases, text, minor in re.findall(pattern, path.read_text(), re.M | re.S):
             micros = {int(release.split(".")[2]) for release in releases.split(", ")}
             found[int(minor)] = (micros, text)
     return found
@@ -247,7 +363,6 @@ def main():
         if headers.returncode != 0:
             sys.exit("layouts.py: not all headers could be brought")
         roots = [pathlib.Path(line) for line in headers.stdout.splitlines()]
-    table = committed()
     measured = {}
     for minor, include in includes(roots):
         micro, text = measure(include, minor)
@@ -256,25 +371,31 @@ def main():
         micros.add(micro)
         if text != before:
             sys.exit(f"layouts.py: 3.{minor}.{micro} differs from other releases of 3.{minor}:\n"
-                     f"{text}\ninstead of\n{before}")
+                     f"{''.join(text)}\ninstead of\n{''.join(before)}")
     if not measured:
         sys.exit("layouts.py: no CPython headers here: name a Debian, such as sid")
+    tables = [committed(path) for path, *_ in TABLES]
     if options.check:
-        wrong = [minor for minor, (_, text) in measured.items()
-                 if text != table.get(minor, (set(), ""))[1]]
+        wrong = [minor for minor, (_, texts) in measured.items()
+                 if any(text != table.get(minor, (set(), ""))[1]
+                        for text, table in zip(texts, tables))]
         if wrong:
-            sys.exit("layouts.py: the table is not what the headers say for "
+            sys.exit("layouts.py: the tables are not what the headers say for "
                      + ", ".join(f"3.{minor}" for minor in wrong) + ": `make layouts`")
         return
-    text = HEADER
-    for minor in MINORS:
-        micros, body = measured.get(minor, (set(), None))
-        known, before = table.get(minor, (set(), None))
-        if body is None and before is None:
-            sys.exit(f"layouts.py: neither headers nor an entry of 3.{minor}")
-        releases = ", ".join(f"3.{minor}.{micro}" for micro in sorted(micros | known))
-        text += f"\n/// Measured in {releases}.\n{body or before}"
-    TABLE.write_text(text)
+    written = []
+    for place, ((path, text, minors, _), table) in enumerate(zip(TABLES, tables)):
+        for minor in minors:
+            micros, texts = measured.get(minor, (set(), None))
+            known, before = table.get(minor, (set(), None))
+            if texts is None and before is None:
+                sys.exit(f"layouts.py: neither headers nor an entry of 3.{minor}")
+            releases = ", ".join(f"3.{minor}.{micro}" for micro in sorted(micros | known))
+            text += f"\n/// Measured in {releases}.\n{texts[place] if texts else before}"
+        written.append((path, text))
+    for path, text in written:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ mod number;
 mod output;
 mod read;
 mod scan;
+mod values;
 
 pub use chrome::{ChromeWriter, Ended};
 pub use file::{Compression, OutputFile, Storage};

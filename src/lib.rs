@@ -25,7 +25,7 @@
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
 //! | [`mod@format`] | trace files | files |
-//! | [`cli`], [`show`], [`doctor`], [`preflight`], [`error`] | the command | |
+//! | [`cli`], [`show`], [`doctor`], [`preflight`], [`terminal`], [`error`] | the command | |
 
 mod bpf;
 pub mod cli;
@@ -39,6 +39,7 @@ pub mod record;
 pub mod recording;
 pub mod scope;
 pub mod show;
+pub mod terminal;
 pub mod trace;
 pub mod tracer;
 pub mod view;

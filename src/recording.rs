@@ -6,16 +6,20 @@
 
 mod build;
 mod collector;
+mod functions;
 mod nest;
+mod texts;
 
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Code, ThreadId, Time};
+use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 
 pub(crate) use build::Builder;
 pub use collector::Collector;
+pub use functions::CallCounter;
+pub(crate) use texts::Texts;
 
 /// Everything known of one recording.
 #[derive(Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Recording {
     pub codes: Vec<Code>,
     /// What a row's `exception` is an index into, see [`Recording::exception`].
     pub exceptions: Vec<Box<str>>,
+    /// What the rows' `arguments` and `outcome` are indices into.
+    pub(crate) texts: Texts,
     /// What the recorder said of the whole; other tools' files have none, nor do files cut short.
     pub footer: Option<Footer>,
     /// Whether the file ended early. What was recorded up to there is complete but for the calls
@@ -44,6 +50,25 @@ impl Recording {
     pub fn exception(&self, row: &Row) -> Option<&str> {
         row.exception
             .map(|index| &*self.exceptions[index.get() as usize - 1])
+    }
+
+    /// What `row` was called with, where that was recorded: pytrace does so for starts, not for
+    /// resumptions.
+    pub fn arguments(&self, row: &Row) -> Option<ArgumentsRef<'_>> {
+        let text = self.texts.get(row.arguments?);
+        Some(ArgumentsRef::from_text(text))
+    }
+
+    /// What `row` returned or, with [`Flags::YIELDED`], yielded, where that was recorded.
+    pub fn result(&self, row: &Row) -> Option<&str> {
+        let outcome = row.outcome.filter(|_| !row.flags.has(Flags::RAISED));
+        outcome.map(|index| self.texts.get(index))
+    }
+
+    /// The message of the exception that left `row`, where it is known.
+    pub fn message(&self, row: &Row) -> Option<&str> {
+        let outcome = row.outcome.filter(|_| row.flags.has(Flags::RAISED));
+        outcome.map(|index| self.texts.get(index))
     }
 }
 
@@ -77,12 +102,17 @@ pub struct Row {
     pub depth: u32,
     /// Index into [`Recording::exceptions`], plus one.
     pub exception: Option<NonZeroU32>,
+    /// What [`Recording::arguments`] finds them by.
+    pub arguments: Option<NonZeroU32>,
+    /// What [`Recording::result`] or, of a row with [`Flags::RAISED`], [`Recording::message`] is
+    /// found by.
+    pub outcome: Option<NonZeroU32>,
     /// What else there is to say of it.
     pub flags: Flags,
 }
 
 // Ten million of them should fit into the memory of a laptop.
-const _: () = assert!(size_of::<Row>() == 40);
+const _: () = assert!(size_of::<Row>() == 48);
 
 impl Row {
     /// When it ended.
@@ -106,6 +136,8 @@ impl Flags {
     pub const RAISED: Flags = Flags(8);
     /// It ended no later than its duration says: a yield that was inferred.
     pub const END_INFERRED: Flags = Flags(16);
+    /// Its result is what it yielded, not what it returned.
+    pub const YIELDED: Flags = Flags(32);
 
     /// Whether all of `other` is set.
     pub fn has(self, other: Flags) -> bool {
@@ -139,6 +171,9 @@ pub struct Footer {
     /// Where they were lost.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_by_thread: Vec<Lost>,
+    /// How values were recorded; `None`: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Values>,
     /// When the recording began: UTC, RFC 3339.
     pub started_at: String,
     /// How the traced program or the recording ended: `exit 0`, `signal 9`, ...
@@ -148,6 +183,23 @@ pub struct Footer {
 impl Footer {
     /// The format that this version of pytrace writes.
     pub const FORMAT: u32 = 1;
+}
+
+/// How much of values was recorded: where arguments, results and messages are cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Values {
+    /// Characters of a string.
+    pub max_string: u32,
+    /// Elements of a container, attributes of an instance.
+    pub max_items: u32,
+    /// Levels of nesting.
+    pub max_depth: u32,
+    /// Bytes of the target's memory for an event.
+    pub max_bytes: u32,
+    /// What the names of redacted values match; `None`: nothing was redacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redact: Option<String>,
 }
 
 /// An interpreter that was traced.

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
-use crate::{format, view};
+use crate::view::{self, TreeOptions};
+use crate::{format, terminal};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
@@ -22,9 +23,18 @@ pub fn run(options: &ShowOptions) -> Result<()> {
             false => error,
         }
     })?;
+    let tree = TreeOptions {
+        values: !options.no_values,
+        number_of_calls: options.number_of_calls,
+        width: match options.width {
+            Some(0) => None,
+            Some(columns) => Some(columns.into()),
+            None => terminal::stdout_columns(),
+        },
+        ..TreeOptions::default()
+    };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let shown =
-        view::write_tree(&recording, view::Style::Unicode, &mut out).and_then(|()| out.flush());
+    let shown = view::write_tree(&recording, tree, &mut out).and_then(|()| out.flush());
     match shown {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

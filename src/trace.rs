@@ -8,7 +8,8 @@ mod arguments;
 mod builder;
 mod threads;
 
-pub use arguments::Arguments;
+pub(crate) use arguments::push_argument;
+pub use arguments::{Arguments, ArgumentsRef};
 pub use builder::{Builder, Classify, Filter};
 pub use threads::Pairing;
 

@@ -242,6 +242,7 @@ impl<'o> Tracer<'o> {
             .as_deref_mut()
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
+        rodata.values = plan::kernel_values_hack(plan);
         open.maps
             .events
             .reuse_fd(self.process.maps.events.as_fd())?;
@@ -253,7 +254,7 @@ impl<'o> Tracer<'o> {
         for (program, wanted) in [
             (&mut progs.frame_enter, Entrance::Enter),
             (&mut progs.frame_leave, Entrance::Leave),
-            (&mut progs.code_freed, Entrance::CodeFreed),
+            (&mut progs.object_freed, Entrance::Freed),
             (&mut progs.function_entry, Entrance::UsdtEntry),
             (&mut progs.function_return, Entrance::UsdtReturn),
         ] {
@@ -267,7 +268,7 @@ impl<'o> Tracer<'o> {
             for program in [
                 &mut open.progs.frame_enter,
                 &mut open.progs.frame_leave,
-                &mut open.progs.code_freed,
+                &mut open.progs.object_freed,
             ] {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
@@ -334,7 +335,7 @@ impl<'o> Tracer<'o> {
         }
         // In the order of `Entrance`.
         let mut by_program = [
-            (&skel.progs.code_freed, Vec::new()),
+            (&skel.progs.object_freed, Vec::new()),
             (&skel.progs.frame_leave, Vec::new()),
             (&skel.progs.frame_enter, Vec::new()),
         ];

@@ -1,28 +1,25 @@
 //! The plain call tree, as text.
 //!
 //! ```text
-//! Thread 812 python3 (main): 3 calls
-//! ├── <module> [train.py:1]  9.31 ms
-//! │   └── Trainer.step [train.py:88]  8.90 ms
-//! │       └── dumps [__init__.py:183]  120 µs (external)
+//! Thread 812 python3 (main): 4 calls
+//! ├── <module>() [train.py:1]  9.31 ms
+//! │   └── Trainer.step(self=<Trainer>, batch=list[8] [1, 2, 3, …]) -> 0.25 [train.py:88]  8.90 ms
+//! │       ├── dumps(obj=0.25) -> '0.25' [__init__.py:183]  120 µs (external)
+//! │       └── Trainer.check(self=<Trainer>) [train.py:99]  5.12 µs raised ValueError: too large
 //! ```
 
+mod columns;
+mod line;
 mod text;
+mod tree;
 mod units;
 
 use std::io::{self, Write};
 
-use crate::recording::{Flags, Recording, Row, Thread};
-use crate::trace::Category;
+use crate::recording::{CallCounter, Recording, Thread};
 
 pub use text::Printable;
 pub use units::Duration;
-
-/// Depth from which the outer guides are left out: a line's length must not grow with the depth, or
-/// a deep recursion would print gigabytes of them.
-const DEEP: usize = 64;
-/// By how many levels at a time.
-const STRIDE: usize = 32;
 
 /// How to draw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,38 +31,37 @@ pub enum Style {
     Ascii,
 }
 
-/// The four columns before a call or below a caller.
-struct Guides {
-    child: &'static str,
-    last_child: &'static str,
-    passing: &'static str,
-    blank: &'static str,
-    omitted: &'static str,
+/// What a tree shows, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeOptions {
+    /// How to draw.
+    pub style: Style,
+    /// Whether arguments, results and messages of exceptions are shown.
+    pub values: bool,
+    /// Whether each call has its number among those of its function, see [`CallCounter`].
+    pub number_of_calls: bool,
+    /// Cut the lines of calls to so many columns, as far as their values can give way.
+    pub width: Option<usize>,
 }
 
-impl Style {
-    fn guides(self) -> Guides {
-        match self {
-            Style::Unicode => Guides {
-                child: "├── ",
-                last_child: "└── ",
-                passing: "│   ",
-                blank: "    ",
-                omitted: "⋯",
-            },
-            Style::Ascii => Guides {
-                child: "|-- ",
-                last_child: "`-- ",
-                passing: "|   ",
-                blank: "    ",
-                omitted: "...",
-            },
+impl Default for TreeOptions {
+    fn default() -> Self {
+        TreeOptions {
+            style: Style::default(),
+            values: true,
+            number_of_calls: false,
+            width: None,
         }
     }
 }
 
 /// Writes the call tree of every thread. `out` should be buffered.
-pub fn write_tree(recording: &Recording, style: Style, out: &mut impl Write) -> io::Result<()> {
+pub fn write_tree(
+    recording: &Recording,
+    options: TreeOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut counter = options.number_of_calls.then(|| CallCounter::new(recording));
     let mut process = None;
     for (index, thread) in recording.threads.iter().enumerate() {
         if index > 0 {
@@ -81,7 +77,10 @@ pub fn write_tree(recording: &Recording, style: Style, out: &mut impl Write) -> 
         }
         process = Some(thread.id.pid);
         write_heading(thread, out)?;
-        write_calls(recording, thread, style, out)?;
+        if let Some(counter) = &mut counter {
+            counter.begin_thread(&thread.calls);
+        }
+        tree::write_calls(recording, thread, options, counter.as_mut(), out)?;
     }
     write_notes(recording, out)
 }
@@ -118,159 +117,4 @@ fn write_notes(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-fn write_calls(
-    recording: &Recording,
-    thread: &Thread,
-    style: Style,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let guides = style.guides();
-    let last_children = last_children(&thread.calls);
-    // For each ancestor of the current row, whether it was a last child.
-    let mut closed: Vec<bool> = Vec::new();
-    for (row, &last) in thread.calls.iter().zip(&last_children) {
-        let depth = row.depth as usize;
-        closed.truncate(depth);
-        let omitted = if depth < DEEP {
-            0
-        } else {
-            (depth / STRIDE - 1) * STRIDE
-        };
-        if omitted > 0 {
-            write!(out, "{}{omitted} ", guides.omitted)?;
-        }
-        for &closed in closed.iter().skip(omitted) {
-            out.write_all(if closed { guides.blank } else { guides.passing }.as_bytes())?;
-        }
-        out.write_all(
-            if last {
-                guides.last_child
-            } else {
-                guides.child
-            }
-            .as_bytes(),
-        )?;
-        closed.push(last);
-        write_call(recording, row, style, out)?;
-    }
-    Ok(())
-}
-
-/// For each row, whether no sibling follows it.
-fn last_children(rows: &[Row]) -> Vec<bool> {
-    let mut last = vec![false; rows.len()];
-    // From the back: for each depth, whether a call was seen below the same caller.
-    let mut seen: Vec<bool> = Vec::new();
-    for (row, last) in rows.iter().zip(&mut last).rev() {
-        let depth = row.depth as usize;
-        seen.truncate(depth + 1);
-        seen.resize(depth + 1, false);
-        *last = !seen[depth];
-        seen[depth] = true;
-    }
-    last
-}
-
-fn write_call(
-    recording: &Recording,
-    row: &Row,
-    style: Style,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let code = recording.code(row);
-    write!(out, "{}", Printable(&code.name))?;
-    if !code.file.is_empty() {
-        let file = code.file.rsplit('/').next().unwrap_or(&code.file);
-        write!(out, " [{}:{}]", Printable(file), code.line)?;
-    }
-    let duration = Duration(row.duration);
-    match style {
-        Style::Unicode => write!(out, "  {duration}")?,
-        Style::Ascii => write!(out, "  {duration:#}")?,
-    }
-    match code.category {
-        Category::Internal => {}
-        Category::External => write!(out, " (external)")?,
-        Category::Import => write!(out, " (import)")?,
-    }
-    for (flag, mark) in [
-        (Flags::RESUMED, " (resumed)"),
-        (Flags::ALREADY_RUNNING, " (already running)"),
-        (Flags::UNFINISHED, " (unfinished)"),
-        (Flags::END_INFERRED, " (at most)"),
-    ] {
-        if row.flags.has(flag) {
-            out.write_all(mark.as_bytes())?;
-        }
-    }
-    if row.flags.has(Flags::RAISED) {
-        match recording.exception(row) {
-            Some(exception) => write!(out, " raised {}", Printable(exception))?,
-            None => write!(out, " raised an exception")?,
-        }
-    }
-    writeln!(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::recording::Flags;
-    use crate::trace::Time;
-    use proptest::prelude::*;
-
-    fn rows(depths: impl IntoIterator<Item = u32>) -> Vec<Row> {
-        let row = |depth| Row {
-            start: Time(0),
-            duration: 0,
-            number: 0,
-            code: 0,
-            depth,
-            exception: None,
-            flags: Flags::default(),
-        };
-        depths.into_iter().map(row).collect()
-    }
-
-    #[test]
-    fn a_line_stays_short_a_million_deep() {
-        let recording = Recording {
-            threads: vec![Thread {
-                calls: rows(0..1_000_000),
-                ..Thread::default()
-            }],
-            codes: vec![crate::trace::Code {
-                name: "f".into(),
-                file: "/p/f.py".into(),
-                line: 1,
-                kind: crate::trace::Kind::Function,
-                category: Category::Internal,
-            }],
-            ..Recording::default()
-        };
-        let mut out = Vec::new();
-        write_tree(&recording, Style::Ascii, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.lines().count(), 1_000_001);
-        assert!(text.lines().all(|line| line.len() < 300));
-        assert!(text.ends_with("`-- f [f.py:1]  0 ns\n"));
-    }
-
-    proptest! {
-        #[test]
-        fn a_last_child_has_no_sibling_behind_it(steps in prop::collection::vec(0u32..6, 0..60)) {
-            let mut depth = 0u32;
-            let rows = rows(steps.iter().enumerate().map(|(index, &step)| {
-                depth = if index == 0 { 0 } else { (depth + 1).saturating_sub(step) };
-                depth
-            }));
-            for (index, last) in last_children(&rows).into_iter().enumerate() {
-                let row = &rows[index];
-                let next = rows[index + 1..].iter().find(|next| next.depth <= row.depth);
-                prop_assert_eq!(last, next.is_none_or(|next| next.depth < row.depth));
-            }
-        }
-    }
 }

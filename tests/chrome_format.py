@@ -6,13 +6,15 @@
 prints `valid: N events` for each file, or what is wrong with it; exits 1 when anything is.
 
 Perfetto drops an event that breaks these rules and counts it in a table that nobody looks at, so
-a trace that "opens" proves little. Independent of pytrace's own code, and of its own additions to
-the format. Needs nothing but the standard library; Python 3.8 or later.
+a trace that "opens" proves little. Of pytrace's own additions to the format, the values (what calls
+were given, gave back and raised) are checked as well, where there are any. Independent of pytrace's
+own code. Needs nothing but the standard library; Python 3.8 or later.
 """
 
 import gzip
 import json
 import sys
+import unicodedata
 from collections import defaultdict
 from decimal import Decimal
 
@@ -73,10 +75,31 @@ def check_event(event):
         return None
 
     start = nanoseconds(event, "ts")
+    check_values(event.get("args", {}))
     if phase != "X":
         return None
     require("cat" in event, "a slice has no cat")
     return event["pid"], event["tid"], start, start + nanoseconds(event, "dur")
+
+
+def check_values(args):
+    """Arguments, results and messages are texts; which of them may stand together."""
+    for key in ("return", "exception", "message"):
+        require(isinstance(args.get(key, ""), str), "{} is no string: {!r}", key, args.get(key))
+    require(args.get("yielded", True) is True, "yielded: {!r}", args.get("yielded"))
+    require("return" in args or "yielded" not in args, "yielded without a return")
+    require("exception" in args or "message" not in args, "a message without an exception")
+    require(not ("return" in args and "exception" in args), "both a return and an exception")
+    arguments = args.get("arguments", {})
+    require(isinstance(arguments, dict), "arguments are no object: {!r}", arguments)
+    for name, value in arguments.items():
+        require(isinstance(value, str), "argument {!r} is no string: {!r}", name, value)
+        for text in (name, value):
+            require(
+                not any(unicodedata.category(c) in ("Cc", "Cs") for c in text),
+                "argument {!r} has control characters: {!r}", name, value,
+            )
+    require("arguments" not in args or "resume" not in args, "a resumption with arguments")
 
 
 def check_nesting(slices):

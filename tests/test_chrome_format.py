@@ -33,6 +33,12 @@ class Valid(unittest.TestCase):
     def test_the_same_interval_twice_and_an_empty_slice_at_its_end(self):
         self.check(a_slice(1, 2), a_slice(1, 2), a_slice(3, 0))
 
+    def test_values(self):
+        values = {"arguments": {"self": "<C>", "x": "'\\\\x1b' …"}, "return": "5", "yielded": True}
+        self.check(dict(a_slice(0, 1), args=values), dict(a_slice(0, 1), args={"arguments": {}}))
+        raised = {"arguments": {}, "exception": "ValueError", "message": "any\n\x1b text"}
+        self.check(dict(a_slice(0, 1), args=raised))
+
     def test_other_threads_may_overlap(self):
         self.check(a_slice(0, 5), a_slice(3, 5, tid=2), a_slice(3, 5, pid=2))
 
@@ -69,6 +75,22 @@ class Refused(unittest.TestCase):
         self.check("ph", a_slice(1, 1, ph="Q"))
         self.check("no object", 7)
         self.check("args", {"ph": "i", "pid": 1, "tid": 1, "ts": 1, "name": "x", "args": []})
+
+    def test_values(self):
+        for expected, args in (
+            ("return is no string", {"return": 5}),
+            ("message is no string", {"exception": "E", "message": None}),
+            ("yielded: 1", {"return": "5", "yielded": 1}),
+            ("yielded without", {"yielded": True}),
+            ("message without", {"message": "text"}),
+            ("both", {"return": "5", "exception": "E"}),
+            ("no object", {"arguments": ["x"]}),
+            ("'x' is no string", {"arguments": {"x": 5}}),
+            ("control", {"arguments": {"x": "a\tb"}}),
+            ("control", {"arguments": {"x\n": "5"}}),
+            ("resumption", {"arguments": {}, "resume": True}),
+        ):
+            self.check(expected, dict(a_slice(0, 1), args=args))
 
     def test_times(self):
         self.check("negative", a_slice(-1, 1))

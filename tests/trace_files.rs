@@ -13,7 +13,16 @@ use pytrace::recording::{Collector, Flags, Recording, Row};
 use pytrace::trace::{Call, Category, Code, Kind, Sink, ThreadId};
 use serde_json::Value;
 
-type Known = (Code, Row, Option<String>);
+/// A call's code, row and texts.
+type Known = (Code, Row, Texts);
+
+/// Exception, arguments, result and message.
+type Texts = (
+    Option<String>,
+    Option<Vec<(String, String)>>,
+    Option<String>,
+    Option<String>,
+);
 
 /// Every row by thread and number, free of indices.
 fn rows(recording: &Recording) -> BTreeMap<(ThreadId, u64), Known> {
@@ -22,12 +31,22 @@ fn rows(recording: &Recording) -> BTreeMap<(ThreadId, u64), Known> {
             let plain = Row {
                 code: 0,
                 exception: None,
+                arguments: None,
+                outcome: None,
                 ..*row
             };
-            let exception = recording.exception(row).map(str::to_owned);
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let texts = (
+                recording.exception(row).map(str::to_owned),
+                recording
+                    .arguments(row)
+                    .map(|arguments| arguments.iter().map(owned).collect()),
+                recording.result(row).map(str::to_owned),
+                recording.message(row).map(str::to_owned),
+            );
             (
                 (thread.id, row.number),
-                (recording.code(row).clone(), plain, exception),
+                (recording.code(row).clone(), plain, texts),
             )
         })
     });
@@ -54,12 +73,27 @@ fn check_event(event: &Value) {
             let args = object["args"].as_object().unwrap();
             assert!(args["call"].as_u64().unwrap() > 0 && args["depth"].is_u64());
             assert!(args["file"].is_string() && args["line"].is_u64() && args["kind"].is_string());
-            for flag in ["unfinished", "already_running", "resume"] {
+            for flag in ["unfinished", "yielded", "already_running", "resume"] {
                 assert!(
                     args.get(flag)
                         .is_none_or(|value| *value == Value::Bool(true))
                 );
             }
+            if let Some(arguments) = args.get("arguments") {
+                assert!(
+                    arguments
+                        .as_object()
+                        .unwrap()
+                        .values()
+                        .all(Value::is_string)
+                );
+                assert!(!args.contains_key("resume"));
+            }
+            for text in ["return", "message", "exception"] {
+                assert!(args.get(text).is_none_or(Value::is_string));
+            }
+            assert!(args.contains_key("return") || !args.contains_key("yielded"));
+            assert!(args.contains_key("exception") || !args.contains_key("message"));
             let resumed = object["cat"].as_str().unwrap().ends_with(",resume");
             assert_eq!(resumed, args.contains_key("resume"));
         }
@@ -104,6 +138,8 @@ proptest! {
         let _ = read_from(&[&[0x1f, 0x8b, 8, 0][..], &bytes].concat()[..]);
         let _ = read_from(&[b"{\"traceEvents\":[", &bytes[..]].concat()[..]);
         let _ = read_from(format!("{{\"traceEvents\":[{{{text}").as_bytes());
+        let arguments = format!("[{{\"ph\":\"X\",\"ts\":1,\"args\":{{\"arguments\":{{{text}}}}}}}]");
+        let _ = read_from(arguments.as_bytes());
         let event = format!("[{{\"ph\":\"X\",\"ts\":{text},\"dur\":1,\"args\":{{\"call\":1,{text}}}}}]");
         let _ = read_from(event.as_bytes());
     }
@@ -276,7 +312,11 @@ fn viztracer_files_are_read() {
         rows,
         expected.map(|(name, depth, ts, dur)| (name.to_owned(), depth, ts, dur))
     );
-    let code = &recording.code(&recording.threads[0].calls[1]);
+    let row = &recording.threads[0].calls[1];
+    let arguments: Vec<_> = recording.arguments(row).unwrap().iter().collect();
+    assert_eq!(arguments, [("self", "<C>"), ("x", "[1, \"}\"]")]);
+    assert_eq!(recording.result(row), Some("None"));
+    let code = recording.code(row);
     assert_eq!((&*code.file, code.line), ("/p/a (b).py", 12));
     assert_eq!(recording.threads[0].name, "MainThread");
     assert!(recording.footer.is_none() && !recording.truncated);

@@ -136,7 +136,8 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         Meaning::Yield => unit == "item",
         Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::EvalExit { .. } => true,
         // Exceptions and what is instrumented.
-        Meaning::Throw | Meaning::Unwind | Meaning::Pop | Meaning::CodeFreed => false,
+        Meaning::Throw | Meaning::Unwind | Meaning::Pop => false,
+        Meaning::CodeFreed | Meaning::TypeFreed => false,
         Meaning::UsdtEntry | Meaning::UsdtReturn => true,
     };
     let at_branches = plan

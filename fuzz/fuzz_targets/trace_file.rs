@@ -4,10 +4,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use pytrace::format::read_from;
-use pytrace::view::{Style, write_tree};
+use pytrace::view::{Style, TreeOptions, write_tree};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(recording) = read_from(bytes) {
-        let _ = write_tree(&recording, Style::Ascii, &mut std::io::sink());
+        let options = TreeOptions {
+            style: Style::Ascii,
+            number_of_calls: true,
+            width: Some(usize::from(bytes.len() as u8)),
+            ..TreeOptions::default()
+        };
+        let _ = write_tree(&recording, options, &mut std::io::sink());
     }
 });

@@ -2,6 +2,7 @@
 
 mod duration;
 mod split;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::cpython::PlanKind;
 use crate::error::{UsageError, WithHint};
 use split::Split;
+use values::ValueArguments;
+
+pub use values::{Limits, Redact, ValueOptions};
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct RecordOptions {
     pub external_calls: bool,
     /// Whether import activity is recorded.
     pub imports: bool,
+    /// How values are recorded: what functions are given, give back and raise. `None`: not at all.
+    pub values: Option<ValueOptions>,
     /// The interpreter to use: a path, or a name to look up in the user's `PATH`.
     pub python: Option<PathBuf>,
     /// Stop recording after this long; never zero.
@@ -115,6 +121,24 @@ pub struct ShowOptions {
     /// The trace file: Chrome trace JSON, plain or gzip-compressed
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
+
+    /// Leave out arguments, results and the messages of exceptions
+    #[arg(long)]
+    pub no_values: bool,
+
+    /// Say of each call its number among its function's calls in its thread: `(call 3 of 12)`
+    ///
+    /// A function is a name, file and line. Resumptions of generators and coroutines are not
+    /// counted.
+    #[arg(long)]
+    pub number_of_calls: bool,
+
+    /// Cut lines to so many columns; 0: not at all
+    ///
+    /// Default: the terminal's width; what goes elsewhere is not cut. Values give way, arguments
+    /// first.
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16))]
+    pub width: Option<u16>,
 }
 
 /// Options of `pytrace doctor`.
@@ -250,6 +274,9 @@ struct RecordArguments {
     /// Size of the ring buffer in MiB, a power of two up to 1024
     #[arg(long, value_name = "MIB", value_parser = ring_size)]
     ring_size: Option<u32>,
+
+    #[command(flatten)]
+    values: ValueArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -357,6 +384,7 @@ fn record(arguments: RecordArguments, split: Split) -> anyhow::Result<RecordOpti
         scope: arguments.scope,
         external_calls: !arguments.no_external_calls,
         imports: !arguments.no_imports,
+        values: arguments.values.options().map_err(usage)?,
         python: arguments.python,
         duration: arguments.duration,
         follow: !arguments.no_follow,

@@ -74,6 +74,15 @@ fn defaults_leave_everything_to_the_recorder() {
             scope: vec![],
             external_calls: true,
             imports: true,
+            values: Some(ValueOptions {
+                limits: Limits {
+                    max_string: 80,
+                    max_items: 3,
+                    max_depth: 2,
+                    max_bytes: 4096,
+                },
+                redact: Redact::Default,
+            }),
             python: None,
             duration: None,
             follow: true,
@@ -89,7 +98,8 @@ fn defaults_leave_everything_to_the_recorder() {
 #[test]
 fn all_options_are_understood_in_front_of_the_script() {
     let options = recorded(
-        "-o t.json --scope a --scope=b --no-external-calls --no-imports --python p/bin/python \
+        "-o t.json --scope a --scope=b --no-external-calls --no-imports --no-arg-values \
+         --python p/bin/python \
          --duration 500ms --no-follow --probes dispatch --as-root --exact-yields --ring-size 64 \
          s.py x",
     );
@@ -101,6 +111,7 @@ fn all_options_are_understood_in_front_of_the_script() {
             scope: vec!["a".into(), "b".into()],
             external_calls: false,
             imports: false,
+            values: None,
             python: Some("p/bin/python".into()),
             duration: Some(Duration::from_millis(500)),
             follow: false,
@@ -196,6 +207,43 @@ fn four_options_are_taken_from_behind_the_script() {
 }
 
 #[test]
+fn values_are_bounded_and_redacted_as_asked() {
+    let values = |line: &str| recorded(&format!("{line} s.py")).values.expect("values");
+    assert_eq!(
+        values("--max-string 0 --max-items=32 --max-depth 0 --max-bytes 16384").limits,
+        Limits {
+            max_string: 0,
+            max_items: 32,
+            max_depth: 0,
+            max_bytes: 16384,
+        }
+    );
+    for (line, redact) in [
+        ("--no-redact", Redact::Off),
+        ("--redact ^pin$", Redact::Pattern("^pin$".into())),
+        (
+            "--redact (?i)pin --redact=a|b",
+            Redact::Pattern("(?:(?i)pin)|(?:a|b)".into()),
+        ),
+    ] {
+        let options = values(line);
+        assert_eq!(options.redact, redact, "{line}");
+        assert_eq!(options.limits, Limits::default(), "{line}");
+    }
+    // Behind the script they are the script's.
+    for option in [
+        "--no-arg-values",
+        "--max-items 5",
+        "--redact x",
+        "--no-redact",
+    ] {
+        let options = recorded(&format!("s.py {option}"));
+        assert_eq!(options.target, script("s.py", option));
+        assert_eq!(options.values, Some(ValueOptions::default()));
+    }
+}
+
+#[test]
 fn what_was_taken_is_said_and_so_is_the_way_to_pass_it_on() {
     let note = recorded("s.py -o r.json x --no-imports")
         .taken_note()
@@ -270,11 +318,28 @@ fn senseless_lines_are_usage_errors() {
         ("--probes kprobe s.py", "kprobe"),
         ("--ring-size 3 s.py", "power of two"),
         ("--ring-size 2048 s.py", "power of two"),
+        ("--no-arg-values --max-items 5 s.py", "cannot be used with"),
+        ("--redact x --no-arg-values s.py", "cannot be used with"),
+        ("--redact x --no-redact s.py", "cannot be used with"),
+        ("--no-redact --no-arg-values s.py", "cannot be used with"),
+        ("--max-string 1025 s.py", "1025"),
+        ("--max-items 33 s.py", "33"),
+        ("--max-depth 9 s.py", "9"),
+        ("--max-depth -1 s.py", "-1"),
+        ("--max-bytes 255 s.py", "255"),
+        ("--max-bytes 16385 s.py", "16385"),
+        ("--max-items few s.py", "few"),
+        ("--redact (pass s.py", "unclosed group"),
+        ("--redact= s.py", "--no-redact switches"),
+        ("--redact (?x)a#b --redact c s.py", "don't go together"),
+        ("--redact a{1000000} s.py", "size limit"),
         ("--verbose s.py", "--verbose"),
         ("-x s.py", "-x"),
         ("show", "TRACE"),
         ("show a b", "b"),
         ("show a -o x", "-o"),
+        ("show a --width -3", "-3"),
+        ("show a --width 70000", "70000"),
         ("doctor --python p --pid 3", "--pid"),
         ("doctor x", "x"),
     ] {
@@ -288,12 +353,24 @@ fn senseless_lines_are_usage_errors() {
 
 #[test]
 fn subcommands_are_the_first_word() {
-    assert_eq!(
-        parse(words("show t.json")).ok(),
-        Some(Command::Show(ShowOptions {
-            trace: "t.json".into()
-        }))
-    );
+    for (line, no_values, number_of_calls, width) in [
+        ("show t.json", false, false, None),
+        ("show t.json --no-values --width 0", true, false, Some(0)),
+        (
+            "show --number-of-calls --width=80 t.json",
+            false,
+            true,
+            Some(80),
+        ),
+    ] {
+        let options = ShowOptions {
+            trace: "t.json".into(),
+            no_values,
+            number_of_calls,
+            width,
+        };
+        assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
+    }
     for (line, python, pid) in [
         ("doctor", None, None),
         ("doctor --python p", Some("p"), None),
@@ -335,6 +412,8 @@ fn help_and_version_are_printed_not_errors() {
         "Examples:",
         "--ring-size",
         "show TRACE",
+        "--no-arg-values",
+        "--redact",
     ] {
         assert!(help.contains(part), "{part}: {help}");
     }

@@ -156,12 +156,12 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
         Way::PopFunction => return Err(Problem::NoOther),
     };
-    let code_type = interpreter
-        .elf()
-        .export("PyCode_Type")
-        .ok_or(Problem::Symbol("PyCode_Type"))?
-        .address;
-    probes.push(code_freed(interpreter.elf(), code_type)?);
+    for (kind, meaning, site) in [
+        ("PyCode_Type", Meaning::CodeFreed, "code_dealloc"),
+        ("PyType_Type", Meaning::TypeFreed, "type_dealloc"),
+    ] {
+        probes.push(freed(interpreter.elf(), kind, meaning, site)?);
+    }
     Ok(Plan {
         way,
         version,
@@ -173,19 +173,26 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     })
 }
 
-/// Where code objects die: `PyCode_Type.tp_dealloc`, offset 48 in every supported version
+/// Where objects of a type die: its `tp_dealloc`, offset 48 in every supported version
 /// (`Include/cpython/object.h`, `struct _typeobject`).
-fn code_freed(elf: &Elf, code_type: u64) -> Result<Probe, Problem> {
+fn freed(
+    elf: &Elf,
+    kind: &'static str,
+    meaning: Meaning,
+    site: &'static str,
+) -> Result<Probe, Problem> {
     const TP_DEALLOC: u64 = 48;
-    let function = code_type
+    let object = elf.export(kind).ok_or(Problem::Symbol(kind))?;
+    let function = object
+        .address
         .checked_add(TP_DEALLOC)
         .and_then(|field| elf.pointer_at(field))
         .filter(|at| elf.is_code(*at))
-        .ok_or(Problem::Site("code_dealloc"))?;
+        .ok_or(Problem::Site(site))?;
     let place = FrameSource::None;
     past_landing_pad(elf, function)
-        .and_then(|first| probe(elf, &first, Meaning::CodeFreed, place, "code_dealloc"))
-        .ok_or(Problem::Site("code_dealloc"))
+        .and_then(|first| probe(elf, &first, meaning, place, site))
+        .ok_or(Problem::Site(site))
 }
 
 /// The first instruction of a function that may be probed cheaply: behind `endbr64`.

@@ -4,12 +4,15 @@
 //! an interpreter tells most of it itself; and every build shows some of it in its type objects.
 
 mod accessors;
+mod objects;
 mod shown;
 mod table;
 
 use super::debug_offsets::{DebugOffsets, Words};
 use super::elf::Elf;
 use super::plan::Version;
+
+pub use objects::{Attributes, Objects};
 
 /// Byte offsets into CPython's structs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,28 +71,21 @@ pub struct Layout {
     pub tstate_native_id: Option<u16>,
     /// Mask of `RESUME`'s argument that tells a start (0) from a resumption (3.11+).
     pub resume_location_mask: u8,
+    /// Where the values of arguments are found; `None` where the build's objects are not those
+    /// that were measured.
+    pub objects: Option<Objects>,
 }
 
-/// What leads from a frame, by its first argument's class, to a function object and its
-/// `__qualname__`: up to 3.10.
+/// What leads, together with [`Objects`], from a frame by its first argument's class to a function
+/// object and its `__qualname__`: up to 3.10.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Methods {
-    /// `PyFrameObject.f_localsplus`.
-    pub frame_locals: u16,
-    /// `PyCodeObject.co_nlocals`.
-    pub code_nlocals: u16,
-    /// `PyCodeObject.co_varnames`.
-    pub code_varnames: u16,
     /// `PyCodeObject.co_cellvars`.
     pub code_cellvars: u16,
     /// `PyFunctionObject.func_code`.
     pub function_code: u16,
     /// `PyFunctionObject.func_closure`.
     pub function_closure: u16,
-    /// `PyFunctionObject.func_qualname`.
-    pub function_qualname: u16,
-    /// `PyHeapTypeObject.ht_qualname`.
-    pub type_qualname: u16,
 }
 
 /// What was measured of a version, with the version's own headers.
@@ -150,6 +146,10 @@ pub(super) fn of_build(
             told
         }
     };
+    let layout = Layout {
+        objects: objects::measured(version),
+        ..layout
+    };
     layout.with_frame_head().ok_or(Unknown::Objects("frame"))
 }
 
@@ -172,7 +172,11 @@ fn measured(version: Version) -> Option<&'static Measured> {
 impl Layout {
     /// The layout of a version, as measured.
     pub fn of(version: Version) -> Option<Layout> {
-        measured(version)?.layout.with_frame_head()
+        let layout = Layout {
+            objects: objects::measured(version),
+            ..measured(version)?.layout
+        };
+        layout.with_frame_head()
     }
 
     /// Sets `frame_head` to what covers the fields of a frame, in whole words. `None` where

@@ -37,7 +37,7 @@ pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
 pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
-pub use layout::{Layout, Methods};
+pub use layout::{Attributes, Layout, Methods, Objects};
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way, Yields,
 };

@@ -16,8 +16,22 @@ pub(super) struct Opcodes {
     pub(super) returns: &'static [Opcode],
     /// `YIELD_VALUE` and its instrumented form.
     pub(super) yields: &'static [Opcode],
+    /// What tells where the value is that a frame returns, in the versions that have
+    /// `RETURN_CONST`.
+    pub(super) by_instruction: Option<Returns>,
     /// `RAISE_VARARGS`, whose handler leads to `exit_unwind` and to no other way out.
     pub(super) raise: u8,
+}
+
+/// Opcodes that return, each with its instrumented form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Returns {
+    /// `RETURN_VALUE`: what is on top of the stack.
+    pub value: [u8; 2],
+    /// `RETURN_CONST`: the constant that its argument says.
+    pub constant: [u8; 2],
+    /// `EXTENDED_ARG`, which has the upper bits of the argument of the instruction behind it.
+    pub extended_arg: u8,
 }
 
 /// An opcode's name and number.
@@ -62,6 +76,7 @@ const fn before_resume(unassigned: &'static [RangeInclusive<u8>]) -> Opcodes {
         resumes: &[],
         returns: &[],
         yields: &[],
+        by_instruction: None,
         raise: 130,
     }
 }
@@ -78,6 +93,7 @@ static V3_11: Opcodes = Opcodes {
     resumes: &[op("RESUME", 151), op("RESUME_QUICK", 150)],
     returns: &[op("RETURN_VALUE", 83)],
     yields: &[op("YIELD_VALUE", 86)],
+    by_instruction: None,
     raise: 130,
 };
 
@@ -86,6 +102,11 @@ static V3_12: Opcodes = Opcodes {
     resumes: &[op("RESUME", 151), op("INSTRUMENTED_RESUME", 240)],
     returns: &[op("RETURN_VALUE", 83), op("RETURN_CONST", 121)],
     yields: &[op("YIELD_VALUE", 150), op("INSTRUMENTED_YIELD_VALUE", 243)],
+    by_instruction: Some(Returns {
+        value: [83, 242],
+        constant: [121, 247],
+        extended_arg: 144,
+    }),
     raise: 130,
 };
 
@@ -98,6 +119,11 @@ static V3_13: Opcodes = Opcodes {
     ],
     returns: &[op("RETURN_VALUE", 36), op("RETURN_CONST", 103)],
     yields: &[op("YIELD_VALUE", 118), op("INSTRUMENTED_YIELD_VALUE", 241)],
+    by_instruction: Some(Returns {
+        value: [36, 239],
+        constant: [103, 240],
+        extended_arg: 71,
+    }),
     raise: 101,
 };
 
@@ -110,6 +136,7 @@ static V3_14: Opcodes = Opcodes {
     ],
     returns: &[op("RETURN_VALUE", 35)],
     yields: &[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)],
+    by_instruction: None,
     raise: 104,
 };
 
@@ -123,5 +150,6 @@ static V3_15: Opcodes = Opcodes {
     ],
     returns: &[op("RETURN_VALUE", 33)],
     yields: &[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)],
+    by_instruction: None,
     raise: 103,
 };

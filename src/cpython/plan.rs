@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::opcode::Opcodes;
+use super::opcode::{Opcodes, Returns};
 use super::{Layout, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
@@ -165,6 +165,8 @@ pub enum Meaning {
     /// A code object is freed (`PyCode_Type.tp_dealloc`; the object in rdi): its address may
     /// be another code object's soon.
     CodeFreed,
+    /// A heap type is freed (`PyType_Type.tp_dealloc`; the object in rdi), likewise.
+    TypeFreed,
 }
 
 impl fmt::Display for Meaning {
@@ -181,6 +183,7 @@ impl fmt::Display for Meaning {
             Meaning::UsdtEntry => "start or resume",
             Meaning::UsdtReturn => "return, yield or unwind",
             Meaning::CodeFreed => "code object freed",
+            Meaning::TypeFreed => "type freed",
         })
     }
 }
@@ -315,6 +318,12 @@ impl Plan {
                 .retain(|probe| probe.emulated || probe.meaning != Meaning::Yield);
             self.yields = Yields::Inferred;
         }
+    }
+
+    /// Numbers of the opcodes that return, where a version has some that return constants: what a
+    /// frame returns is then to be found by its instruction. 3.12 and 3.13.
+    pub fn returns(&self) -> Option<&'static Returns> {
+        Opcodes::of(self.version.minor)?.by_instruction.as_ref()
     }
 
     /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.

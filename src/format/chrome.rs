@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::number::write_micros;
 use super::output::{Output, RECALL};
 use crate::recording::{Footer, Lost};
-use crate::trace::{Call, Code, Exit, Sink, ThreadId};
+use crate::trace::{Arguments, Call, Code, Exit, Sink, ThreadId};
 
 /// What precedes the first event.
 const HEAD: &[u8] = b"{\"traceEvents\":[";
@@ -225,11 +225,24 @@ impl<O: Output> ChromeWriter<O> {
         integer(out, b"\",\"args\":{\"call\":", call.number);
         integer(out, b",\"depth\":", call.depth);
         out.extend_from_slice(&fragment.place);
+        if let Some(arguments) = &call.arguments {
+            write_arguments(out, arguments);
+        }
+        if let Some(result) = &call.result {
+            out.extend_from_slice(b",\"return\":");
+            json(out, &**result);
+        }
         if let Some(exception) = &call.exception {
             out.extend_from_slice(b",\"exception\":");
             json(out, &**exception);
         }
+        if let Some(message) = &call.message {
+            out.extend_from_slice(b",\"message\":");
+            json(out, &**message);
+        }
+        let yielded = call.exit == Exit::Yield && call.result.is_some();
         for (name, holds) in [
+            ("yielded", yielded),
             ("unfinished", call.exit == Exit::Unfinished),
             ("end_inferred", call.exit == Exit::InferredYield),
             ("already_running", call.already_running),
@@ -318,6 +331,19 @@ fn integer(out: &mut Vec<u8>, before: &[u8], value: impl itoa::Integer) {
 
 fn json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(out, value).expect("strings can be written to memory");
+}
+
+fn write_arguments(out: &mut Vec<u8>, arguments: &Arguments) {
+    out.extend_from_slice(b",\"arguments\":{");
+    let mut separator: &[u8] = b"";
+    for (name, value) in arguments.iter() {
+        out.extend_from_slice(separator);
+        json(out, name);
+        out.push(b':');
+        json(out, value);
+        separator = b",";
+    }
+    out.push(b'}');
 }
 
 fn add_lost(list: &mut Vec<Lost>, thread: ThreadId, near_call: u64, count: u64) {

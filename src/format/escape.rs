@@ -56,6 +56,14 @@ pub(super) fn unescape(raw: &[u8]) -> String {
     out
 }
 
+/// Appends what [`unescape`] makes of `raw`, without a string of its own where there is no escape.
+pub(super) fn unescape_into(out: &mut String, raw: &[u8]) {
+    match std::str::from_utf8(raw) {
+        Ok(text) if !raw.contains(&b'\\') => out.push_str(text),
+        _ => out.push_str(&unescape(raw)),
+    }
+}
+
 fn hexadecimal(digits: &str) -> Option<u32> {
     digits
         .chars()
@@ -95,7 +103,9 @@ mod tests {
 
         #[test]
         fn any_bytes_become_text(bytes: Vec<u8>) {
-            unescape(&bytes);
+            let mut text = String::from("a");
+            unescape_into(&mut text, &bytes);
+            prop_assert_eq!(text.strip_prefix('a'), Some(&*unescape(&bytes)));
         }
     }
 }

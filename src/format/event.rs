@@ -7,6 +7,7 @@ use rustc_hash::FxHasher;
 use super::escape::unescape;
 use super::number::read_micros;
 use super::scan::{Cursor, Flaw, Value};
+use super::values::{Scratch, Values};
 use crate::recording::{Builder, Flags, Row};
 use crate::trace::{Category, Code, Kind, ThreadId, Time};
 
@@ -25,6 +26,7 @@ pub(super) struct Event<'a> {
     call: Option<&'a [u8]>,
     depth: Option<&'a [u8]>,
     exception: Option<&'a [u8]>,
+    values: Values<'a>,
     /// `args.name`, by which metadata events name things.
     label: &'a [u8],
     flags: Flags,
@@ -69,6 +71,9 @@ impl<'a> Event<'a> {
     }
 
     fn argument(&mut self, cursor: &mut Cursor<'a>, name: &[u8]) -> Result<(), Flaw> {
+        if self.values.take(cursor, name)? {
+            return Ok(());
+        }
         match (name, cursor.value()?) {
             (b"call", Value::Scalar(text)) => self.call = Some(text),
             (b"depth", Value::Scalar(text)) => self.depth = Some(text),
@@ -80,6 +85,7 @@ impl<'a> Event<'a> {
                 self.exception = Some(text);
                 self.flags.set(Flags::RAISED, true);
             }
+            (b"yielded", Value::Scalar(b"true")) => self.flags.set(Flags::YIELDED, true),
             (b"unfinished", Value::Scalar(b"true")) => self.flags.set(Flags::UNFINISHED, true),
             (b"end_inferred", Value::Scalar(b"true")) => self.flags.set(Flags::END_INFERRED, true),
             (b"resume", Value::Scalar(b"true")) => self.flags.set(Flags::RESUMED, true),
@@ -103,6 +109,7 @@ pub(super) struct Events {
     pub(super) builder: Builder,
     codes: CodeCache,
     ids: Ids,
+    scratch: Scratch,
 }
 
 impl Events {
@@ -150,6 +157,8 @@ impl Events {
         let exception = event.exception.map(unescape);
         let mut flags = event.flags;
         flags.set(Flags::UNFINISHED, duration.is_none());
+        let texts = &mut self.builder.texts;
+        let (arguments, outcome) = self.scratch.intern(&event.values, flags, texts);
         let row = Row {
             start,
             duration: duration.unwrap_or(0),
@@ -157,6 +166,8 @@ impl Events {
             code: self.codes.index(&mut self.builder, event.text),
             depth: depth.unwrap_or(0),
             exception: exception.and_then(|name| self.builder.names.exception(&name)),
+            arguments,
+            outcome,
             flags,
         };
         self.builder

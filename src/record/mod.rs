@@ -44,7 +44,7 @@ use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer};
-use crate::view;
+use crate::{terminal, view};
 use command::Command;
 use consumer::{Consumer, Finished, Output};
 use family::Family;
@@ -380,9 +380,12 @@ fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> 
         .hint("make room, or write to another disk")?;
     match finished {
         Finished::Memory(recording) => {
+            let tree = view::TreeOptions {
+                width: terminal::stdout_columns(),
+                ..view::TreeOptions::default()
+            };
             let mut out = io::BufWriter::new(io::stdout().lock());
-            let shown = view::write_tree(&recording, view::Style::Unicode, &mut out)
-                .and_then(|()| out.flush());
+            let shown = view::write_tree(&recording, tree, &mut out).and_then(|()| out.flush());
             match shown {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     Err(error).context("failed to print the tree")

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::nest;
+use super::texts::Texts;
 use super::{Flags, Footer, Recording, Row, Thread};
 use crate::trace::{Code, ThreadId, Time};
 
@@ -13,6 +14,7 @@ use crate::trace::{Code, ThreadId, Time};
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     pub(crate) names: Names,
+    pub(crate) texts: Texts,
     threads: Vec<ThreadRows>,
     by_id: HashMap<ThreadId, usize>,
     /// Index of the thread of the last row: rows of a thread come in runs.
@@ -107,6 +109,8 @@ impl Builder {
     /// Sorts and nests the rows.
     pub(crate) fn finish(self, footer: Option<Footer>, truncated: bool) -> Recording {
         let mut names = self.names;
+        let mut texts = self.texts;
+        texts.close();
         let mut threads: Vec<Thread> = self
             .threads
             .into_iter()
@@ -127,6 +131,7 @@ impl Builder {
             threads,
             codes: names.codes,
             exceptions: names.exceptions,
+            texts,
             footer,
             truncated,
         }
@@ -182,6 +187,8 @@ impl ThreadRows {
                         code,
                         depth: 0,
                         exception: None,
+                        arguments: None,
+                        outcome: None,
                         flags: Flags::UNFINISHED,
                     });
                 }

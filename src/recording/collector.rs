@@ -63,6 +63,18 @@ impl Sink for Collector {
             Flags::RAISED,
             call.exit == Exit::Exception || exception.is_some(),
         );
+        flags.set(
+            Flags::YIELDED,
+            call.exit == Exit::Yield && call.result.is_some(),
+        );
+        let outcome = match flags.has(Flags::RAISED) {
+            true => &call.message,
+            false => &call.result,
+        };
+        let texts = &mut self.builder.texts;
+        let arguments = call.arguments.as_ref();
+        let arguments = arguments.and_then(|arguments| texts.add(arguments.borrowed().text()));
+        let outcome = outcome.as_deref().and_then(|text| texts.add(text));
         let row = Row {
             start: call.start,
             duration: call.duration,
@@ -70,6 +82,8 @@ impl Sink for Collector {
             code,
             depth: call.depth,
             exception: exception.and_then(|name| self.builder.names.exception(name)),
+            arguments,
+            outcome,
             flags,
         };
         self.builder.call(call.thread, row, true);

@@ -61,6 +61,8 @@ mod tests {
             code: 0,
             depth,
             exception: None,
+            arguments: None,
+            outcome: None,
             flags: Flags::default(),
         }
     }

@@ -17,31 +17,73 @@ impl Arguments {
     pub fn new<'a>(arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut text = String::new();
         for (name, value) in arguments {
-            push(&mut text, name);
-            text.push(BETWEEN);
-            push(&mut text, value);
-            text.push(BEHIND);
+            push_argument(&mut text, name, value);
         }
         Arguments(text.into())
     }
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .split_terminator(BEHIND)
-            .filter_map(|line| line.split_once(BETWEEN))
+        self.borrowed().iter()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The same arguments, as a recording hands them out.
+    pub fn borrowed(&self) -> ArgumentsRef<'_> {
+        ArgumentsRef(&self.0)
+    }
 }
 
 impl Debug for Arguments {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.borrowed().fmt(f)
+    }
+}
+
+/// [`Arguments`] that are kept elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ArgumentsRef<'a>(&'a str);
+
+impl<'a> ArgumentsRef<'a> {
+    /// Arguments whose text is that of [`ArgumentsRef::text`] or made by [`push_argument`].
+    pub(crate) fn from_text(text: &'a str) -> Self {
+        ArgumentsRef(text)
+    }
+
+    /// The text that they are kept as.
+    pub(crate) fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// Names and values.
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0
+            .split_terminator(BEHIND)
+            .filter_map(|line| line.split_once(BETWEEN))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Debug for ArgumentsRef<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
+}
+
+/// Appends an argument to the text of those before it.
+pub(crate) fn push_argument(text: &mut String, name: &str, value: &str) {
+    push(text, name);
+    text.push(BETWEEN);
+    push(text, value);
+    text.push(BEHIND);
 }
 
 fn push(text: &mut String, part: &str) {

@@ -1,12 +1,14 @@
 //! A probe plan in the terms of the kernel programs: `bpf/event.h`.
 
 use crate::bpf::frames::types;
-use crate::cpython::{FrameSource, Meaning, Plan, Probe, Register, ThreadStateSource, Yields};
+use crate::cpython::{
+    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Yields,
+};
 
 /// The kernel program that a probe runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entrance {
-    CodeFreed,
+    Freed,
     Leave,
     Enter,
     UsdtEntry,
@@ -16,7 +18,7 @@ pub(super) enum Entrance {
 impl Entrance {
     pub(super) fn of(probe: &Probe) -> Entrance {
         match probe.meaning {
-            Meaning::CodeFreed => Entrance::CodeFreed,
+            Meaning::CodeFreed | Meaning::TypeFreed => Entrance::Freed,
             Meaning::Return
             | Meaning::Yield
             | Meaning::Unwind
@@ -59,6 +61,7 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
         Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
+        Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
     let frame = match frame {
         FrameSource::Register(register) => u64::from(register.0),
@@ -87,7 +90,11 @@ pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
 /// The plan as the kernel programs want it.
 pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     let layout = &plan.layout;
-    let methods = layout.methods.unwrap_or_default();
+    // method.h needs both, and takes a `frame_locals` of 0 for code objects with qualified names.
+    let methods = layout.methods.zip(layout.objects);
+    let methods = |field: fn(Methods, Objects) -> u16| {
+        methods.map_or(0, |(methods, objects)| field(methods, objects))
+    };
     let minor = plan.version.minor;
     let (tstate_source, tstate_offset) = match plan.thread_state {
         None => (types::tstate_source::TSTATE_NONE, 0),
@@ -141,14 +148,14 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         cframe_frame: layout.cframe_frame.unwrap_or(0),
         tstate_exception: layout.tstate_exception,
         type_name: 24,
-        frame_locals: methods.frame_locals,
-        code_nlocals: methods.code_nlocals,
-        code_varnames: methods.code_varnames,
-        code_cellvars: methods.code_cellvars,
-        function_code: methods.function_code,
-        function_closure: methods.function_closure,
-        function_qualname: methods.function_qualname,
-        type_qualname: methods.type_qualname,
+        frame_locals: methods(|_, objects| objects.frame_locals),
+        code_nlocals: methods(|_, objects| objects.code_nlocals),
+        code_varnames: methods(|_, objects| objects.code_names),
+        code_cellvars: methods(|methods, _| methods.code_cellvars),
+        function_code: methods(|methods, _| methods.function_code),
+        function_closure: methods(|methods, _| methods.function_closure),
+        function_qualname: methods(|_, objects| objects.function_qualname),
+        type_qualname: methods(|_, objects| objects.heap_qualname),
         tstate_has_cframe: u8::from(layout.cframe_frame.is_some()),
         resume_location_mask: layout.resume_location_mask,
         exception_is_type: u8::from(minor <= 11),
@@ -157,5 +164,43 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         infer_yields: u8::from(plan.yields == Yields::Inferred),
         pad: [0; 5],
         tstate_thread_id: layout.tstate_thread_id,
+    }
+}
+
+pub(super) fn kernel_values_hack(_plan: &Plan) -> types::value_plan {
+    types::value_plan {
+        wanted: 1,
+        max_items: 3,
+        max_depth: 2,
+        int_has_tag: 0,
+        attributes: 1,
+        max_string: 80,
+        max_bytes: 4096,
+        frame_locals: 72,
+        code_argcount: 56,
+        code_kwonlyargcount: 64,
+        code_names: 96,
+        code_kinds: 104,
+        code_cell2arg: 0,
+        code_consts: 24,
+        tuple_items: 24,
+        str_wide_data: 72,
+        bytearray_start: 40,
+        dict_used: 16,
+        dict_keys: 32,
+        dict_values: 40,
+        keys_header: 32,
+        keys_log2_index_bytes: 9,
+        keys_kind: 10,
+        keys_entries_count: 24,
+        set_used: 24,
+        set_mask: 32,
+        set_table: 40,
+        heap_qualname: 872,
+        heap_cached_keys: 880,
+        heap_size: 904,
+        values_items: 0,
+        values_valid: 3,
+        ..types::value_plan::default()
     }
 }

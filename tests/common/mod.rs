@@ -8,8 +8,8 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use pytrace::format::{ChromeWriter, Output};
-use pytrace::recording::{Footer, Interpreter};
-use pytrace::trace::{Call, Category, Code, Exit, Kind, Sink, ThreadId, Time};
+use pytrace::recording::{Footer, Interpreter, Values};
+use pytrace::trace::{Arguments, Call, Category, Code, Exit, Kind, Sink, ThreadId, Time};
 
 /// A footer with something in every member.
 pub(crate) fn footer() -> Footer {
@@ -26,6 +26,13 @@ pub(crate) fn footer() -> Footer {
         }],
         lost: 0,
         lost_by_thread: vec![],
+        values: Some(Values {
+            max_string: 80,
+            max_items: 3,
+            max_depth: 2,
+            max_bytes: 4096,
+            redact: Some("(?i)passw(or)?d".into()),
+        }),
         started_at: "2026-11-20T10:00:00Z".into(),
         ended: "exit 0".into(),
     }
@@ -107,11 +114,17 @@ struct Step {
     time: u64,
     resumed: bool,
     exit: usize,
-    exception: Option<String>,
+    exception: Option<(String, Option<String>)>,
+    arguments: Option<Vec<(String, String)>>,
+    result: Option<String>,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let exception = prop::option::weighted(0.2, any::<String>());
+    let exception = prop::option::weighted(0.2, any::<(String, Option<String>)>());
+    let argument = prop::sample::select(vec![("x", "5"), ("é\"", "'<a>\\n…'"), ("", "")])
+        .prop_map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let argument = prop_oneof![argument, any::<(String, String)>()];
+    let arguments = prop::option::of(prop::collection::vec(argument, 0..3));
     (
         0..3usize,
         0..4usize,
@@ -120,9 +133,11 @@ fn step() -> impl Strategy<Value = Step> {
         any::<bool>(),
         0..5usize,
         exception,
+        arguments,
+        any::<Option<String>>(),
     )
         .prop_map(
-            |(thread, returns, code, time, resumed, exit, exception)| Step {
+            |(thread, returns, code, time, resumed, exit, exception, arguments, result)| Step {
                 thread,
                 returns,
                 code,
@@ -130,6 +145,8 @@ fn step() -> impl Strategy<Value = Step> {
                 resumed,
                 exit,
                 exception,
+                arguments,
+                result,
             },
         )
 }
@@ -179,9 +196,18 @@ fn run(codes: &[Arc<Code>], steps: &[Step]) -> Vec<Call> {
             Exit::Unfinished,
             Exit::Return,
         ][step.exit];
-        if let Some(exception) = &step.exception {
+        if !step.resumed
+            && let Some(arguments) = &step.arguments
+        {
+            let arguments = arguments.iter().map(|(name, value)| (&**name, &**value));
+            call.arguments = Some(Arguments::new(arguments));
+        }
+        if let Some((exception, message)) = &step.exception {
             call.exit = Exit::Exception;
             call.exception = Some(exception.as_str().into());
+            call.message = message.as_deref().map(Into::into);
+        } else if matches!(call.exit, Exit::Return | Exit::Yield) {
+            call.result = step.result.as_deref().map(Into::into);
         }
         stack.push(call);
     }

@@ -71,8 +71,6 @@ fn methods(elf: &Elf, measured: &Measured, methods: Methods) -> Option<Methods> 
     let same = function.basic_size()? == measured.sizes.function
         && heap_type.basic_size()? == measured.sizes.heap_type;
     same.then_some(Methods {
-        code_nlocals: code.member("co_nlocals")?,
-        code_varnames: code.member("co_varnames")?,
         code_cellvars: code.member("co_cellvars")?,
         function_closure: function.member("__closure__")?,
         ..methods

@@ -1,5 +1,6 @@
-//! Where each CPython version keeps its fields. Written by `scripts/layouts.py` from the versions'
-//! own headers: `make layouts` writes it again, and `scripts/layouts.py --check` compares.
+//! Where each CPython version keeps its fields.
+//! Written by `scripts/layouts.py` from the versions' own headers: `make layouts` writes it again,
+//! and `scripts/layouts.py --check` compares.
 
 use super::{Layout, Measured, Methods, Sizes};
 use crate::cpython::debug_offsets::Words;
@@ -21,14 +22,9 @@ pub(super) const V3_6: Measured = Measured {
         code_name: 104,
         code_qualname: None,
         methods: Some(Methods {
-            frame_locals: 376,
-            code_nlocals: 24,
-            code_varnames: 64,
             code_cellvars: 80,
             function_code: 16,
             function_closure: 48,
-            function_qualname: 104,
-            type_qualname: 848,
         }),
         code_argcount: 16,
         code_instructions: None,
@@ -40,6 +36,7 @@ pub(super) const V3_6: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: None,
         resume_location_mask: 0,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 384,
@@ -67,14 +64,9 @@ pub(super) const V3_7: Measured = Measured {
         code_name: 104,
         code_qualname: None,
         methods: Some(Methods {
-            frame_locals: 360,
-            code_nlocals: 24,
-            code_varnames: 64,
             code_cellvars: 80,
             function_code: 16,
             function_closure: 48,
-            function_qualname: 104,
-            type_qualname: 848,
         }),
         code_argcount: 16,
         code_instructions: None,
@@ -86,6 +78,7 @@ pub(super) const V3_7: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -113,14 +106,9 @@ pub(super) const V3_8: Measured = Measured {
         code_name: 112,
         code_qualname: None,
         methods: Some(Methods {
-            frame_locals: 360,
-            code_nlocals: 28,
-            code_varnames: 72,
             code_cellvars: 88,
             function_code: 16,
             function_closure: 48,
-            function_qualname: 104,
-            type_qualname: 864,
         }),
         code_argcount: 16,
         code_instructions: None,
@@ -132,6 +120,7 @@ pub(super) const V3_8: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -159,14 +148,9 @@ pub(super) const V3_9: Measured = Measured {
         code_name: 112,
         code_qualname: None,
         methods: Some(Methods {
-            frame_locals: 360,
-            code_nlocals: 28,
-            code_varnames: 72,
             code_cellvars: 88,
             function_code: 16,
             function_closure: 48,
-            function_qualname: 104,
-            type_qualname: 856,
         }),
         code_argcount: 16,
         code_instructions: None,
@@ -178,6 +162,7 @@ pub(super) const V3_9: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -205,14 +190,9 @@ pub(super) const V3_10: Measured = Measured {
         code_name: 112,
         code_qualname: None,
         methods: Some(Methods {
-            frame_locals: 352,
-            code_nlocals: 28,
-            code_varnames: 72,
             code_cellvars: 88,
             function_code: 48,
             function_closure: 72,
-            function_qualname: 40,
-            type_qualname: 864,
         }),
         code_argcount: 16,
         code_instructions: None,
@@ -224,6 +204,7 @@ pub(super) const V3_10: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 360,
@@ -261,6 +242,7 @@ pub(super) const V3_11: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 120,
@@ -298,6 +280,7 @@ pub(super) const V3_12: Measured = Measured {
         tstate_thread_id: 136,
         tstate_native_id: Some(144),
         resume_location_mask: 3,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 120,
@@ -335,6 +318,7 @@ pub(super) const V3_13: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 136,
@@ -389,6 +373,7 @@ pub(super) const V3_14: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 152,
@@ -443,6 +428,7 @@ pub(super) const V3_15: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: Some(184),
         resume_location_mask: 7,
+        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 152,

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The parameters of a code object: told to user space once, and where a frame has their values.
+ */
+#ifndef PYTRACE_PARAMETERS_H
+#define PYTRACE_PARAMETERS_H
+
+#include "values.h"
+
+/* Parameters whose values are captured: the first of a code object's. */
+#define PARAMETERS_MAX	   64
+#define PARAMETER_NAME_MAX 255
+/* Up to 3.10: parameters that inner functions use, of one function. */
+#define CAPTURED_MAX 16
+
+#define CO_VARARGS	   0x4
+#define CO_VARKEYWORDS	   0x8
+#define CO_FAST_CELL	   0x40 /* 3.11+, Include/internal/pycore_code.h */
+#define CO_CELL_NOT_AN_ARG (-1L) /* up to 3.10, Include/code.h */
+
+struct parameters {
+	__u64 cells; /* 3.11+: those whose local is a cell with the value */
+	__u8 count;
+	__u8 is_method; /* the first is called self or cls */
+	__u8 captured; /* up to 3.10: how many have their value in a cell behind the locals */
+	__u8 pad;
+	__u32 nlocals; /* up to 3.10 */
+	__u8 parameter[CAPTURED_MAX]; /* which */
+	__u8 cell[CAPTURED_MAX]; /* and in which cell */
+};
+
+static __always_inline bool is_self_or_cls(__u64 name)
+{
+	__u64 text = 0;
+
+	bpf_probe_read_user(&text, 5, (void *)(name + plan.str_ascii));
+	return text == 0x666c6573 || (text & 0xffffffff) == 0x00736c63;
+}
+
+/* Which parameters are in cells, because inner functions use them. */
+static __always_inline void find_cells(struct parameters *parameters, struct scratch *scratch,
+				       __u64 code, __u32 count)
+{
+	__u64 kinds, cell2arg;
+
+	if (values.code_kinds) {
+		kinds = read_pointer(code + values.code_kinds);
+		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX,
+					(void *)(kinds + BYTES_DATA)) &&
+		    bpf_probe_read_user(scratch->window, count & (PARAMETERS_MAX - 1),
+					(void *)(kinds + BYTES_DATA)))
+			return;
+		for (__u32 i = 0; i < PARAMETERS_MAX && i < count; i++)
+			if (((__u8 *)scratch->window)[i] & CO_FAST_CELL)
+				parameters->cells |= 1UL << i;
+		return;
+	}
+	cell2arg = read_pointer(code + values.code_cell2arg);
+	if (!cell2arg)
+		return;
+	bpf_probe_read_user(&parameters->nlocals, 4, (void *)(code + values.code_nlocals));
+	kinds = read_pointer(read_pointer(code + values.code_cellvars) + OB_SIZE);
+	for (__u32 i = 0; i < 64 && i < kinds && parameters->captured < CAPTURED_MAX; i++) {
+		__s64 argument = read_pointer(cell2arg + i * 8);
+
+		if (argument < 0 || argument >= PARAMETERS_MAX)
+			continue;
+		parameters->parameter[parameters->captured & (CAPTURED_MAX - 1)] = argument;
+		parameters->cell[parameters->captured & (CAPTURED_MAX - 1)] = i;
+		parameters->captured++;
+	}
+}
+
+/* Reads `count` references into the queue, as roots. */
+static __always_inline bool queue_roots(struct scratch *scratch, __u64 address, __u32 count,
+					__u64 depths)
+{
+	__u64 bytes = (__u64)count * 8;
+
+	asm volatile("" : "+r"(bytes));
+	if (bytes > PARAMETERS_MAX * 8)
+		return false;
+	if (bytes && bpf_probe_read_user(scratch->queue, bytes, (void *)address))
+		return false;
+	for (int i = 0; i < PARAMETERS_MAX / 8; i++)
+		((__u64 *)scratch->depth)[i] = depths;
+	scratch->tail = count;
+	return true;
+}
+
+/* Tells user space of a code object's parameters; false where there was no room. */
+__noinline int emit_parameters(__u64 code, __u64 id, __u64 flags, struct parameters *parameters)
+{
+	struct event_parameters *record;
+	struct scratch *scratch;
+	__u32 positional = 0, keyword_only = 0, count;
+
+	if (!parameters)
+		return 0;
+	bpf_probe_read_user(&positional, 4, (void *)(code + values.code_argcount));
+	bpf_probe_read_user(&keyword_only, 4, (void *)(code + values.code_kwonlyargcount));
+	count = positional + keyword_only + !!(flags & CO_VARARGS) + !!(flags & CO_VARKEYWORDS);
+	if (positional > 1 << 20 || keyword_only > 1 << 20)
+		count = 0; /* of no code object */
+	if (count > PARAMETERS_MAX)
+		count = PARAMETERS_MAX;
+	scratch = take_scratch(id, sizeof(*record));
+	if (!scratch)
+		return 0;
+	record = (struct event_parameters *)scratch->data;
+	fill_head(&record->head, EVENT_PARAMETERS, 0, id);
+	record->code = code;
+	record->positional = positional;
+	record->keyword_only = keyword_only;
+	record->flags = flags;
+	record->pad = 0;
+	if (queue_roots(scratch, read_pointer(code + values.code_names) + values.tuple_items, count,
+			0)) {
+		parameters->count = count;
+		find_cells(parameters, scratch, code, count);
+		parameters->is_method = positional && is_self_or_cls(scratch->queue[0]);
+	}
+	capture(scratch, PARAMETER_NAME_MAX, DATA_MAX);
+	return send_scratch(scratch);
+}
+
+/* Puts what cells hold in the place of those cells. */
+static __always_inline void open_cells(struct scratch *scratch, const struct parameters *parameters,
+				       __u64 locals)
+{
+	for (__u32 i = 0; parameters->cells && i < PARAMETERS_MAX && i < parameters->count; i++)
+		if (parameters->cells >> i & 1)
+			scratch->queue[i] = read_pointer((scratch->queue[i] & ~plan.code_tag_mask) +
+							 CELL_CONTENTS);
+	for (__u32 i = 0; i < CAPTURED_MAX && i < parameters->captured; i++) {
+		__u64 slot = parameters->nlocals + parameters->cell[i];
+		__u64 cell = read_pointer(locals + slot * 8);
+
+		scratch->queue[parameters->parameter[i] & (PARAMETERS_MAX - 1)] =
+			read_pointer(cell + CELL_CONTENTS);
+	}
+}
+
+#endif

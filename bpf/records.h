@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The records of starts and ends, with what is given and given back.
+ */
+#ifndef PYTRACE_RECORDS_H
+#define PYTRACE_RECORDS_H
+
+#include "detail.h"
+#include "values.h"
+
+static __always_inline void fill_enter(struct event_enter *record, __u64 frame, __u64 previous,
+				       __u64 code, __u8 detail, __u64 id)
+{
+	fill_head(&record->head, EVENT_ENTER, detail, id);
+	record->head.lost = losses_of(id);
+	record->frame = frame;
+	record->previous = previous;
+	record->code = code;
+}
+
+/* The start of a function that has parameters; false where it could not be recorded. */
+static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, __u64 id,
+				       const struct parameters *parameters)
+{
+	struct scratch *scratch = take_scratch(id, sizeof(struct event_enter));
+	__u64 locals = frame + values.frame_locals;
+	struct event_enter *record;
+	__u32 lost;
+
+	if (!scratch)
+		return false;
+	if (queue_roots(scratch, locals, parameters->count, DEPTH_REF * 0x0101010101010101UL)) {
+		if (parameters->cells || parameters->captured)
+			open_cells(scratch, parameters, locals);
+		if (parameters->is_method)
+			scratch->depth[0] = DEPTH_REF | DEPTH_SHALLOW;
+		capture(scratch, values.max_string, values.max_bytes);
+	}
+	record = (struct event_enter *)scratch->data;
+	fill_enter(record, frame, previous, code, ENTER_START, id);
+	lost = record->head.lost;
+	if (send_scratch(scratch))
+		return true;
+	restore_losses(id, lost);
+	return false;
+}
+
+/* Records that an activation starts or goes on; false where that was not possible. */
+__noinline int emit_enter(__u64 frame, __u64 previous, __u64 code, __u64 detail,
+			  struct code_state *state)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct event_enter *record;
+
+	if (!state)
+		return 0;
+	if (values.wanted && detail == ENTER_START && state->parameters.count)
+		return emit_start(frame, previous, code, id, &state->parameters);
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record)
+		return 0;
+	fill_enter(record, frame, previous, code, detail, id);
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
+/* Whether an opcode is one of a pair: the plain one, and as tools that watch instrument it. */
+static __always_inline bool is_either(__u8 opcode, const volatile __u8 pair[2])
+{
+	return opcode && (opcode == pair[0] || opcode == pair[1]);
+}
+
+/*
+ * The reference that a frame returns or yields, 3.11+: it has been taken off the frame's stack, but
+ * is still where it was. 0: not known. `kind` is that of the probe.
+ */
+__noinline __u64 given_back(__u64 frame, __u64 kind)
+{
+	struct frame_head head;
+	__u64 instruction, consts, index;
+	__u8 unit[CODE_UNIT] = {};
+	__s32 top;
+
+	if (!values.wanted || !plan.code_instructions || !read_frame(&head, frame))
+		return 0;
+	if (plan.code_tag_mask) /* 3.14+: stackpointer */
+		return read_pointer(FIELD(__u64, &head, plan.frame_state_offset));
+	if (values.return_const_opcodes[0] && kind != PROBE_YIELD) {
+		instruction = FIELD(__u64, &head, plan.frame_lasti);
+		bpf_probe_read_user(unit, sizeof(unit), (void *)instruction);
+		if (is_either(unit[0], values.return_const_opcodes)) {
+			__u8 before[CODE_UNIT] = {};
+
+			/* beyond the first 256 constants, an EXTENDED_ARG has the rest of the index */
+			bpf_probe_read_user(before, sizeof(before),
+					    (void *)(instruction - CODE_UNIT));
+			index = unit[1];
+			if (before[0] == values.extended_arg_opcode)
+				index |= before[1] << 8;
+			consts = read_pointer(frame_code(&head) + values.code_consts);
+			return read_pointer(consts + values.tuple_items + index * 8UL);
+		}
+		/* as another instruction, put there by a tool, it may be either */
+		if (!is_either(unit[0], values.return_opcodes))
+			return 0;
+	}
+	top = FIELD(__s32, &head, plan.frame_state_offset);
+	if (top < 0 || top > 1 << 24)
+		return 0;
+	return read_pointer(frame + values.frame_locals + top * 8UL);
+}
+
+/* The exception that leaves a frame, as an object; up to 3.11 that may be what it is to be made of:
+ * a str, a tuple, or nothing. */
+static __always_inline __u64 exception_object(__u64 tstate)
+{
+	if (!tstate)
+		return 0;
+	/* curexc_value is behind curexc_type */
+	return read_pointer(tstate + plan.tstate_exception + (plan.exception_is_type ? 8 : 0));
+}
+
+/* An end by an exception of which nothing is wanted but its type's name. */
+static __always_inline bool emit_unwind(__u64 frame, __u64 tstate, __u64 id)
+{
+	struct event_unwind *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+	if (!record)
+		return false;
+	fill_head(&record->exit.head, EVENT_EXIT, EXIT_UNWIND, id);
+	record->exit.head.lost = losses_of(id);
+	record->exit.frame = frame;
+	read_exception_name(record->exception, sizeof(record->exception),
+			    current_exception(tstate));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return true;
+}
+
+/* Records that an activation ends: with the object that it gives back, or else 0, or for EXIT_UNWIND
+ * with the exception that the thread state has. False where that was not possible. */
+__noinline int emit_exit(__u64 frame, __u64 detail, __u64 object, __u64 tstate)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	bool unwinds = detail == EXIT_UNWIND;
+	struct event_unwind *record;
+	struct scratch *scratch;
+	__u32 lost;
+
+	if (values.wanted && unwinds)
+		object = exception_object(tstate);
+	if (unwinds && !values.wanted)
+		return emit_unwind(frame, tstate, id);
+	if (!object && !unwinds) {
+		struct event_exit *plain = bpf_ringbuf_reserve(&events, sizeof(*plain), 0);
+
+		if (!plain)
+			return 0;
+		fill_head(&plain->head, EVENT_EXIT, detail, id);
+		plain->head.lost = losses_of(id);
+		plain->frame = frame;
+		bpf_ringbuf_submit(plain, BPF_RB_NO_WAKEUP);
+		return 1;
+	}
+	scratch = take_scratch(id, unwinds ? sizeof(*record) : sizeof(record->exit));
+	if (!scratch)
+		return 0;
+	scratch->queue[0] = object;
+	scratch->depth[0] = DEPTH_REF;
+	scratch->tail = 1;
+	capture(scratch, values.max_string, values.max_bytes);
+	record = (struct event_unwind *)scratch->data;
+	fill_head(&record->exit.head, EVENT_EXIT, detail, id);
+	lost = record->exit.head.lost = losses_of(id);
+	record->exit.frame = frame;
+	if (unwinds)
+		read_exception_name(record->exception, sizeof(record->exception),
+				    current_exception(tstate));
+	if (send_scratch(scratch))
+		return 1;
+	restore_losses(id, lost);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Types of objects: described to user space at first sight, then known by what is to be captured
+ * of their instances.
+ */
+#ifndef PYTRACE_TYPES_H
+#define PYTRACE_TYPES_H
+
+#include "dicts.h"
+#include "emit.h"
+
+/* PyTypeObject, the same from 3.6 to 3.15 (Include/cpython/object.h). */
+#define TP_SIZE		16 /* ob_size: of a heap type, its slots */
+#define TP_NAME		24
+#define TP_BASICSIZE	32
+#define TP_ITEMSIZE	40
+#define TP_FLAGS	168
+#define TP_BASE		256
+#define TP_DICT		264
+#define TP_DICTOFFSET	288
+#define TPFLAG_INLINE	(1UL << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13+ */
+#define TPFLAG_MANAGED	(1UL << 4) /* Py_TPFLAGS_MANAGED_DICT, 3.11+ */
+#define TPFLAG_HEAPTYPE (1UL << 9)
+
+/* PyMemberDef */
+#define MEMBER_BYTES  40
+#define MEMBER_NAME   0
+#define MEMBER_OFFSET 16
+
+/* Bounds on what is looked at; no program has more by accident. */
+#define BASES_MAX	16
+#define SLOT_BASES_MAX	6
+#define METACLASSES_MAX 4
+#define MODULE_PLACE	8 /* __module__ is among the first items of a class's dict */
+
+/* What to capture of C's static types, by tp_name: written by user space before the programs run. */
+struct recipe_key {
+	__u8 name[RECIPE_NAME_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct recipe_key);
+	__type(value, struct recipe);
+} recipes SEC(".maps");
+
+/* Where a type's instances keep their attributes. */
+enum attributes {
+	ATTRIBUTES_NONE,
+	ATTRIBUTES_DICT, /* a dict, at dict_offset */
+	ATTRIBUTES_MANAGED, /* before the object: see plan of attributes */
+	ATTRIBUTES_INLINE, /* behind the object (3.13+) */
+};
+
+struct type_key {
+	__u64 type;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct type_state {
+	struct recipe recipe;
+	__u8 attributes; /* enum attributes */
+	__u8 slots; /* how many of `slot` there are */
+	__u8 enumeration;
+	__u8 pad;
+	__u16 basicsize;
+	__u16 itemsize;
+	__s32 dict_offset;
+	__u32 pad2;
+	__u16 slot[SLOTS_MAX]; /* offsets */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 17);
+	__type(key, struct type_key);
+	__type(value, struct type_state);
+} types SEC(".maps");
+
+/*
+ * The shapes of types that were met, by which most objects are done without a look into the map: a
+ * direct-mapped cache. An entry is the type's address without 4 low bits, 10 of which are the
+ * place (33 bits are left), 22 bits of process id (the kernel's PID_MAX_LIMIT), and the shape.
+ * 0: none.
+ */
+#define CACHE_BITS 10
+__u64 cached_shapes[1 << CACHE_BITS];
+
+static __always_inline __u64 *cache_place(__u64 type)
+{
+	return &cached_shapes[type >> 4 & ((1 << CACHE_BITS) - 1)];
+}
+
+static __always_inline __u64 cache_tag(__u64 type, __u32 tgid)
+{
+	return type >> (4 + CACHE_BITS) << 31 | (__u64)(tgid & 0x3fffff) << 8;
+}
+
+/* Whether a type's metaclass is EnumType (EnumMeta before 3.11) or made of it. */
+static __always_inline bool is_enumeration(__u64 type)
+{
+	__u64 meta = read_pointer(type + OB_TYPE), name[2];
+
+	for (int i = 0; i < METACLASSES_MAX && meta; i++) {
+		if (!(read_pointer(meta + TP_FLAGS) & TPFLAG_HEAPTYPE))
+			return false;
+		name[0] = name[1] = 0;
+		bpf_probe_read_user(name, 9, (void *)read_pointer(meta + TP_NAME));
+		/* "EnumMeta", "EnumType" */
+		if ((name[0] == 0x6174654d6d756e45 || name[0] == 0x657079546d756e45) && !name[1])
+			return true;
+		meta = read_pointer(meta + TP_BASE);
+	}
+	return false;
+}
+
+/* Finds the recipe of a type: that of the nearest static type that it derives from. Where there is
+ * none, instances have nothing but their attributes. */
+__noinline int find_recipe(__u64 type, struct recipe *found)
+{
+	struct recipe_key key;
+	struct recipe *recipe;
+
+	if (!found)
+		return 0;
+	for (int i = 0; i < BASES_MAX && type; i++) {
+		if (!(read_pointer(type + TP_FLAGS) & TPFLAG_HEAPTYPE)) {
+			__builtin_memset(&key, 0, sizeof(key));
+			bpf_probe_read_user_str(key.name, sizeof(key.name),
+						(void *)read_pointer(type + TP_NAME));
+			recipe = bpf_map_lookup_elem(&recipes, &key);
+			if (recipe) {
+				*found = *recipe;
+				return 1;
+			}
+		}
+		type = read_pointer(type + TP_BASE);
+	}
+	return 0;
+}
+
+/* Where the slots of a type's instances are, and what they are called: its own first. */
+static __always_inline void find_slots(__u64 type, struct type_state *state,
+				       struct event_type *event)
+{
+	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
+		__u64 size, members;
+
+		if (!(read_pointer(type + TP_FLAGS) & TPFLAG_HEAPTYPE))
+			return;
+		size = read_pointer(type + TP_SIZE);
+		members = type + values.heap_size;
+		for (__u32 j = 0; j < SLOTS_MAX; j++) {
+			__u32 slot = state->slots & (SLOTS_MAX - 1);
+			__u64 at = members + j * MEMBER_BYTES;
+
+			if (j >= size || state->slots >= SLOTS_MAX)
+				break;
+			state->slot[slot] = read_pointer(at + MEMBER_OFFSET);
+			if (bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
+						    (void *)read_pointer(at + MEMBER_NAME)) <= 0)
+				break;
+			state->slots++;
+		}
+		type = read_pointer(type + TP_BASE);
+	}
+}
+
+static __always_inline void find_attributes(__u64 type, __u64 flags, struct type_state *state)
+{
+	if (values.attributes >= ATTRIBUTES_3_13 && flags & TPFLAG_INLINE)
+		state->attributes = ATTRIBUTES_INLINE;
+	else if (values.attributes >= ATTRIBUTES_3_11 && flags & TPFLAG_MANAGED)
+		state->attributes = ATTRIBUTES_MANAGED;
+	else if (state->dict_offset)
+		state->attributes = ATTRIBUTES_DICT;
+}
+
+static __always_inline void copy_short_text(struct string *string, __u8 *text, __u64 object)
+{
+	__u64 data = read_string_head(string, object);
+
+	if (data)
+		copy_text(string, text, data, (__u64)string->length * string->width, STRING_SHORT);
+}
+
+/* Describes a type to user space; its shape, or -1 where the ring has no room. */
+__noinline int meet_type(__u64 type, __u64 id)
+{
+	struct type_key key = {.type = type, .tgid = id >> 32};
+	struct type_state state = {};
+	struct event_type *event;
+	__u64 flags;
+
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return -1;
+	__builtin_memset(event, 0, sizeof(*event));
+	fill_head(&event->head, EVENT_TYPE, 0, id);
+	event->address = type;
+	flags = read_pointer(type + TP_FLAGS);
+	bpf_probe_read_user_str(event->name, sizeof(event->name),
+				(void *)read_pointer(type + TP_NAME));
+	state.basicsize = read_pointer(type + TP_BASICSIZE);
+	state.itemsize = read_pointer(type + TP_ITEMSIZE);
+	state.dict_offset = read_pointer(type + TP_DICTOFFSET);
+	state.recipe.shape = SHAPE_OPAQUE;
+	find_attributes(type, flags, &state);
+	if (flags & TPFLAG_HEAPTYPE) {
+		event->head.detail = TYPE_HEAP;
+		copy_short_text(&event->qualname, event->text,
+				read_pointer(type + values.heap_qualname));
+		copy_short_text(&event->module, event->text + STRING_SHORT,
+				find_module(read_pointer(type + TP_DICT)));
+		state.enumeration = is_enumeration(type);
+	}
+	if (state.enumeration)
+		event->head.detail |= TYPE_ENUM;
+	if (state.enumeration || !find_recipe(type, &state.recipe)) {
+		if (!state.attributes)
+			find_slots(type, &state, event);
+		if (state.attributes || state.slots)
+			state.recipe.shape = SHAPE_INSTANCE;
+	}
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&types, &key, &state, BPF_ANY);
+	return state.recipe.shape;
+}
+
+/* What is known of a type; NULL: nothing. Describes it to user space at first sight. */
+static __always_inline struct type_state *know_type(__u64 type, __u64 id)
+{
+	struct type_key key = {.type = type, .tgid = id >> 32};
+	struct type_state *state = bpf_map_lookup_elem(&types, &key);
+
+	if (state || meet_type(type, id) < 0)
+		return state;
+	return bpf_map_lookup_elem(&types, &key);
+}
+
+/* The address may be another type's soon. */
+static __always_inline void forget_type(__u64 type, __u32 tgid)
+{
+	struct type_key key = {.type = type, .tgid = tgid};
+	__u64 *cached = cache_place(type);
+
+	if ((*cached & ~0xffUL) == cache_tag(type, tgid))
+		*cached = 0;
+	bpf_map_delete_elem(&types, &key);
+}
+
+#endif

@@ -1,0 +1,90 @@
+//! The texts of a recording's calls: arguments, results, messages.
+
+use std::hash::Hasher as _;
+use std::num::NonZeroU32;
+
+use rustc_hash::FxHasher;
+
+/// How many texts are found again when they come again.
+const SLOTS: usize = 1 << 20;
+
+/// Texts, one behind the other. The same text is kept once, mostly.
+///
+/// What finds it again is of fixed size, each entry giving way to the next with its hash: no file
+/// can make it slow, and it does not grow with texts that are all different.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    all: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+    /// By hash; empty until there is a text.
+    recent: Vec<Option<NonZeroU32>>,
+}
+
+impl Texts {
+    /// The index of `text`, plus one; `None` where there are too many.
+    pub(crate) fn add(&mut self, text: &str) -> Option<NonZeroU32> {
+        if self.recent.is_empty() {
+            self.recent = vec![None; SLOTS];
+        }
+        let mut hasher = FxHasher::default();
+        hasher.write(text.as_bytes());
+        // The upper half of the product that Fx hashes with is the better one.
+        let slot = (hasher.finish() >> 32) as usize % SLOTS;
+        if let Some(index) = self.recent[slot]
+            && self.get(index) == text
+        {
+            return Some(index);
+        }
+        let index = u32::try_from(self.ends.len() + 1)
+            .ok()
+            .and_then(NonZeroU32::new)?;
+        self.all.push_str(text);
+        self.ends.push(self.all.len());
+        self.recent[slot] = Some(index);
+        Some(index)
+    }
+
+    /// The text of an index that [`Texts::add`] returned.
+    pub(crate) fn get(&self, index: NonZeroU32) -> &str {
+        let index = index.get() as usize;
+        let begin = match index {
+            1 => 0,
+            _ => self.ends[index - 2],
+        };
+        &self.all[begin..self.ends[index - 1]]
+    }
+
+    /// Gives back what is needed for adding only.
+    pub(crate) fn close(&mut self) {
+        self.recent = Vec::new();
+        self.all.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_that_comes_again_is_kept_once() {
+        let mut kept = Texts::default();
+        let indices = ["a", "", "b", "a", "", "b"].map(|text| kept.add(text).unwrap());
+        assert_eq!(indices[..3], indices[3..]);
+        assert_eq!((&*kept.all, kept.ends.len()), ("ab", 3));
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_found(texts: Vec<String>) {
+            let mut kept = Texts::default();
+            let indices: Vec<_> = texts.iter().map(|text| kept.add(text).unwrap()).collect();
+            kept.close();
+            for (text, index) in texts.iter().zip(indices) {
+                prop_assert_eq!(kept.get(index), text);
+            }
+        }
+    }
+}
