@@ -1,5 +1,6 @@
 """One function for each shape that a signature may have; what it is called with is known."""
 # values
+# may-be-cut: very_many very_many_named
 # variants: --max-string 6 --max-items 2 --max-depth 1
 # artefact: B
 # artefact-functions: *
@@ -299,13 +300,13 @@ class WithDescriptor:
             return Local().method(a)
 
 
-def make_many(count):
+def make_many(count, prefix=""):
     """A function with so many parameters, and another that has them keyword-only."""
     names = ", ".join("p%d" % number for number in range(count))
     namespace = {}
-    exec(compile("def many({0}): return p0\ndef many_named(*, {0}): return p1\n".format(names),
-                 __file__, "exec"), namespace)
-    return namespace["many"], namespace["many_named"]
+    exec(compile("def {1}many({0}): return p0\ndef {1}many_named(*, {0}): return p1\n".format(
+        names, prefix), __file__, "exec"), namespace)
+    return namespace[prefix + "many"], namespace[prefix + "many_named"]
 
 
 def since_3_8():
@@ -363,8 +364,8 @@ def call_functions():
     rebound(1, "b"); deleted([1], 2); rebound_cell("old"); deleted_cell(1)
     replaced_starred(1, b=2); recursive(4); mutual(4); passes_on(1, d=2, x=3)
     decorated(1); decorated(a=1, b=3); decorated_twice(1)
-    for count in (70, 200):
-        many, many_named = make_many(count)
+    for count, prefix in ((70, ""), (250, "very_")):
+        many, many_named = make_many(count, prefix)
         many(*range(count))
         many_named(**{"p%d" % number: number for number in range(count)})
     if sys.version_info >= (3, 8):
