@@ -137,6 +137,7 @@ class Texts(unittest.TestCase):
             (ValueError(), {"exception": "ValueError"}),
             (ValueError("why"), {"exception": "ValueError", "message": "why"}),
             (ValueError("a", "b"), {"exception": "ValueError"}),
+            (ValueError("'\\\n\x1b"), {"exception": "ValueError", "message": "'\\\\n\\x1b"}),
             (KeyError(1), {"exception": "KeyError"}),
             (OSError("x" * 11), {"exception": "OSError", "message": "x" * 10 + "…"}),
             (json.JSONDecodeError("a", "", 0), {"exception": "JSONDecodeError", "message": "a: line 1 …"}),

@@ -20,7 +20,14 @@ CUT = "\u2026"
 
 # What pytrace does by itself.
 DEFAULT_STRING, DEFAULT_ITEMS, DEFAULT_DEPTH = 80, 3, 2
-REDACT = "password|passwd|secret|token|api_?key|authorization"
+REDACT = (
+    r"(?i)passwords?|passwd|passphrase|credential|authorization|cookie"
+    r"|(?:api|access|private|secret)[_-]?key|session[_-]?(?:id|key)"
+    r"|(?:^|[^a-z])(?:secrets?|pwd|jwt|bearer)(?:$|[^a-z])"
+    r"|(?-i:[a-z0-9](?:Secrets?|Pwd|Jwt)(?:$|[^a-z]))"
+    r"|(?:^|[^a-z])(?:token|auth)$"
+    r"|(?-i:[a-z0-9](?:Token|Auth)$)"
+)
 
 type_flags = type.__dict__["__flags__"].__get__
 type_qualname = type.__dict__["__qualname__"].__get__
@@ -50,7 +57,7 @@ class Limits:
         self.string = string  # characters, or bytes
         self.items = items  # of a container; attributes
         self.depth = depth  # containers within each other that are looked into
-        self.redact = redact and re.compile(redact, re.IGNORECASE)
+        self.redact = redact and re.compile(redact)
 
     def hides(self, name):
         """Whether what has this name is not to be shown."""
@@ -79,8 +86,14 @@ def describe_exception(error, limits):
     if tuple.__len__(arguments) == 1 and is_a(arguments[0], str):
         text = str.__str__(arguments[0])
         cut = str.__len__(text) > limits.string
-        found["message"] = str.__getitem__(text, slice(limits.string)) + (CUT if cut else "")
+        shown = map(shown_character, str.__getitem__(text, slice(limits.string)))
+        found["message"] = "".join(shown) + (CUT if cut else "")
     return found
+
+
+def shown_character(character):
+    """The character, or an escape where it can't be shown."""
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def is_a(value, cls):
