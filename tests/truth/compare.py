@@ -4,9 +4,9 @@
 
 Every thread's complete sequence must be the same: order, nesting, names, files, first lines,
 starts and resumptions, categories; with `--exits` also which were left by an exception and which
-never ended; with `--values`, what they were given, gave back and raised. The recording must be well formed too: numbered without gaps, nested, intervals of
-children within their parents'. Prints `identical: N activations, T threads`, or where the first
-difference is, and exits with 1.
+never ended; with `--values`, what they were given, gave back and raised. The recording must be well
+formed too: numbered without gaps, nested, intervals of children within their parents'. Prints
+`identical: N activations, T threads`, or where the first difference is, and exits with 1.
 
 Where the profile function itself changes what the interpreter runs, a program says so:
 
@@ -467,7 +467,7 @@ def main():
     parser.add_argument("trace", help="what pytrace wrote")
     parser.add_argument("--artefacts", metavar="PROGRAM", help="the program that declares them")
     parser.add_argument("--exits", action="store_true", help="compare how activations ended, too")
-    parser.add_argument("--values", action="store_true", help="compare values, too (oracle.py --values)")
+    parser.add_argument("--values", action="store_true", help="compare values, too")
     options = parser.parse_args()
     source = ""
     if options.artefacts:

@@ -56,13 +56,16 @@ class Texts(unittest.TestCase):
 
     def test_what_consists_of_nothing_else_is_as_python_has_it(self):
         for value in [
-            0, -1, 2**64, -2**255, 0.1, 1e16, 1e-5, -0.0, math.inf, math.nan, 1 + 2j, -0j, True, None, "it's",
-            "a\0\x1b", "\ud800", "", b"", b"a\xff", bytearray(b"x"), range(3), range(0, 9, 2), slice(None, 5, "a"),
+            0, -1, 2**64, -2**255, 0.1, 1e16, 1e-5, -0.0, math.inf, math.nan, 1 + 2j, -0j, True,
+            None, "it's",
+            "a\0\x1b", "\ud800", "", b"", b"a\xff", bytearray(b"x"), range(3), range(0, 9, 2),
+            slice(None, 5, "a"),
         ]:
             self.expect(value, repr(value))
 
     def test_nested_containers_are_as_python_has_them_unless_they_are_cut(self):
-        for value in [[1], [], (1,), (), {"a": 1}, {}, {1}, set(), frozenset([1]), frozenset(), [None]]:
+        for value in [[1], [], (1,), (), {"a": 1}, {}, {1}, set(), frozenset([1]), frozenset(),
+                      [None]]:
             self.expect([value], "list[1] [%r]" % (value,))
         self.expect([[1, 2, 3, 4]], "list[1] [list[4] [1, 2, 3, …]]")
         self.expect([[[1]]], "list[1] [[list[1] […]]]")
@@ -140,7 +143,8 @@ class Texts(unittest.TestCase):
             (ValueError("'\\\n\x1b"), {"exception": "ValueError", "message": "'\\\\n\\x1b"}),
             (KeyError(1), {"exception": "KeyError"}),
             (OSError("x" * 11), {"exception": "OSError", "message": "x" * 10 + "…"}),
-            (json.JSONDecodeError("a", "", 0), {"exception": "JSONDecodeError", "message": "a: line 1 …"}),
+            (json.JSONDecodeError("a", "", 0), {"exception": "JSONDecodeError",
+                                                "message": "a: line 1 …"}),
         ]:
             self.assertEqual(describe_exception(error, LIMITS), expected)
 
@@ -184,8 +188,10 @@ list(x for x in iter([1]))
 """
 
 EXPECTED = [
-    ("plain", {"arguments": {"a": "1", "b": "2", "c": "tuple[0] ()", "d": "4", "e": "dict[0] {}"}, "return": "1"}),
-    ("plain", {"arguments": {"a": "list[1] [1]", "b": "2", "c": "tuple[1] (3,)", "d": "4", "e": "dict[1] {'f': 5}"},
+    ("plain", {"arguments": {"a": "1", "b": "2", "c": "tuple[0] ()", "d": "4", "e": "dict[0] {}"},
+               "return": "1"}),
+    ("plain", {"arguments": {"a": "list[1] [1]", "b": "2", "c": "tuple[1] (3,)", "d": "4",
+                             "e": "dict[1] {'f': 5}"},
                "return": "list[1] [1]"}),
     ("cell", {"arguments": {"a": "'a'"}, "return": "<function cell.<locals>.<lambda>>"}),
     ("none", {"arguments": {}, "return": "None"}),
@@ -208,7 +214,8 @@ EXPECTED = [
 def truth_of(source, *options):
     """The oracle's truth of a program, with values."""
     with tempfile.TemporaryDirectory() as directory:
-        program, output = os.path.join(directory, "program.py"), os.path.join(directory, "truth.json")
+        program = os.path.join(directory, "program.py")
+        output = os.path.join(directory, "truth.json")
         with open(program, "w") as file:
             file.write(source)
         command = [sys.executable, "-S", ORACLE, "--values", "-o", output, *options, program]
@@ -224,7 +231,8 @@ class Recording(unittest.TestCase):
         truth = truth_of(PROGRAM)
         rows = truth["threads"][0]["activations"]
         names = [truth["codes"][str(row[0])][0].rpartition(".")[2] for row in rows]
-        found = [(name, row[-1]) for name, row in zip(names, rows) if name not in ("<module>", "Thing")]
+        bodies = ("<module>", "Thing")
+        found = [(name, row[-1]) for name, row in zip(names, rows) if name not in bodies]
         self.assertEqual(found, EXPECTED)
 
     def test_limits(self):
@@ -310,7 +318,8 @@ class Comparison(unittest.TestCase):
         expected = {"return": "list[1] [PosixPath('/it\\'s')]"}
         for found in ["list[1] [<pathlib.PosixPath>]", "list[1] [<pathlib._local.PosixPath>]"]:
             self.assertEqual(list(call_differences("f", expected, {"return": found})), [])
-        self.assertTrue(list(call_differences("f", expected, {"return": "list[1] [<pathlib.Other>]"})))
+        found = {"return": "list[1] [<pathlib.Other>]"}
+        self.assertTrue(list(call_differences("f", expected, found)))
 
 
 if __name__ == "__main__":

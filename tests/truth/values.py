@@ -53,7 +53,9 @@ def type_dict(cls):
 class Limits:
     """How much of a value is shown."""
 
-    def __init__(self, string=DEFAULT_STRING, items=DEFAULT_ITEMS, depth=DEFAULT_DEPTH, redact=REDACT):
+    def __init__(
+        self, string=DEFAULT_STRING, items=DEFAULT_ITEMS, depth=DEFAULT_DEPTH, redact=REDACT
+    ):
         self.string = string  # characters, or bytes
         self.items = items  # of a container; attributes
         self.depth = depth  # containers within each other that are looked into

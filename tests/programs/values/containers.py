@@ -45,8 +45,10 @@ def lists():
 
 def dicts():
     for x in ({}, {"a": 1}, {"a": 1, "b": 2}, {1: "a", None: "b", True and 2: "c"}, {(1, 2): [3]},
-              {"k%d" % n: n for n in range(8)}, {"k%d" % n: n for n in range(9)}, {n: n for n in range(200)},
-              {1.5: 2j}, {b"b": "b"}, {frozenset([1]): 2}, {"名": "前"}, {"a": {"b": {"c": {"d": 1}}}},
+              {"k%d" % n: n for n in range(8)}, {"k%d" % n: n for n in range(9)},
+              {n: n for n in range(200)},
+              {1.5: 2j}, {b"b": "b"}, {frozenset([1]): 2}, {"名": "前"},
+              {"a": {"b": {"c": {"d": 1}}}},
               dict(zip("abc", range(3))), dict.fromkeys(range(3)), {"x" * 150: "y" * 150}):
         mapped(x)
     changed = {n: str(n) for n in range(8)}
@@ -75,7 +77,8 @@ def dicts():
 
 
 def sets():
-    for x in (set(), {1}, {1, 2, 3}, {"a"}, {None}, {(1, 2)}, set(range(8)), set(range(9)), set(range(100)),
+    for x in (set(), {1}, {1, 2, 3}, {"a"}, {None}, {(1, 2)}, set(range(8)), set(range(9)),
+              set(range(100)),
               {1.5, 2}, {"x" * 150}, {"a", "b", "c"}, {b"a", "a", 1}):
         united(x); united(frozenset(x))
     changed = {1, 2, 3, 4, 5}
@@ -84,15 +87,20 @@ def sets():
     changed.clear()
     united(changed)
     sparse(set(range(1000, 100000, 1000))); sparse({str(n) for n in range(40)})
-    united({frozenset([1, 2])}); united({frozenset()}); united(frozenset([frozenset([frozenset([1])])]))
+    united({frozenset([1, 2])}); united({frozenset()})
+    united(frozenset([frozenset([frozenset([1])])]))
 
 
 def nesting():
-    for x in ([[1, 2], [3]], [(), [], {}, set(), frozenset()], [(1,)], [{1}], [frozenset([1])], [{"a": [1]}],
+    for x in ([[1, 2], [3]], [(), [], {}, set(), frozenset()], [(1,)], [{1}], [frozenset([1])],
+              [{"a": [1]}],
               ([],), ({},), {"a": (1,), "b": [2, [3, [4, [5, [6]]]]]}, [[[[[[1]]]]]], [[[[[[]]]]]],
-              [list(range(100))], [tuple(range(100))], [set(range(100))], [{n: n for n in range(100)}],
-              {"a": list(range(100)), "b": "x" * 300}, [[1, 2, 3], [4, 5, 6], [7, 8, 9]], [range(3), slice(1)],
-              [Point(1, 2)], [collections.OrderedDict(a=1)], [Listed([1])], [bytearray(b"ab"), b"ab"]):
+              [list(range(100))], [tuple(range(100))], [set(range(100))],
+              [{n: n for n in range(100)}],
+              {"a": list(range(100)), "b": "x" * 300}, [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+              [range(3), slice(1)],
+              [Point(1, 2)], [collections.OrderedDict(a=1)], [Listed([1])],
+              [bytearray(b"ab"), b"ab"]):
         nested(x)
     own = []
     own.append(own)
@@ -115,15 +123,20 @@ def subclasses():
     counter = collections.Counter("abracadabra")
     default = collections.defaultdict(list, {"a": [1]})
     default["b"].append(2)
-    for x in (Point(1, 2), Point("x" * 150, [Point(3, 4)]), ordered, collections.OrderedDict(), counter, default,
-              Listed([1, 2]), Listed(), ListedWithMore([1]), Tupled((1,)), Tupled(), Mapped(a=1), Mapped(),
-              United([1]), United(), Frozen([1]), Frozen(), Listed(range(100)), Mapped(zip(range(50), range(50)))):
+    for x in (Point(1, 2), Point("x" * 150, [Point(3, 4)]), ordered, collections.OrderedDict(),
+              counter, default,
+              Listed([1, 2]), Listed(), ListedWithMore([1]), Tupled((1,)), Tupled(), Mapped(a=1),
+              Mapped(),
+              United([1]), United(), Frozen([1]), Frozen(), Listed(range(100)),
+              Mapped(zip(range(50), range(50)))):
         derived(x)
     del ordered["b"]
     ordered["c"] = 3
     derived(ordered)
-    for x in (collections.deque([1]), collections.ChainMap(), {}.keys(), {"a": 1}.items(), {}.values(), iter([]),
-              iter(()), iter({}), reversed([1]), enumerate([]), zip(), map(int, []), filter(None, []), memoryview(b"m")):
+    for x in (collections.deque([1]), collections.ChainMap(), {}.keys(), {"a": 1}.items(),
+              {}.values(), iter([]),
+              iter(()), iter({}), reversed([1]), enumerate([]), zip(), map(int, []),
+              filter(None, []), memoryview(b"m")):
         derived(x)
 
 

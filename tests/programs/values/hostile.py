@@ -15,7 +15,8 @@ gc.disable()  # it must not walk through them
 
 WORD = ctypes.sizeof(ctypes.c_void_p)
 OB_REFCNT, OB_TYPE, OB_SIZE = 0, 8, 16
-NOWHERE = [0, 1, 8, 0xDEAD, 0x7FFFFFFFF000, 0xFFFF800000000000, 0xFFFFFFFFFFFFFFFF, 0x8000000000000000]
+NOWHERE = [0, 1, 8, 0xDEAD, 0x7FFFFFFFF000, 0xFFFF800000000000, 0xFFFFFFFFFFFFFFFF,
+           0x8000000000000000]
 SIZES = [-1, -2**62, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, -2**63, 0]
 
 counts = {"take": 0, "take_named": 0, "take_all": 0, "give": 0}
@@ -73,10 +74,14 @@ def things():
     slots = Slots()
     slots.x, slots.y = 1, 2
     return [
-        2**100 + 7, 3.25, 2 + 3j, "text of some length" * 2, "名" * 30, "😀" * 30, b"bytes" * 9, bytearray(b"array" * 9),
-        list(range(1000, 1020)), tuple(map(str, range(20))), {str(n): n for n in range(20)}, set(map(str, range(20))),
-        frozenset(map(str, range(20))), range(3, 1000), slice(1, 2000), Plain(), slots, ValueError("error"),
-        OSError(2, "x"), lambda: 0, [].append, Plain().__init__, type("Made", (), {}), type(sys)("made"),
+        2**100 + 7, 3.25, 2 + 3j, "text of some length" * 2, "名" * 30, "😀" * 30, b"bytes" * 9,
+        bytearray(b"array" * 9),
+        list(range(1000, 1020)), tuple(map(str, range(20))), {str(n): n for n in range(20)},
+        set(map(str, range(20))),
+        frozenset(map(str, range(20))), range(3, 1000), slice(1, 2000), Plain(), slots,
+        ValueError("error"),
+        OSError(2, "x"), lambda: 0, [].append, Plain().__init__, type("Made", (), {}),
+        type(sys)("made"),
     ]
 
 
@@ -95,8 +100,10 @@ def break_types():
     for thing in things():
         holder = [thing]
         kept.append(holder)
-        for value in NOWHERE + [id(int), id(str), id(list), id(dict), id(Plain), id(Slots), id(thing), id(type), id(set),
-                                id(ValueError), id(bytearray), id(float), id(range), id(bytes), id(tuple)]:
+        for value in NOWHERE + [id(int), id(str), id(list), id(dict), id(Plain), id(Slots),
+                                id(thing), id(type), id(set),
+                                id(ValueError), id(bytearray), id(float), id(range), id(bytes),
+                                id(tuple)]:
             with Broken(id(thing), OB_TYPE, value):
                 hand_over(holder)
 
@@ -195,7 +202,8 @@ def large():
     huge = b"x" * 2**30
     hand_over([huge])
     del huge
-    for thing in (list(range(10**7)), [None] * 10**7, (0,) * 10**7, dict.fromkeys(range(10**6)), set(range(10**6)),
+    for thing in (list(range(10**7)), [None] * 10**7, (0,) * 10**7, dict.fromkeys(range(10**6)),
+                  set(range(10**6)),
                   1 << 10**7, range(10**30), "名" * 10**7, "😀" * 10**7, bytearray(10**8)):
         hand_over([thing])
     wide = [[[["x" * 1000] * 1000] * 1000] * 1000] * 1000
@@ -208,7 +216,8 @@ def large():
 
 def texts():
     """What must not reach a terminal or a page as it is."""
-    for text in ("\x1b[2J\x1b]0;owned\x07", "a\0b", "\ud800\udfff", "\udc80", "<script>alert(1)</script>", "\u202e", "\r\n", "\x9b31m",
+    for text in ("\x1b[2J\x1b]0;owned\x07", "a\0b", "\ud800\udfff", "\udc80",
+                 "<script>alert(1)</script>", "\u202e", "\r\n", "\x9b31m",
                  "\"}]}", "\\", "'\"", "\u2028", "\x7f" * 50, "\t\n" * 50):
         hand_over([text])
         hand_over([{text: text}])

@@ -48,8 +48,10 @@ class Tuple(typing.NamedTuple):
 
 
 simple = Simple(1)
-for value in (simple, Simple(2, "b", [1]), Frozen(1), Frozen(1, simple), Slotted(1, 2), Ordered(1), Tuple(1), [simple],
-              Simple, Frozen, types.SimpleNamespace(), decimal.Decimal("1.5"), datetime.date(2020, 1, 2),
+for value in (simple, Simple(2, "b", [1]), Frozen(1), Frozen(1, simple), Slotted(1, 2), Ordered(1),
+              Tuple(1), [simple],
+              Simple, Frozen, types.SimpleNamespace(), decimal.Decimal("1.5"),
+              datetime.date(2020, 1, 2),
               datetime.timedelta(1), uuid.UUID(int=5), types.MappingProxyType({"a": 1})):
     given(value)
 simple.x = "changed"

@@ -107,8 +107,10 @@ class Plain:
 
 
 def main():
-    bases = [(object,), (list, [1, 2]), (tuple, (1, 2)), (dict, {"a": 1}), (set, {1}), (frozenset, {1}), (int, 5),
-             (float, 2.5), (str, "text"), (bytes, b"bytes"), (bytearray, b"bytes"), (complex, 1j), (Exception, "error")]
+    bases = [(object,), (list, [1, 2]), (tuple, (1, 2)), (dict, {"a": 1}), (set, {1}),
+             (frozenset, {1}), (int, 5),
+             (float, 2.5), (str, "text"), (bytes, b"bytes"), (bytearray, b"bytes"), (complex, 1j),
+             (Exception, "error")]
     things = [make(*base) for base in bases]
     things.append(Looping())
     for name in META_NAMES:
@@ -138,8 +140,10 @@ def main():
     assert Finalized.deaths == deaths, Finalized.deaths
     with open(os.environ.get("PYTRACE_COUNTS", os.devnull), "w") as file:
         count = len(things)
-        counts = {"take": 5 * count + 1, "take_all": count, "take_default": count, "give": 2 * count}
-        counts.update({"fail": 1, "finalize": 3, "__del__": 3, "method": 0, "__repr__": 0, "__eq__": 0})
+        counts = {"take": 5 * count + 1, "take_all": count, "take_default": count,
+                  "give": 2 * count}
+        counts.update({"fail": 1, "finalize": 3, "__del__": 3, "method": 0, "__repr__": 0,
+                       "__eq__": 0})
         json.dump({"counts": counts}, file)
 
 

@@ -163,8 +163,10 @@ def instances():
     instance(Empty()); instance(object())
     for count in range(11):
         instance(Plain(count))
-    for x in (Fixed(1), Fixed("x" * 200, [1, 2], {"a": Fixed(2)}), Reordered(True), Reordered(False), Inherited(),
-              Node(1, Node(2, Node(3, Node(4)))), Outer.Inner(), Outer.Inner.Innermost(), OfMeta(), Odd()):
+    for x in (Fixed(1), Fixed("x" * 200, [1, 2], {"a": Fixed(2)}), Reordered(True),
+              Reordered(False), Inherited(),
+              Node(1, Node(2, Node(3, Node(4)))), Outer.Inner(), Outer.Inner.Innermost(), OfMeta(),
+              Odd()):
         instance(x)
     backwards = Fixed.__new__(Fixed)
     backwards.z, backwards.y, backwards.x = 1, 2, 3
@@ -212,7 +214,8 @@ def with_slots():
     for make in (Slots, MoreSlots, SlotsAndDict, SlotsWithDict, SlotsAndWeak, ManySlots, NoSlots):
         thing = make()
         slotted(thing)
-        for attribute, value in (("x", 1), ("y", [2]), ("z", "three"), ("_private", None), ("s0", 0), ("s11", 11)):
+        for attribute, value in (("x", 1), ("y", [2]), ("z", "three"), ("_private", None),
+                                 ("s0", 0), ("s11", 11)):
             if hasattr(make, attribute):
                 setattr(thing, attribute, value)
         slotted(thing)
@@ -224,16 +227,20 @@ def with_slots():
 
 
 def members():
-    for x in (Color.RED, Color.GREEN, Color.CRIMSON, Color("green"), Number.ONE, Number(2), Permission.READ,
+    for x in (Color.RED, Color.GREEN, Color.CRIMSON, Color("green"), Number.ONE, Number(2),
+              Permission.READ,
               IntPermission.READ, Text.A, Text.LONG, Real.HALF, Holder.Nested.MEMBER):
         member(x)
     member([Color.RED, Number.TWO]); member({Color.RED: Text.A}); member(list(Color)); member(Color)
 
 
 def types():
-    for x in (int, type, object, dict, Empty, Outer.Inner, Outer.Inner.Innermost, Meta, OfMeta, Color, Custom,
-              ValueError, collections.OrderedDict, collections.deque, type(None), type(len), type(instances),
-              enum.Enum, functools.partial, type("Made", (), {}), type("名", (int,), {"__module__": "elsewhere"})):
+    for x in (int, type, object, dict, Empty, Outer.Inner, Outer.Inner.Innermost, Meta, OfMeta,
+              Color, Custom,
+              ValueError, collections.OrderedDict, collections.deque, type(None), type(len),
+              type(instances),
+              enum.Enum, functools.partial, type("Made", (), {}),
+              type("名", (int,), {"__module__": "elsewhere"})):
         type_object(x)
 
     class Local: pass
@@ -245,26 +252,36 @@ def functions():
     def local(): pass
     renamed = lambda: 0
     renamed.__qualname__ = renamed.__name__ = "renamed"
-    for x in (functions, local, renamed, lambda x: x, Fixed.__init__, Fixed(1).__init__, [].append, {}.get, "".join,
-              len, print, math.sqrt, Custom.__init__, type.mro, int.__add__, (5).__add__, str.join, dict.fromkeys,
-              Outer.Inner().__init__, functools.partial(len, []), functools.lru_cache()(local), property(local),
-              staticmethod(local), classmethod(local), os.path.join, collections.namedtuple, int.from_bytes):
+    for x in (functions, local, renamed, lambda x: x, Fixed.__init__, Fixed(1).__init__, [].append,
+              {}.get, "".join,
+              len, print, math.sqrt, Custom.__init__, type.mro, int.__add__, (5).__add__, str.join,
+              dict.fromkeys,
+              Outer.Inner().__init__, functools.partial(len, []), functools.lru_cache()(local),
+              property(local),
+              staticmethod(local), classmethod(local), os.path.join, collections.namedtuple,
+              int.from_bytes):
         callable_object(x)
     for x in (sys, os, math, collections, os.path, type(sys)("made"), type(sys)("made.below")):
         module(x)
     generator = (x for x in [])
-    for x in (generator, generator.__next__, functions.__code__, sys._getframe(), Fixed.__dict__, Slots.x,
+    for x in (generator, generator.__next__, functions.__code__, sys._getframe(), Fixed.__dict__,
+              Slots.x,
               (lambda: generator).__closure__[0], super(Inherited, Inherited())):
         of_the_library(x)
     del x
 
 
 def errors():
-    for x in (ValueError(), ValueError("text"), ValueError("x" * 200), KeyError("a", 1), KeyError(("a", 1)), OSError(2, "No"),
-              OSError(2, "No", "file"), StopIteration(), StopIteration(5), SystemExit(3), KeyboardInterrupt(), Exception(None),
-              UnicodeDecodeError("utf-8", b"x", 0, 1, "why"), SyntaxError("msg", ("f", 1, 2, "t")), Custom("c"), Custom(),
-              Custom([1, 2], {"a": 1}), WithAttributes(1, 2), AssertionError("it's"), RuntimeError(ValueError("inner")),
-              ImportError("no", name="n"), Exception(*range(12)), StopAsyncIteration(), GeneratorExit(), MemoryError()):
+    for x in (ValueError(), ValueError("text"), ValueError("x" * 200), KeyError("a", 1),
+              KeyError(("a", 1)), OSError(2, "No"),
+              OSError(2, "No", "file"), StopIteration(), StopIteration(5), SystemExit(3),
+              KeyboardInterrupt(), Exception(None),
+              UnicodeDecodeError("utf-8", b"x", 0, 1, "why"), SyntaxError("msg", ("f", 1, 2, "t")),
+              Custom("c"), Custom(),
+              Custom([1, 2], {"a": 1}), WithAttributes(1, 2), AssertionError("it's"),
+              RuntimeError(ValueError("inner")),
+              ImportError("no", name="n"), Exception(*range(12)), StopAsyncIteration(),
+              GeneratorExit(), MemoryError()):
         error(x)
     error([ValueError("in a list")]); error({"e": KeyError(1)})
     changed = ValueError("old")
@@ -274,7 +291,8 @@ def errors():
 
 
 def paths():
-    for x in (pathlib.Path("/a/b"), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("c:/x"), pathlib.Path(),
+    for x in (pathlib.Path("/a/b"), pathlib.PurePosixPath("a"), pathlib.PureWindowsPath("c:/x"),
+              pathlib.Path(),
               pathlib.Path("/a") / "b" / "c.txt", pathlib.Path("relative/it's")):
         path(x)
     used = pathlib.Path("/used/before")

@@ -44,7 +44,8 @@ def floats():
     for x in (0.0, -0.0, 1.0, -1.0, 5.0, 0.1, 1/3, 2.5, 100.0, 123456789.125, 1e15, 1e16, 1e17,
               123456789012345678.0, 1e22, 1e23, 1e100, 1e308, 1.7976931348623157e308, 1e-4, 1e-5,
               0.00012345, 5e-324, 2.2250738585072014e-308, 1e-310, float("inf"), float("-inf"),
-              float("nan"), -float("nan"), 9007199254740993.0, 0.30000000000000004, 9999999999999998.0):
+              float("nan"), -float("nan"), 9007199254740993.0, 0.30000000000000004,
+              9999999999999998.0):
         floating(x)
     for x in (0j, 1j, -1j, 1 + 2j, complex(-0.0, -1), complex(0.0, -0.0), complex(-0.0, 0.0),
               complex(1, -0.0), complex("nan+infj"), complex("-inf-nanj"), 1e16 + 1e-5j, 0.5 + 2j):
@@ -93,15 +94,18 @@ def binaries():
 
 
 def extents():
-    for x in (range(0), range(10), range(1, 5), range(0, 10, 2), range(10, 0, -3), range(-2**31, 2**40),
+    for x in (range(0), range(10), range(1, 5), range(0, 10, 2), range(10, 0, -3),
+              range(-2**31, 2**40),
               range(5, 5), range(2**64)):
         extent(x)
-    for x in (slice(5), slice(None), slice(1, 2), slice(None, 5, None), slice(1, 9, -2), slice("a", 1.5)):
+    for x in (slice(5), slice(None), slice(1, 2), slice(None, 5, None), slice(1, 9, -2),
+              slice("a", 1.5)):
         section(x)
 
 
 def subclasses():
-    for x in (Integer(5), Integer(-2**100), Integer(0), Floating(2.5), Text("text"), Text("名"), Text(""),
+    for x in (Integer(5), Integer(-2**100), Integer(0), Floating(2.5), Text("text"), Text("名"),
+              Text(""),
               Text("x" * 150), Binary(b"bytes"), TextWithMore("more")):
         derived(x)
 

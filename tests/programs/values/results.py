@@ -250,7 +250,8 @@ def generator_stops():
     raise StopIteration("turned into another")
 
 
-FAILING = [value for name, value in sorted(globals().items()) if name.startswith(("fails_", "raises_", "stops"))
+FAILING = [value for name, value in sorted(globals().items())
+           if name.startswith(("fails_", "raises_", "stops"))
            and name not in ("raises_asynchronously", "fails_division_of")]
 
 
@@ -263,11 +264,14 @@ def call(function, *args):
 
 def call_returning():
     returns_nothing()
-    for x in (1, "x" * 150, [1, 2, 3, 4], {"a": 1}, None, True, ValueError("not raised"), returns, int, Manager(),
+    for x in (1, "x" * 150, [1, 2, 3, 4], {"a": 1}, None, True, ValueError("not raised"), returns,
+              int, Manager(),
               Ellipsis, (), collections.OrderedDict(a=1)):
         returns(x)
-    returns_early(0); returns_early(1); returns_in_finally(); overrides_in_finally(); returns_from_loop([1, 2, 3])
-    returns_from_loop([]); returns_from_with("w"); returns_several(1, "b"); returns_changed([0]); returns_self()
+    returns_early(0); returns_early(1); returns_in_finally(); overrides_in_finally()
+    returns_from_loop([1, 2, 3])
+    returns_from_loop([]); returns_from_with("w"); returns_several(1, "b"); returns_changed([0])
+    returns_self()
     returns_class()
     (lambda x: x * 2)(4)
     exec("5", {})

@@ -24,7 +24,9 @@ def fail(name, number):
     raise ValueError(name, number) if number % 2 else ValueError(name)
 
 
-threads = [threading.Thread(target=work, args=(name,), kwargs={"count": 20}) for name in ("one", "two", "three")]
+threads = [threading.Thread(target=work, args=(name,), kwargs={"count": 20}) for name in ("one",
+                                                                                          "two",
+                                                                                          "three")]
 for thread in threads:
     thread.start()
     thread.join()
