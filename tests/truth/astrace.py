@@ -33,7 +33,7 @@ def thread_events(codes, activations, tid):
             event = still_open.pop()
             event["dur"] = (clock - event.pop("start")) / 1000
 
-    for number, (code, category, depth, resumed, exit) in enumerate(activations, 1):
+    for number, (code, category, depth, resumed, exit, *values) in enumerate(activations, 1):
         name, file, line = codes[str(code)]
         close(depth)
         clock += 1
@@ -44,6 +44,7 @@ def thread_events(codes, activations, tid):
             args["exception"] = "Exception"
         elif exit is None:
             args["unfinished"] = True
+        args.update(*values)
         event = {"ph": "X", "pid": MAIN, "tid": tid, "ts": clock / 1000, "start": clock}
         event.update(name=name, cat=category + (",resume" if resumed else ""), args=args)
         events.append(event)

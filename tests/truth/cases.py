@@ -251,6 +251,12 @@ class Case:
         self.run(*self.oracle_command(scopes, "-o", output))
         return self.load(output)
 
+    def truth_of_values(self, scopes, name="values.json"):
+        """The same, with values. They take a run of their own: see recordvalues.py."""
+        output = self.work / name
+        self.run(*self.oracle_command(scopes, "--values", "-o", output))
+        return self.load(output)
+
     def own_counts(self):
         """What the program counted itself."""
         return self.load(self.work / "counts.json")
@@ -265,7 +271,12 @@ class Case:
             command += ["--python", self.target.python, *map(str, arguments)]
         self.run(command, directory)
         truth = self.own_counts() if self.program.counts_itself else self.truth(scopes)
-        return compare.report(truth, compare.load_json(trace), self.program.artefacts)
+        document = compare.load_json(trace)
+        outcome = compare.report(truth, document, self.program.artefacts)
+        if not outcome[0] or not self.program.with_values or self.program.counts_itself:
+            return outcome
+        truth = self.truth_of_values(scopes)
+        return compare.report(truth, document, self.program.artefacts, with_values=True)
 
     def compare_with_tool(self, pytrace, scopes):
         """Traces the program with a tool active: the oracle too, unless they exclude each other.
@@ -304,14 +315,25 @@ class Case:
 
     def compare_oracle(self, scopes):
         """Runs the oracle twice: that it agrees with itself is what all comparisons rest on."""
+        truth = self.truth(scopes)
         again = astrace.as_trace(self.truth(scopes, "again.json"))
-        return compare.report(self.truth(scopes), again, compare.NONE, exits=True)
+        outcome = compare.report(truth, again, compare.NONE, exits=True)
+        if not outcome[0] or not self.program.with_values:
+            return outcome
+        again = astrace.as_trace(self.truth_of_values(scopes))
+        outcome = compare.report(truth, again, compare.NONE)
+        if not outcome[0]:
+            return outcome
+        values = self.truth_of_values(scopes)
+        return compare.report(values, again, compare.NONE, with_values=True)
 
     def outcome(self, pytrace):
         """Whether all is well (None: skipped), and what to say."""
         try:
             if self.target.version < self.program.since:
                 return None, "skipped: needs CPython %d.%d" % self.program.since
+            if self.tool and self.program.runs_alone:
+                return None, "skipped: not with a tool active"
             if self.tool and self.setting.large:
                 return None, "skipped: too large with a tool active"
             self.target.on_host(self.work).mkdir(parents=True)

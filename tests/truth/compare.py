@@ -1,12 +1,12 @@
 """Compares a pytrace recording with the oracle's truth, activation by activation.
 
-    python compare.py TRUTH.json TRACE.json [--artefacts PROGRAM] [--exits]
+    python compare.py TRUTH.json TRACE.json [--artefacts PROGRAM] [--exits] [--values]
 
 Every thread's complete sequence must be the same: order, nesting, names, files, first lines,
 starts and resumptions, categories; with `--exits` also which were left by an exception and which
-never ended. The recording must be well formed too: numbered without gaps, nested, intervals of
-children within their parents'. Prints `identical: N activations, T threads`, or where the first
-difference is, and exits with 1.
+never ended; with `--values`, what they were given, gave back and raised. The recording must be well
+formed too: numbered without gaps, nested, intervals of children within their parents'. Prints
+`identical: N activations, T threads`, or where the first difference is, and exits with 1.
 
 Where the profile function itself changes what the interpreter runs, a program says so:
 
@@ -38,8 +38,12 @@ import json
 import re
 import sys
 
-# What is compared of an activation. `exit` is None unless it is to be compared.
-Activation = collections.namedtuple("Activation", "depth name file line category resumed exit")
+import comparevalues
+
+# What is compared of an activation. `exit` and `values` are None unless they are to be compared.
+Activation = collections.namedtuple(
+    "Activation", "depth name file line category resumed exit values"
+)
 Thread = collections.namedtuple("Thread", "label main activations")
 
 CONTEXT = 8
@@ -66,9 +70,10 @@ class Truth:
         assert document["fields"] == ["code", "category", "depth", "resumed", "exit"]
         for number, thread in enumerate(document["threads"], 1):
             activations = []
-            for code, category, depth, resumed, exit in thread["activations"]:
+            for code, category, depth, resumed, exit, *values in thread["activations"]:
                 name, file, line = codes[str(code)]
-                activations.append(Activation(depth, name, file, line, category, resumed, exit))
+                call = (depth, name, file, line, category, resumed, exit)
+                activations.append(Activation(*call, values[0] if values else None))
             label = "main thread" if thread["main"] else "thread %d" % number
             self.threads.append(Thread(label, thread["main"], activations))
 
@@ -81,6 +86,7 @@ class Artefacts:
         functions = re.findall(r"^# artefact-functions: (.*)$", source, re.MULTILINE)
         self.functions = {name for line in functions for name in line.split()}
         finalizers = re.findall(r"^# finalizers: (.*)$", source, re.MULTILINE)
+        self.leeway = comparevalues.Leeway(source)
         self.finalizers = {name for line in finalizers for name in line.split()}
 
     def may_be_one(self, activation):
@@ -106,7 +112,7 @@ class Artefacts:
                 while removed and removed[-1] >= activation.depth:
                     removed = removed[:-1]
                 moved = activation._replace(depth=activation.depth - len(removed))
-                if count < len(trace) and moved._replace(exit=None) == trace[count]:
+                if count < len(trace) and alone(moved) == trace[count]:
                     next_ways.setdefault((removed, count + 1), Kept(kept, moved, count + 1))
                 if self.may_be_one(activation):
                     next_ways.setdefault((removed + (activation.depth,), count), kept)
@@ -133,7 +139,7 @@ class Artefacts:
                 if count == len(expected) and activation.depth == 0:
                     # What is left came after the oracle, see without_teardown.
                     return trace._replace(activations=kept.activations())
-                if count < len(expected) and activation._replace(exit=None) == expected[count]:
+                if count < len(expected) and alone(activation) == expected[count]:
                     next_ways.setdefault((None, count + 1), Kept(kept, activation, count + 1))
                 may_be_one = activation.name.rpartition(".")[2] in self.finalizers
                 if may_be_one and index - count < excess:
@@ -190,9 +196,8 @@ class Trace:
             exit = None
         elif args.get("exception") is not None:
             exit = "exception"
-        return Activation(
-            args["depth"], name, args["file"], args["line"], category, resume == "resume", exit
-        )
+        call = (args["depth"], name, args["file"], args["line"], category, resume == "resume")
+        return Activation(*call, exit, comparevalues.members(args))
 
     def _check(self, label, events):
         """Numbers, nesting and times of one thread."""
@@ -232,9 +237,19 @@ def nanoseconds(microseconds):
     return round(microseconds * 1000)
 
 
+def alone(activation):
+    """The activation, not saying how it ended and with what values."""
+    return activation._replace(exit=None, values=None)
+
+
 def without_exits(thread):
-    """The thread, not saying how its activations ended."""
-    activations = [activation._replace(exit=None) for activation in thread.activations]
+    """The thread, not saying how its activations ended and with what values."""
+    return thread._replace(activations=list(map(alone, thread.activations)))
+
+
+def without_values(thread):
+    """The thread, not saying with what values its activations began and ended."""
+    activations = [activation._replace(values=None) for activation in thread.activations]
     return thread._replace(activations=activations)
 
 
@@ -317,8 +332,7 @@ def match(truth, trace):
         def likeness(other):
             return (
                 other.main == thread.main,
-                [call[:-1] for call in other.activations[:1]]
-                == [call[:-1] for call in thread.activations[:1]],
+                list(map(alone, other.activations[:1])) == list(map(alone, thread.activations[:1])),
                 -abs(len(other.activations) - len(thread.activations)),
             )
 
@@ -375,7 +389,7 @@ def explain(truth, trace):
             yield "%+d x %s" % (count, name)
 
 
-def compare(truth, trace, artefacts, exits=False):
+def compare(truth, trace, artefacts, exits=False, with_values=False):
     """The problems of `trace`, a Trace, as lines; none if it is the truth."""
     yield from trace.problems[:SHOWN_PROBLEMS]
     if len(trace.problems) > SHOWN_PROBLEMS:
@@ -388,11 +402,16 @@ def compare(truth, trace, artefacts, exits=False):
         if truth.copies_locals:
             other = artefacts.without_finalizers(one, other)
         other = without_teardown(one, other)
+        calls = list(zip(one.activations, other.activations))
+        one, other = without_values(one), without_values(other)
         if exits:
             other = other._replace(activations=list(forget_unknown_exits(one, other)))
         else:
             one, other = without_exits(one), without_exits(other)
-        yield from explain(one, other)
+        differences = list(explain(one, other))
+        yield from differences
+        if with_values and not differences:
+            yield from comparevalues.differences(one.label, calls, artefacts.leeway)
 
 
 def compare_counts(truth, trace):
@@ -423,7 +442,7 @@ def compare_reports(before, after):
         yield "... %d differences in all" % len(differing)
 
 
-def report(truth_document, trace_document, artefacts, exits=False):
+def report(truth_document, trace_document, artefacts, exits=False, with_values=False):
     """Compares two documents; returns whether they agree, and what to print."""
     if "counts" in truth_document:
         trace = Trace(trace_document, qualified_names=False)
@@ -433,11 +452,12 @@ def report(truth_document, trace_document, artefacts, exits=False):
         trace = Trace(trace_document, truth.qualified_names)
         threads = [without_tools(thread, truth.own_files) for thread in trace.threads]
         trace.threads = [thread for thread in threads if thread.activations]
-        problems = list(compare(truth, trace, artefacts, exits))
+        problems = list(compare(truth, trace, artefacts, exits, with_values))
     if problems:
         return False, "\n".join(problems)
     count = sum(len(thread.activations) for thread in trace.threads)
-    return True, "identical: %d activations, %d threads" % (count, len(trace.threads))
+    what = ", values included" if with_values else ""
+    return True, "identical: %d activations, %d threads%s" % (count, len(trace.threads), what)
 
 
 def main():
@@ -447,13 +467,18 @@ def main():
     parser.add_argument("trace", help="what pytrace wrote")
     parser.add_argument("--artefacts", metavar="PROGRAM", help="the program that declares them")
     parser.add_argument("--exits", action="store_true", help="compare how activations ended, too")
+    parser.add_argument("--values", action="store_true", help="compare values, too")
     options = parser.parse_args()
     source = ""
     if options.artefacts:
         with open(options.artefacts, encoding="utf-8") as file:
             source = file.read()
     same, text = report(
-        load_json(options.truth), load_json(options.trace), Artefacts(source), options.exits
+        load_json(options.truth),
+        load_json(options.trace),
+        Artefacts(source),
+        options.exits,
+        options.values,
     )
     print(text)
     return 0 if same else 1

@@ -7,6 +7,9 @@
     --no-external-calls    leave out calls to functions outside the scope
     --no-imports           leave out import activity
     -o FILE                where the truth goes
+    --values               record values as well: arguments, results, exceptions (recordvalues.py)
+    --max-string N, --max-items N, --max-depth N
+                           how much of a value is recorded, as pytrace is told
     --tool NAME            with this tool of tools.py active as well; without -o, with it alone
     --report FILE          where that tool's findings go
 
@@ -50,6 +53,8 @@ LEFT_BY_RETURN, LEFT_BY_EXCEPTION, LEFT, LEFT_AT_ONCE = -1, -2, -3, -4
 
 # Fields of an activation, in the order of its row in the truth file.
 FIELDS = ["code", "category", "depth", "resumed", "exit"]
+VALUES = 5  # with --values, one more: members of its event in a trace
+EXIT = 4
 EXITS = {LEFT_BY_RETURN: "return", LEFT_BY_EXCEPTION: "exception", LEFT: "either"}
 EXITS[LEFT_AT_ONCE] = "at once"  # by an exception thrown into it, having run nothing
 
@@ -83,18 +88,27 @@ class Bytecode:
 
 
 class Recorder:
-    """The profile function, and what it has seen: per thread, an array of events."""
+    """The profile function, and what it has seen: per thread, an array of events.
 
-    def __init__(self):
+    With `values`, of recordvalues.py, also what these events are about.
+    """
+
+    def __init__(self, values=None):
         self.codes = {}  # number -> code object, which also keeps its address from being reused
-        self.threads = []  # (is the main thread, events)
-        self._profile = self._make_profile()
+        self.threads = []  # (is the main thread, events, index -> values)
+        self._values = values
+        profile = self._make_profile()
+        if values:
+            profile = values.listen(profile)
+        self._profile = ctypes.PYFUNCTYPE(
+            ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.c_int, ctypes.c_void_p
+        )(profile)
         self._set_profile = ctypes.pythonapi.PyEval_SetProfile
         self._set_profile.argtypes = [type(self._profile), ctypes.py_object]
         self._set_profile.restype = None
 
     def _make_profile(self):
-        """A `Py_tracefunc` whose object is the `append` of its thread's array."""
+        """A `Py_tracefunc`, in Python, whose object is the `append` of its thread's array."""
         codes, known, numbers = self.codes, {}, itertools.count()
         # 3.12 passes None for "left by an exception"; the others pass NULL.
         ambiguous = id(None) if sys.version_info[:2] == (3, 12) else -1
@@ -131,15 +145,18 @@ class Recorder:
                     append(LEFT if arg == ambiguous else LEFT_BY_RETURN)
             return 0
 
-        return ctypes.PYFUNCTYPE(
-            ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.c_int, ctypes.c_void_p
-        )(profile)
+        return profile
 
     def start(self, main=False):
         """Records the calling thread from now on."""
         events = array.array("i")
-        self.threads.append((main, events))
-        self._set_profile(self._profile, events.append)
+        if self._values:
+            values = self._values.start_thread(events)
+            self.threads.append((main, events, values.told))
+            self._set_profile(self._profile, values)
+        else:
+            self.threads.append((main, events, None))
+            self._set_profile(self._profile, events.append)
 
 
 def follow_threads(start):
@@ -229,21 +246,23 @@ class Frame:
         self.row = row  # its row, if kept
 
 
-def activations(events, codes, left_out):
+def activations(events, codes, left_out, told=None):
     """The rows of the recorded activations of one thread, in order of start.
 
     `codes` maps a number to its `Code`, or to None for the oracle's own; `left_out` holds the
-    categories that the caller does not want.
+    categories that the caller does not want; `told`, an event's index to what it was about.
     """
     rows = []
     nowhere = Frame(False, None, 0, None)
     stack = []
-    for event in events:
+    for index, event in enumerate(events):
         if event < 0:
             # The first exits are those of frames that were entered before recording began.
             row = stack.pop().row if stack else None
             if row is not None:
-                row[-1] = EXITS[event]
+                row[EXIT] = EXITS[event]
+                if told is not None:
+                    row[VALUES].update(told.get(index, {}))
             continue
         below = stack[-1] if stack else nowhere
         number = event >> 1
@@ -258,6 +277,8 @@ def activations(events, codes, left_out):
             stack.append(Frame(code.is_internal, category or below.nearest, below.depth, None))
             continue
         row = [number, category, below.depth, bool(event & RESUMED), None]
+        if told is not None:
+            row.append(dict(told.get(index, {})))
         rows.append(row)
         stack.append(Frame(code.is_internal, category, below.depth + 1, row))
     return rows
@@ -288,8 +309,8 @@ def write_truth(path, recorder, scope, left_out, own_files, copies_locals):
         write(' "threads": [')
         used = set()
         separator = "\n"
-        for main, events in list(recorder.threads):
-            rows = activations(events, codes, left_out)
+        for main, events, told in list(recorder.threads):
+            rows = activations(events, codes, left_out, told)
             if not rows:
                 continue
             used.update(row[0] for row in rows)
@@ -315,6 +336,9 @@ def json_value(value):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, dict):
+        members = (json_string(key) + ":" + json_value(each) for key, each in value.items())
+        return "{%s}" % ",".join(members)
     return json_string(value)
 
 
@@ -325,6 +349,8 @@ class Options:
         self.scope = []
         self.left_out = set()
         self.output = self.tool = self.report = None
+        self.values = False
+        self.limits = {}
         self.module = None
         arguments = list(arguments)
         while arguments and arguments[0].startswith("-"):
@@ -333,6 +359,10 @@ class Options:
                 self.left_out.add("external")
             elif option == "--no-imports":
                 self.left_out.add("import")
+            elif option == "--values":
+                self.values = True
+            elif option in ("--max-string", "--max-items", "--max-depth") and arguments:
+                self.limits[option[len("--max-"):]] = int(arguments.pop(0))
             elif option in ("--scope", "-o", "-m", "--tool", "--report") and arguments:
                 value = arguments.pop(0)
                 if option == "--scope":
@@ -393,6 +423,14 @@ def make_tool(name, scope):
     return tools.TOOLS[name](scope)
 
 
+def make_values(limits):
+    """What records values, within these limits."""
+    import recordvalues
+    import values
+
+    return recordvalues.Values(values.Limits(**limits))
+
+
 def write_report(path, findings):
     """Writes what a tool found. The program's run is over: modules may be imported."""
     import json
@@ -405,7 +443,8 @@ def main():
     """Runs the program, and writes the truth when the interpreter ends."""
     options = Options(sys.argv[1:])
     scope = Scope(options.scope)
-    recorder = Recorder() if options.output else None
+    values = make_values(options.limits) if options.values else None
+    recorder = Recorder(values) if options.output else None
     tool = make_tool(options.tool, scope) if options.tool else None
     own_files = [os.path.realpath(__file__)] + (tool.own_files if tool else [])
     run = prepare(options)

@@ -8,7 +8,8 @@ import sys
 import compare
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-PROGRAMS = ["*.py", "imports/main.py", "imports/*/__main__.py", "*/*/script*.py", "real/*.py"]
+PROGRAMS = ["*.py", "imports/main.py", "imports/*/__main__.py", "*/*/script*.py", "values/*.py"]
+PROGRAMS += ["real/*.py"]
 
 Setting = collections.namedtuple("Setting", "argument requires scope_of options large")
 
@@ -19,6 +20,8 @@ class Program:
     def __init__(self, path):
         self.path = path
         self.source = path.read_text(encoding="utf-8")
+        self.with_values = self._declares("values")
+        self.runs_alone = self._declares("alone")
         self.counts_itself = self._declared("oracle") == "counts"
         self.exit_code = int(self._declared("exit") or 0)
         self.since = tuple(map(int, re.findall(r"\d+", self._declared("since"))))
@@ -44,6 +47,9 @@ class Program:
     def _declared(self, key):
         found = re.search(r"^# %s: (.*)$" % re.escape(key), self.source, re.MULTILINE)
         return found.group(1).strip() if found else ""
+
+    def _declares(self, word):
+        return re.search(r"^# %s$" % word, self.source, re.MULTILINE) is not None
 
     @property
     def is_main_of_package(self):

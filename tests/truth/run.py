@@ -12,6 +12,8 @@ With --tool, one of tools.py is active in the traced process. So is the oracle, 
 exclude each other: truth and trace are then of the same run. And what the tool finds must be the
 same as without pytrace.
 
+With --values, values are compared for every program, not only for those that ask for it.
+
 With --chroot the interpreters are those of another system's root, and pytrace traces
 `-- chroot ROOT P PROGRAM`. The programs are copied to one path that is the same in and outside.
 
@@ -21,12 +23,20 @@ A program declares, in comments at the start of a line:
     # exit: N             its exit code (default 0)
     # variants: A | B     run it again with the options A, and again with B
     # scope-of: M [N...]  the scope is the directories of these modules (default: its own)
+    # values              values are compared as well: arguments, results, exceptions
+    # may-be-cut: NAME [NAME...]
+                        values of these functions may show less than their limits allow, if
+                        they say so: holes of dicts and sets take time to pass
+    # any-order: NAME [NAME...]
+                        the attributes in these functions' values come in any order: after some
+                        were deleted, that of their class's other instances may be what is left
     # since: 3.N          skipped where CPython is older
     # requires: M [N...]  skipped where one of these modules can't be imported
     # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
                           (repeatable); skipped where the module A can't be imported
     # large: A [B...]     with these arguments it makes half a million calls and more: not where a
                           tool is active, of which each calls some functions
+    # alone               not where a tool is active: it has objects that bear no looking at
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of
@@ -56,6 +66,7 @@ def make_cases(options, workplace):
             ways = itertools.product(program.settings(), options.probes or [None], tools)
             for setting, probes, tool in ways:
                 number += 1
+                program.with_values |= options.values
                 yield Case(target, program, setting, probes, tool, number, options.keep)
 
 
@@ -94,6 +105,7 @@ def main():
     parser.add_argument("--chroot", metavar="ROOT", help="the interpreters are inside ROOT")
     parser.add_argument("--probes", action="append", help="pytrace's --probes (repeatable)")
     parser.add_argument("--tool", action="append", choices=TOOLS, help="(repeatable)")
+    parser.add_argument("--values", action="store_true", help="compare values of all programs")
     parser.add_argument("--packages", metavar="DIR", help="what fetch-packages.sh filled")
     parser.add_argument("--jobs", type=int, default=2, help="at the same time (default: 2)")
     parser.add_argument("--all", action="store_true", help="a program that is skipped has failed")
