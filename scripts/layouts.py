@@ -143,7 +143,8 @@ OBJECTS = [
     ("heap_qualname", {6: offset("PyHeapTypeObject", "ht_qualname")}),
     ("heap_cached_keys", {6: offset("PyHeapTypeObject", "ht_cached_keys")}),
     ("heap_size", {6: "sizeof(PyHeapTypeObject)"}),
-    ("attributes", {6: "=Attributes::DictOffset", 11: "VALUES_OR_DICT", 12: "TAGGED", 13: "INLINE"}),
+    ("attributes", {6: "=Attributes::DictOffset", 11: "VALUES_OR_DICT", 12: "TAGGED",
+                    13: "INLINE"}),
 ]
 
 # How an instance's attributes are found.

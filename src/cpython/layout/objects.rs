@@ -75,8 +75,8 @@ pub struct Objects {
     /// are strings, and an entry is a `PyDictUnicodeEntry`: key, value. Else, and up to 3.10, it is
     /// a `PyDictKeyEntry`: hash, key, value.
     pub keys_kind: Option<u16>,
-    /// `PyDictKeysObject.dk_nentries`: the number of entries used, including those of removed items,
-    /// which have no value.
+    /// `PyDictKeysObject.dk_nentries`: the number of entries used, including those of removed
+    /// items, which have no value.
     pub keys_entries_count: u16,
     /// `PyDictValues.values`: an array of pointers in the order of the keys' entries, null where
     /// there is none. Up to 3.10 there is nothing but the array.
@@ -88,8 +88,8 @@ pub struct Objects {
     pub set_used: u16,
     /// `PySetObject.mask`: one less than the number of entries in the table.
     pub set_mask: u16,
-    /// `PySetObject.table`: a pointer to the entries, of a key (null, or `dummy`, which has a hash of
-    /// -1, where there is none) and a hash.
+    /// `PySetObject.table`: a pointer to the entries, of a key and a hash. Where there is none the
+    /// key is null, or `dummy`, with a hash of -1.
     pub set_table: u16,
     /// `PyFunctionObject.func_qualname`.
     pub function_qualname: u16,
@@ -123,9 +123,9 @@ pub struct Objects {
     pub heap_qualname: u16,
     /// `PyHeapTypeObject.ht_cached_keys`: the keys that a class's instances share.
     pub heap_cached_keys: u16,
-    /// Size of `PyHeapTypeObject`. The `PyMemberDef`s of a class's `__slots__` lie behind it, `ob_size`
-    /// of them: at the `tp_basicsize` of its metaclass (`PyHeapType_GET_MEMBERS`), which may be
-    /// larger.
+    /// Size of `PyHeapTypeObject`. The `PyMemberDef`s of a class's `__slots__`, `ob_size` of them,
+    /// lie behind it: at the `tp_basicsize` of its metaclass (`PyHeapType_GET_MEMBERS`; since 3.12
+    /// `PyObject_GetItemData`), which may be larger.
     pub heap_size: u16,
     /// How an instance's attributes are found.
     pub attributes: Attributes,
@@ -134,8 +134,10 @@ pub struct Objects {
 /// Where an object has its attributes. What lies before an object is given as a distance back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attributes {
-    /// Up to 3.10: in the dict whose pointer is `tp_dictoffset` into the object; from its end if
-    /// that is negative.
+    /// Up to 3.10: in the dict whose pointer, null where there is none yet, is `tp_dictoffset` into
+    /// the object. If that is negative, it counts from the object's end: from `tp_basicsize` and
+    /// `tp_itemsize` for each of the items (the absolute value of `ob_size`), rounded up to words
+    /// (`_PyObject_GetDictPtr` in `Objects/object.c`).
     DictOffset,
     /// 3.11: if the type has `Py_TPFLAGS_MANAGED_DICT`, two pointers before the object. Else as
     /// above.
