@@ -143,7 +143,8 @@ OBJECTS = [
     ("heap_qualname", {6: offset("PyHeapTypeObject", "ht_qualname")}),
     ("heap_cached_keys", {6: offset("PyHeapTypeObject", "ht_cached_keys")}),
     ("heap_size", {6: "sizeof(PyHeapTypeObject)"}),
-    ("attributes", {6: "=Attributes::DictOffset", 11: "VALUES_OR_DICT", 12: "TAGGED", 13: "INLINE"}),
+    ("attributes", {6: "=Attributes::DictOffset", 11: "VALUES_OR_DICT", 12: "TAGGED",
+                    13: "INLINE"}),
 ]
 
 # How an instance's attributes are found.
@@ -170,6 +171,21 @@ SIZES = [
     ("heap_type", {6: "sizeof(PyHeapTypeObject)"}),
 ]
 
+# Likewise. PyTuple_Type, PyLong_Type, PyBytes_Type and PyType_Type show what is in OBJECTS.
+OBJECT_SIZES = [
+    ("list", {6: "sizeof(PyListObject)"}),
+    ("float", {6: "sizeof(PyFloatObject)"}),
+    ("complex", {6: "sizeof(PyComplexObject)"}),
+    ("bytearray", {6: "sizeof(PyByteArrayObject)"}),
+    ("dict", {6: "sizeof(PyDictObject)"}),
+    ("set", {6: "sizeof(PySetObject)"}),
+    ("method", {6: "sizeof(PyMethodObject)"}),
+    ("module", {6: "56", 10: "sizeof(PyModuleObject)"}),
+    ("builtin", {6: "sizeof(PyCFunctionObject)"}),
+    ("slice", {6: "sizeof(PySliceObject)"}),
+    ("exception", {6: "sizeof(PyBaseExceptionObject)"}),
+]
+
 
 def word(member):
     return offset(DEBUG, member) + " / 8"
@@ -194,6 +210,29 @@ WORDS = [
     ("code_instructions", {13: word("code_object.co_code_adaptive")}),
     ("str_ascii", {13: word("unicode_object.asciiobject_size")}),
 ]
+
+OBJECT_WORDS = [
+    ("frame_locals", {13: word("interpreter_frame.localsplus")}),
+    ("code_names", {13: word("code_object.localsplusnames")}),
+    ("code_kinds", {13: word("code_object.localspluskinds")}),
+    ("tuple_items", {13: word("tuple_object.ob_item")}),
+    ("list_items", {13: word("list_object.ob_item")}),
+    ("int_tag", {13: word("long_object.lv_tag")}),
+    ("int_digits", {13: word("long_object.ob_digit")}),
+    ("float_value", {13: word("float_object.ob_fval")}),
+    ("bytes_data", {13: word("bytes_object.ob_sval")}),
+    ("dict_keys", {13: word("dict_object.ma_keys")}),
+    ("dict_values", {13: word("dict_object.ma_values")}),
+    ("set_used", {13: None, 14: optional(word("set_object.used"))}),
+    ("set_mask", {13: None, 14: optional(word("set_object.mask"))}),
+    ("set_table", {13: None, 14: optional(word("set_object.table"))}),
+    ("type_flags", {13: word("type_object.tp_flags")}),
+    ("type_basicsize", {13: None, 15: optional(word("type_object.tp_basicsize"))}),
+    ("type_dictoffset", {13: None, 15: optional(word("type_object.tp_dictoffset"))}),
+    ("heap_cached_keys", {13: None, 15: optional(word("heap_type_object.ht_cached_keys"))}),
+    ("heap_size", {13: None, 15: optional(word("heap_type_object.size"))}),
+]
+
 
 def internal(*names):
     return [f"internal/pycore_{name}.h" for name in names]
@@ -246,25 +285,30 @@ def fields(spec, minor, indent):
     return "".join(lines)
 
 
-def layout_entry(minor):
-    """A version's entry as a Rust constant."""
-    inner = " " * 8
-    text = f"pub(super) const V3_{minor}: Measured = Measured [[\n    layout: Layout [[\n"
-    text += f"{inner}frame_head: 0, // set by `with_frame_head`\n"
-    text += fields(LAYOUT, minor, inner)
-    text += f"{inner}objects: None, // set by `of_build`\n"
-    text += f"    ]],\n    sizes: Sizes [[\n{fields(SIZES, minor, inner)}    ]],\n"
+def constant(minor, parts, words):
+    """A version's entry as a Rust constant: fields with structs in them."""
+    text = f"pub(super) const V3_{minor}: Measured = Measured [[\n"
+    for field, struct, head, spec in parts:
+        inner = fields(spec, minor, " " * 8)
+        text += f"    {field}: {struct} [[\n{head}{inner}    ]],\n"
     if minor >= 13:
-        text += f"    words: Some(Words [[\n{fields(WORDS, minor, inner)}    ]]),\n]];\n"
-    else:
-        text += "    words: None,\n]];\n"
-    return text
+        struct, spec = words
+        inner = fields(spec, minor, " " * 8)
+        return text + f"    words: Some({struct} [[\n{inner}    ]]),\n]];\n"
+    return text + "    words: None,\n]];\n"
+
+
+def layout_entry(minor):
+    head = "        frame_head: 0, // set by `with_frame_head`\n"
+    head += "        objects: None, // these have tables of their own\n"
+    return constant(minor, [("layout", "Layout", head, LAYOUT), ("sizes", "Sizes", "", SIZES)],
+                    ("Words", WORDS))
 
 
 def objects_entry(minor):
-    """Likewise, of the objects whose values are captured."""
-    return (f"pub(super) const V3_{minor}: Objects = Objects [[\n"
-            f"{fields(OBJECTS, minor, '    ')}]];\n")
+    return constant(minor, [("objects", "Objects", "", OBJECTS),
+                            ("sizes", "ObjectSizes", "", OBJECT_SIZES)],
+                    ("ObjectWords", OBJECT_WORDS))
 
 
 # The tables: file, how it starts, the minor versions it is of, and a version's entry.
@@ -278,12 +322,13 @@ use crate::cpython::debug_offsets::Words;
     (LAYOUTS / "objects/until_3_10.rs",
      f"""\
 //! Where CPython 3.6 to 3.10 keep what objects hold.{WRITTEN}
-use super::{{Attributes, Objects}};
+use super::{{Attributes, Measured, ObjectSizes, Objects}};
 """, range(6, 11), objects_entry),
     (LAYOUTS / "objects/since_3_11.rs",
      f"""\
 //! Where CPython 3.11 to 3.15 keep what objects hold.{WRITTEN}
-use super::{{Attributes, Objects}};
+use super::{{Attributes, Measured, ObjectSizes, Objects}};
+use crate::cpython::debug_offsets::ObjectWords;
 """, range(11, 16), objects_entry),
 ]
 

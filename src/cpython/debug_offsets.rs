@@ -3,7 +3,7 @@
 //! `pycore_runtime.h`).
 
 use super::elf::Elf;
-use super::layout::Layout;
+use super::layout::{Layout, Objects};
 use super::plan::Version;
 use super::version::from_hex;
 
@@ -32,6 +32,37 @@ pub(super) struct Words {
     pub(super) code_argcount: usize,
     pub(super) code_instructions: usize,
     pub(super) str_ascii: usize,
+}
+
+/// Likewise the fields of [`Objects`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectWords {
+    pub(super) frame_locals: usize,
+    pub(super) code_names: usize,
+    pub(super) code_kinds: usize,
+    pub(super) tuple_items: usize,
+    pub(super) list_items: usize,
+    pub(super) int_tag: usize,
+    pub(super) int_digits: usize,
+    pub(super) float_value: usize,
+    pub(super) bytes_data: usize,
+    pub(super) dict_keys: usize,
+    pub(super) dict_values: usize,
+    /// Since 3.14.
+    pub(super) set_used: Option<usize>,
+    /// Since 3.14.
+    pub(super) set_mask: Option<usize>,
+    /// Since 3.14.
+    pub(super) set_table: Option<usize>,
+    pub(super) type_flags: usize,
+    /// Since 3.15.
+    pub(super) type_basicsize: Option<usize>,
+    /// Since 3.15.
+    pub(super) type_dictoffset: Option<usize>,
+    /// Since 3.15.
+    pub(super) heap_cached_keys: Option<usize>,
+    /// Since 3.15.
+    pub(super) heap_size: Option<usize>,
 }
 
 /// What an interpreter says about itself.
@@ -79,10 +110,7 @@ impl DebugOffsets {
     /// Replaces what the interpreter tells in a layout measured elsewhere. `None` where it
     /// tells things that cannot be.
     pub(super) fn apply(&self, words: &Words, layout: Layout) -> Option<Layout> {
-        let word = |index: usize| {
-            let value = *self.words.get(index)?;
-            (value < OFFSET_MAX).then_some(value as u16)
-        };
+        let word = |index| self.offset(index);
         let word_or = |index: Option<usize>, measured| index.map_or(Some(measured), word);
         Some(Layout {
             tstate_frame: word(words.tstate_frame)?,
@@ -103,5 +131,48 @@ impl DebugOffsets {
             str_ascii: word(words.str_ascii)?,
             ..layout
         })
+    }
+
+    /// Likewise in what was measured of objects.
+    pub(super) fn apply_to_objects(
+        &self,
+        words: &ObjectWords,
+        objects: Objects,
+    ) -> Option<Objects> {
+        /// Size of `PyObject`, which every object starts with; no frame is smaller.
+        const HEAD: u16 = 16;
+        let word = |index| self.offset(index).filter(|offset| *offset >= HEAD);
+        let word_or = |index: Option<usize>, measured| index.map_or(Some(measured), word);
+        // Read as what any object has in its place.
+        if word(words.int_tag)? != HEAD {
+            return None;
+        }
+        Some(Objects {
+            frame_locals: word(words.frame_locals)?,
+            code_names: word(words.code_names)?,
+            code_kinds: Some(word(words.code_kinds)?),
+            tuple_items: word(words.tuple_items)?,
+            list_items: word(words.list_items)?,
+            int_digits: word(words.int_digits)?,
+            float_value: word(words.float_value)?,
+            bytes_data: word(words.bytes_data)?,
+            dict_keys: word(words.dict_keys)?,
+            dict_values: word(words.dict_values)?,
+            set_used: word_or(words.set_used, objects.set_used)?,
+            set_mask: word_or(words.set_mask, objects.set_mask)?,
+            set_table: word_or(words.set_table, objects.set_table)?,
+            type_flags: word(words.type_flags)?,
+            type_basicsize: word_or(words.type_basicsize, objects.type_basicsize)?,
+            type_dictoffset: word_or(words.type_dictoffset, objects.type_dictoffset)?,
+            heap_cached_keys: word_or(words.heap_cached_keys, objects.heap_cached_keys)?,
+            heap_size: word_or(words.heap_size, objects.heap_size)?,
+            ..objects
+        })
+    }
+
+    /// The offset in a word, if it can be one.
+    fn offset(&self, index: usize) -> Option<u16> {
+        let value = *self.words.get(index)?;
+        (value < OFFSET_MAX).then_some(value as u16)
     }
 }

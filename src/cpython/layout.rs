@@ -147,7 +147,7 @@ pub(super) fn of_build(
         }
     };
     let layout = Layout {
-        objects: objects::measured(version),
+        objects: objects::of_build(elf, version, offsets, &measured.sizes),
         ..layout
     };
     layout.with_frame_head().ok_or(Unknown::Objects("frame"))
@@ -173,7 +173,7 @@ impl Layout {
     /// The layout of a version, as measured.
     pub fn of(version: Version) -> Option<Layout> {
         let layout = Layout {
-            objects: objects::measured(version),
+            objects: objects::of(version),
             ..measured(version)?.layout
         };
         layout.with_frame_head()

@@ -24,17 +24,19 @@ struct Type {
 }
 
 #[rustfmt::skip]
-const TYPES: [Type; 5] = [
+const TYPES: [Type; 20] = [
     Type {
         symbol: "PyCode_Type",
         basic_size: [176, 184, 192, 200, 208],
         members: &[
             ("co_argcount",    [ 16,  56,  52,  52,  52]),
+            ("co_kwonlyargcount", [24, 64, 60,  60,  60]),
             ("co_nlocals",     [ 28,   0,   0,   0,   0]),
             ("co_flags",       [ 36,  48,  48,  48,  48]),
             ("co_firstlineno", [ 40,  72,  68,  68,  68]),
             ("co_varnames",    [ 72,   0,   0,   0,   0]),
             ("co_cellvars",    [ 88,   0,   0,   0,   0]),
+            ("co_consts",      [ 56,  24,  24,  24,  24]),
             ("co_filename",    [104, 112, 112, 112, 112]),
             ("co_name",        [112, 120, 120, 120, 120]),
             ("co_qualname",    [  0, 128, 128, 128, 128]),
@@ -63,9 +65,105 @@ const TYPES: [Type; 5] = [
     Type {
         symbol: "PyType_Type",
         basic_size: [880, 904, 920, 928, 944],
+        members: &[
+            ("__basicsize__",  [ 32,  32,  32,  32,  32]),
+            ("__itemsize__",   [ 40,  40,  40,  40,  40]),
+            ("__flags__",      [168, 168, 168, 168, 168]),
+            ("__base__",       [256, 256, 256, 256, 256]),
+            ("__dictoffset__", [288, 288, 288, 288, 288]),
+        ],
+    },
+    Type {
+        symbol: "PyTuple_Type",
+        basic_size: [24, 24, 24, 24, 32],
+        members: &[],
+    },
+    Type {
+        symbol: "PyList_Type",
+        basic_size: [40, 40, 40, 40, 40],
+        members: &[],
+    },
+    Type {
+        symbol: "PyLong_Type",
+        basic_size: [24, 24, 24, 24, 24],
+        members: &[],
+    },
+    Type {
+        symbol: "PyFloat_Type",
+        basic_size: [24, 24, 24, 24, 24],
+        members: &[],
+    },
+    Type {
+        symbol: "PyComplex_Type",
+        basic_size: [32, 32, 32, 32, 32],
+        members: &[
+            ("real",           [ 16,  16,  16,  16,  16]),
+        ],
+    },
+    Type {
+        symbol: "PyBytes_Type",
+        basic_size: [33, 33, 33, 33, 33],
+        members: &[],
+    },
+    Type {
+        symbol: "PyByteArray_Type",
+        basic_size: [56, 56, 56, 56, 64],
+        members: &[],
+    },
+    Type {
+        symbol: "PyDict_Type",
+        basic_size: [48, 48, 48, 48, 48],
+        members: &[],
+    },
+    Type {
+        symbol: "PySet_Type",
+        basic_size: [200, 200, 200, 200, 200],
+        members: &[],
+    },
+    Type {
+        symbol: "PyMethod_Type",
+        basic_size: [48, 48, 48, 48, 48],
+        members: &[
+            ("__func__",       [ 16,  16,  16,  16,  16]),
+        ],
+    },
+    Type {
+        symbol: "PyModule_Type",
+        basic_size: [56, 56, 56, 56, 104],
+        members: &[],
+    },
+    Type {
+        symbol: "PyCFunction_Type",
+        basic_size: [56, 56, 56, 56, 56],
+        members: &[],
+    },
+    Type {
+        symbol: "PySlice_Type",
+        basic_size: [40, 40, 40, 40, 40],
+        members: &[
+            ("start",          [ 16,  16,  16,  16,  16]),
+            ("stop",           [ 24,  24,  24,  24,  24]),
+            ("step",           [ 32,  32,  32,  32,  32]),
+        ],
+    },
+    Type {
+        symbol: "PyRange_Type",
+        basic_size: [48, 48, 48, 48, 48],
+        members: &[
+            ("start",          [ 16,  16,  16,  16,  16]),
+            ("stop",           [ 24,  24,  24,  24,  24]),
+            ("step",           [ 32,  32,  32,  32,  32]),
+        ],
+    },
+    Type {
+        symbol: "_PyExc_BaseException",
+        basic_size: [64, 72, 72, 72, 72],
         members: &[],
     },
 ];
+
+/// A variable that is exported, and the type that it points to, which is not.
+const POINTER: (&str, &str) = ("PyExc_BaseException", "_PyExc_BaseException");
 
 /// In words: a `PyTypeObject`, and where it has `tp_basicsize`, `tp_dealloc` and `tp_members`
 /// (`Include/cpython/object.h`).
@@ -129,6 +227,10 @@ pub fn types(image: &mut Image, minor: u8, dealloc: u64) -> Types {
             }
         }
     }
+    let target = symbols.iter().position(|(name, _)| *name == POINTER.1);
+    let (_, target) = symbols.remove(target.expect("one of TYPES"));
+    symbols.push((POINTER.0, objects.next_address()));
+    objects.pointer(target);
     image.data(".data", &bytes(&objects.words));
     let pointers = [tables.pointers, objects.pointers].concat();
     Types { symbols, pointers }
@@ -173,21 +275,32 @@ pub fn debug_offsets(minor: u8, hex: u64) -> Vec<u8> {
             (23, &[72, 152, 160]),
             // interpreter_frame: size, previous, executable, instr_ptr, localsplus, owner.
             (28, &[80, 8, 0, 56, 72, 70]),
-            // code_object: size, filename, name, qualname, linetable, firstlineno, argcount.
-            (34, &[208, 112, 120, 128, 136, 68, 52]),
-            // code_object.co_code_adaptive.
-            (43, &[200]),
-            // unicode_object.asciiobject_size.
-            (70, &[40]),
+            // code_object: size, filename, name, qualname, linetable, firstlineno, argcount,
+            // localsplusnames, localspluskinds, co_code_adaptive.
+            (34, &[208, 112, 120, 128, 136, 68, 52, 96, 104, 200]),
+            // type_object.tp_flags; tuple_object and list_object: size, ob_item, ob_size.
+            (49, &[168, 32, 24, 16, 40, 24, 16]),
+            // dict_object: size, ma_keys, ma_values; float_object: size, ob_fval; long_object: size,
+            // lv_tag, ob_digit.
+            (56, &[48, 32, 40, 24, 16, 32, 16, 24]),
+            // bytes_object: size, ob_size, ob_sval; unicode_object: size, state, length,
+            // asciiobject_size.
+            (64, &[40, 16, 32, 64, 32, 16, 40]),
         ],
         _ => &[
             // The same, and thread_state.current_exception and interpreter_frame.stackpointer.
             (26, &[72, 0, 0, 0, 176, 184]),
             (36, &[136]),
             (39, &[88, 8, 0, 56, 80, 74, 64]),
-            (47, &[216, 112, 120, 128, 136, 68, 52]),
-            (56, &[208]),
-            (92, &[40]),
+            (47, &[216, 112, 120, 128, 136, 68, 52, 96, 104, 208]),
+            // And type_object: tp_flags, tp_basicsize, tp_dictoffset; heap_type_object: size,
+            // ht_cached_keys.
+            (63, &[168, 32, 288, 944, 888]),
+            (68, &[40, 32, 16, 40, 24, 16]),
+            // And set_object: size, used, table, mask.
+            (74, &[200, 24, 40, 32]),
+            (78, &[48, 32, 40, 24, 16, 32, 16, 24]),
+            (86, &[40, 16, 32, 64, 32, 16, 40]),
         ],
     };
     let mut words = vec![0; 128];

@@ -3,6 +3,9 @@
 mod since_3_11;
 mod until_3_10;
 
+use super::{Sizes, shown};
+use crate::cpython::debug_offsets::{DebugOffsets, ObjectWords};
+use crate::cpython::elf::Elf;
 use crate::cpython::plan::Version;
 
 /// Byte offsets into CPython's objects, for capturing their values.
@@ -72,8 +75,8 @@ pub struct Objects {
     /// are strings, and an entry is a `PyDictUnicodeEntry`: key, value. Else, and up to 3.10, it is
     /// a `PyDictKeyEntry`: hash, key, value.
     pub keys_kind: Option<u16>,
-    /// `PyDictKeysObject.dk_nentries`: the number of entries used, including those of removed items,
-    /// which have no value.
+    /// `PyDictKeysObject.dk_nentries`: the number of entries used, including those of removed
+    /// items, which have no value.
     pub keys_entries_count: u16,
     /// `PyDictValues.values`: an array of pointers in the order of the keys' entries, null where
     /// there is none. Up to 3.10 there is nothing but the array.
@@ -85,8 +88,8 @@ pub struct Objects {
     pub set_used: u16,
     /// `PySetObject.mask`: one less than the number of entries in the table.
     pub set_mask: u16,
-    /// `PySetObject.table`: a pointer to the entries, of a key (null, or `dummy`, which has a hash of
-    /// -1, where there is none) and a hash.
+    /// `PySetObject.table`: a pointer to the entries, of a key and a hash. Where there is none the
+    /// key is null, or `dummy`, with a hash of -1.
     pub set_table: u16,
     /// `PyFunctionObject.func_qualname`.
     pub function_qualname: u16,
@@ -120,9 +123,9 @@ pub struct Objects {
     pub heap_qualname: u16,
     /// `PyHeapTypeObject.ht_cached_keys`: the keys that a class's instances share.
     pub heap_cached_keys: u16,
-    /// Size of `PyHeapTypeObject`. The `PyMemberDef`s of a class's `__slots__` lie behind it, `ob_size`
-    /// of them: at the `tp_basicsize` of its metaclass (`PyHeapType_GET_MEMBERS`), which may be
-    /// larger.
+    /// Size of `PyHeapTypeObject`. The `PyMemberDef`s of a class's `__slots__`, `ob_size` of them,
+    /// lie behind it: at the `tp_basicsize` of its metaclass (`PyHeapType_GET_MEMBERS`; since 3.12
+    /// `PyObject_GetItemData`), which may be larger.
     pub heap_size: u16,
     /// How an instance's attributes are found.
     pub attributes: Attributes,
@@ -131,8 +134,10 @@ pub struct Objects {
 /// Where an object has its attributes. What lies before an object is given as a distance back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attributes {
-    /// Up to 3.10: in the dict whose pointer is `tp_dictoffset` into the object; from its end if
-    /// that is negative.
+    /// Up to 3.10: in the dict whose pointer, null where there is none yet, is `tp_dictoffset` into
+    /// the object. If that is negative, it counts from the object's end: from `tp_basicsize` and
+    /// `tp_itemsize` for each of the items (the absolute value of `ob_size`), rounded up to words
+    /// (`_PyObject_GetDictPtr` in `Objects/object.c`).
     DictOffset,
     /// 3.11: if the type has `Py_TPFLAGS_MANAGED_DICT`, two pointers before the object. Else as
     /// above.
@@ -174,18 +179,132 @@ impl Objects {
 }
 
 /// What was measured of a version.
-pub(super) fn measured(version: Version) -> Option<Objects> {
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    objects: Objects,
+    sizes: ObjectSizes,
+    /// Where a 3.13+ tells some of it itself.
+    words: Option<ObjectWords>,
+}
+
+/// `tp_basicsize` of these objects' types.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectSizes {
+    pub(super) list: u16,
+    pub(super) float: u16,
+    pub(super) complex: u16,
+    pub(super) bytearray: u16,
+    pub(super) dict: u16,
+    pub(super) set: u16,
+    pub(super) method: u16,
+    pub(super) module: u16,
+    pub(super) builtin: u16,
+    pub(super) slice: u16,
+    pub(super) exception: u16,
+}
+
+/// What was measured of a version, corrected by what the build tells and shows. `None` where that
+/// says that its objects are others; `sizes` are of the version's other objects.
+pub(super) fn of_build(
+    elf: &Elf,
+    version: Version,
+    offsets: Option<&DebugOffsets>,
+    sizes: &Sizes,
+) -> Option<Objects> {
+    let measured = table(version)?;
+    let told = match offsets.zip(measured.words) {
+        None => measured.objects,
+        Some((offsets, words)) => offsets.apply_to_objects(&words, measured.objects)?,
+    };
+    shown::objects(elf, sizes, &measured.sizes, told)
+}
+
+/// What was measured of a version.
+pub(super) fn of(version: Version) -> Option<Objects> {
+    table(version).map(|measured| measured.objects)
+}
+
+fn table(version: Version) -> Option<&'static Measured> {
     Some(match (version.major, version.minor) {
-        (3, 6) => until_3_10::V3_6,
-        (3, 7) => until_3_10::V3_7,
-        (3, 8) => until_3_10::V3_8,
-        (3, 9) => until_3_10::V3_9,
-        (3, 10) => until_3_10::V3_10,
-        (3, 11) => since_3_11::V3_11,
-        (3, 12) => since_3_11::V3_12,
-        (3, 13) => since_3_11::V3_13,
-        (3, 14) => since_3_11::V3_14,
-        (3, 15) => since_3_11::V3_15,
+        (3, 6) => &until_3_10::V3_6,
+        (3, 7) => &until_3_10::V3_7,
+        (3, 8) => &until_3_10::V3_8,
+        (3, 9) => &until_3_10::V3_9,
+        (3, 10) => &until_3_10::V3_10,
+        (3, 11) => &since_3_11::V3_11,
+        (3, 12) => &since_3_11::V3_12,
+        (3, 13) => &since_3_11::V3_13,
+        (3, 14) => &since_3_11::V3_14,
+        (3, 15) => &since_3_11::V3_15,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn each<T>(field: fn(Objects) -> T) -> Vec<T> {
+        let version = |minor| Version {
+            major: 3,
+            minor,
+            micro: None,
+        };
+        let objects = (6..=15).map(|minor| of(version(minor)).expect("measured"));
+        objects.map(field).collect()
+    }
+
+    /// What was found by running programs, before there was a table.
+    #[test]
+    fn fields_are_where_running_programs_had_them() {
+        assert_eq!(
+            each(|it| it.frame_locals),
+            [376, 360, 360, 360, 352, 72, 72, 72, 80, 80]
+        );
+        assert_eq!(
+            each(|it| it.tuple_items),
+            [24, 24, 24, 24, 24, 24, 24, 24, 32, 32]
+        );
+        assert_eq!(
+            each(|it| it.code_names),
+            [64, 64, 72, 72, 72, 96, 96, 96, 96, 96]
+        );
+        assert_eq!(
+            each(|it| it.code_kwonlyargcount),
+            [20, 20, 24, 24, 24, 64, 60, 60, 60, 60]
+        );
+        assert_eq!(
+            each(|it| it.code_nlocals),
+            [24, 24, 28, 28, 28, 80, 80, 80, 80, 80]
+        );
+        assert_eq!(each(|it| it.int_digits), [24; 10]);
+        assert_eq!(each(|it| it.bytes_data), [32; 10]);
+        assert_eq!(each(|it| it.float_value), [16; 10]);
+        assert_eq!(each(|it| it.dict_used), [16; 10]);
+        assert_eq!(each(|it| it.set_used), [24; 10]);
+    }
+
+    #[test]
+    fn a_version_has_one_way_to_the_cells_of_arguments() {
+        assert!(
+            each(|it| it.code_kinds.is_some() != it.code_cell2arg.is_some())
+                .iter()
+                .all(|one| *one)
+        );
+    }
+
+    #[test]
+    fn keys_tell_their_size_in_one_way() {
+        assert!(
+            each(|it| it.keys_size.is_some() != it.keys_log2_size.is_some())
+                .iter()
+                .all(|one| *one)
+        );
+    }
+
+    #[test]
+    fn values_inside_an_object_can_be_invalid() {
+        let inline = each(|it| matches!(it.attributes, Attributes::Inline { .. }));
+        assert_eq!(each(|it| it.values_valid.is_some()), inline);
+    }
 }

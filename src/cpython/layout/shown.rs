@@ -1,7 +1,8 @@
 //! What a build shows of its objects in its own data: the static type objects that every CPython
 //! exports have the size of their instances, and name fields of theirs with their offsets.
 
-use super::{Layout, Measured, Methods, Unknown};
+use super::objects::ObjectSizes;
+use super::{Layout, Measured, Methods, Objects, Sizes, Unknown};
 use crate::cpython::elf::Elf;
 
 /// What was measured, corrected by the build's type objects. Where those show that objects are not
@@ -77,6 +78,79 @@ fn methods(elf: &Elf, measured: &Measured, methods: Methods) -> Option<Methods> 
     })
 }
 
+/// The type objects of what is captured, each in its file in `Objects`. They name little: their
+/// instances must be as large as those that were measured, and what is named must lie where that
+/// was.
+pub(super) fn objects(
+    elf: &Elf,
+    sizes: &Sizes,
+    object_sizes: &ObjectSizes,
+    objects: Objects,
+) -> Option<Objects> {
+    let basic_size = |symbol| TypeObject::find(elf, symbol)?.basic_size();
+    let measured = [
+        ("PyTuple_Type", objects.tuple_items),
+        ("PyLong_Type", objects.int_digits),
+        // A null byte follows upon the others.
+        ("PyBytes_Type", objects.bytes_data.checked_add(1)?),
+        ("PyType_Type", objects.heap_size),
+        ("PyFunction_Type", sizes.function),
+        ("PyList_Type", object_sizes.list),
+        ("PyFloat_Type", object_sizes.float),
+        ("PyComplex_Type", object_sizes.complex),
+        ("PyByteArray_Type", object_sizes.bytearray),
+        ("PyDict_Type", object_sizes.dict),
+        ("PySet_Type", object_sizes.set),
+        ("PyMethod_Type", object_sizes.method),
+        ("PyModule_Type", object_sizes.module),
+        ("PyCFunction_Type", object_sizes.builtin),
+        ("PySlice_Type", object_sizes.slice),
+    ];
+    let same_sizes = measured
+        .iter()
+        .all(|(symbol, size)| basic_size(*symbol) == Some(*size))
+        && TypeObject::pointed_to(elf, "PyExc_BaseException")?.basic_size()
+            == Some(object_sizes.exception);
+    let member = |symbol, name| TypeObject::find(elf, symbol)?.member(name);
+    let named = [
+        ("PyType_Type", "__basicsize__", objects.type_basicsize),
+        ("PyType_Type", "__itemsize__", objects.type_itemsize),
+        ("PyType_Type", "__flags__", objects.type_flags),
+        ("PyType_Type", "__base__", objects.type_base),
+        ("PyType_Type", "__dictoffset__", objects.type_dictoffset),
+        ("PyComplex_Type", "real", objects.complex_value),
+        ("PyMethod_Type", "__func__", objects.method_function),
+        ("PySlice_Type", "start", objects.slice_start),
+        ("PySlice_Type", "stop", objects.slice_stop),
+        ("PySlice_Type", "step", objects.slice_step),
+        ("PyRange_Type", "start", Objects::RANGE_START),
+        ("PyRange_Type", "stop", Objects::RANGE_STOP),
+        ("PyRange_Type", "step", Objects::RANGE_STEP),
+    ];
+    let same_members = named
+        .iter()
+        .all(|(symbol, name, offset)| member(symbol, name) == Some(*offset));
+    if !(same_sizes && same_members) {
+        return None;
+    }
+    // What code objects name is followed, as in `code`.
+    let code = |name| member("PyCode_Type", name);
+    Some(Objects {
+        code_kwonlyargcount: code("co_kwonlyargcount")?,
+        code_consts: code("co_consts")?,
+        // Up to 3.10 these two are members.
+        code_nlocals: match objects.code_cell2arg {
+            Some(_) => code("co_nlocals")?,
+            None => objects.code_nlocals,
+        },
+        code_names: match objects.code_cell2arg {
+            Some(_) => code("co_varnames")?,
+            None => objects.code_names,
+        },
+        ..objects
+    })
+}
+
 /// A `PyTypeObject` in the file's data. Its own fields have not moved from 3.6 to 3.15
 /// (`Include/cpython/object.h`).
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +162,12 @@ struct TypeObject<'e> {
 impl<'e> TypeObject<'e> {
     fn find(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
         let address = elf.export(symbol)?.address;
+        Some(TypeObject { elf, address })
+    }
+
+    /// The one that a variable points to: so are the types of exceptions exported.
+    fn pointed_to(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
+        let address = elf.pointer_at(elf.export(symbol)?.address)?;
         Some(TypeObject { elf, address })
     }
 

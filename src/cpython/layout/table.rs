@@ -9,6 +9,7 @@ use crate::cpython::debug_offsets::Words;
 pub(super) const V3_6: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 120,
@@ -36,7 +37,6 @@ pub(super) const V3_6: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: None,
         resume_location_mask: 0,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 384,
@@ -51,6 +51,7 @@ pub(super) const V3_6: Measured = Measured {
 pub(super) const V3_7: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -78,7 +79,6 @@ pub(super) const V3_7: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -93,6 +93,7 @@ pub(super) const V3_7: Measured = Measured {
 pub(super) const V3_8: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -120,7 +121,6 @@ pub(super) const V3_8: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -135,6 +135,7 @@ pub(super) const V3_8: Measured = Measured {
 pub(super) const V3_9: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -162,7 +163,6 @@ pub(super) const V3_9: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 368,
@@ -177,6 +177,7 @@ pub(super) const V3_9: Measured = Measured {
 pub(super) const V3_10: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 96,
@@ -204,7 +205,6 @@ pub(super) const V3_10: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: None,
         resume_location_mask: 0,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 360,
@@ -219,6 +219,7 @@ pub(super) const V3_10: Measured = Measured {
 pub(super) const V3_11: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 32,
         frame_previous: 48,
         frame_lasti: 56,
@@ -242,7 +243,6 @@ pub(super) const V3_11: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 120,
@@ -257,6 +257,7 @@ pub(super) const V3_11: Measured = Measured {
 pub(super) const V3_12: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -280,7 +281,6 @@ pub(super) const V3_12: Measured = Measured {
         tstate_thread_id: 136,
         tstate_native_id: Some(144),
         resume_location_mask: 3,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 120,
@@ -295,6 +295,7 @@ pub(super) const V3_12: Measured = Measured {
 pub(super) const V3_13: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -318,7 +319,6 @@ pub(super) const V3_13: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 136,
@@ -350,6 +350,7 @@ pub(super) const V3_13: Measured = Measured {
 pub(super) const V3_14: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -373,7 +374,6 @@ pub(super) const V3_14: Measured = Measured {
         tstate_thread_id: 152,
         tstate_native_id: Some(160),
         resume_location_mask: 3,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 152,
@@ -405,6 +405,7 @@ pub(super) const V3_14: Measured = Measured {
 pub(super) const V3_15: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
+        objects: None, // these have tables of their own
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -428,7 +429,6 @@ pub(super) const V3_15: Measured = Measured {
         tstate_thread_id: 176,
         tstate_native_id: Some(184),
         resume_location_mask: 7,
-        objects: None, // set by `of_build`
     },
     sizes: Sizes {
         frame: 152,

@@ -31,11 +31,11 @@ fn basic_size(symbol: &str) -> impl Fn(&Elf) -> u64 {
     move |elf| elf.export(symbol).expect("exported").address + 32
 }
 
-/// Where the offset of a member of code objects is.
-fn code_member(name: &str) -> impl Fn(&Elf) -> u64 {
+/// Where the offset of a member of a type's instances is.
+fn member(symbol: &str, name: &str) -> impl Fn(&Elf) -> u64 {
     move |elf| {
-        let code = elf.export("PyCode_Type").expect("exported").address;
-        let members = elf.pointer_at(code + 240).expect("members");
+        let address = elf.export(symbol).expect("exported").address;
+        let members = elf.pointer_at(address + 240).expect("members");
         let named = |member: &u64| {
             let text = elf.pointer_at(*member).expect("a name");
             let text = elf.bytes_at(text).expect("a name");
@@ -55,7 +55,7 @@ fn a_release_shows_what_was_measured() {
 
 #[test]
 fn a_field_that_moved_is_followed() {
-    let data = changed(code_member("co_firstlineno"), 92);
+    let data = changed(member("PyCode_Type", "co_firstlineno"), 92);
     let tells = interpreter(data.clone()).has_debug_offsets();
     let moved = layout_of(data).map(|layout| layout.code_firstlineno);
     // Where the build tells its offsets as well, the two contradict each other.
@@ -88,4 +88,26 @@ fn a_member_table_without_end_is_not_followed_forever() {
     let original = elf(tests::bytes());
     let data = changed(|elf| code(elf) + 240, code(&original));
     assert_eq!(layout_of(data), Err(Problem::Layout("code")));
+}
+
+#[test]
+fn other_objects_are_not_looked_into() {
+    for symbol in ["PyDict_Type", "PyTuple_Type", "PyModule_Type"] {
+        let layout = layout_of(changed(basic_size(symbol), 1000));
+        let layout = layout.expect("calls can be traced all the same");
+        assert_eq!(layout.objects, None, "{symbol}");
+    }
+}
+
+#[test]
+fn types_that_are_not_those_measured_are_not_looked_into() {
+    let moved = changed(member("PyRange_Type", "stop"), 48);
+    assert_eq!(layout_of(moved).map(|layout| layout.objects), Ok(None));
+}
+
+#[test]
+fn a_field_of_code_objects_that_moved_is_followed() {
+    let data = changed(member("PyCode_Type", "co_consts"), 92);
+    let objects = layout_of(data).expect("a plan").objects;
+    assert_eq!(objects.map(|objects| objects.code_consts), Some(92));
 }
