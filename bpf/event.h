@@ -116,6 +116,7 @@ struct value_plan {
 	__u16 code_cell2arg_width; /* bytes of its elements */
 	__u16 code_cellvars; /* up to 3.10 */
 	__u16 code_nlocals; /* up to 3.10 */
+	__u16 code_nlocalsplus; /* 3.11+ */
 	__u16 code_consts;
 	__u16 tuple_items;
 	__u16 list_items;
@@ -445,7 +446,8 @@ struct recipe {
 	__u8 head; /* SHAPE_FIELDS: bytes of the object from offset 16 on, a multiple of 8; data */
 	__u8 children; /* SHAPE_FIELDS: of `child` */
 	__u8 reads; /* SHAPE_FIELDS: of `read`; data, behind the head's */
-	__u32 number; /* goes into value.detail */
+	__u16 number; /* goes into value.detail */
+	__u16 names; /* 1: its children are names, which are never cut */
 	struct recipe_path child[RECIPE_CHILDREN];
 	struct {
 		struct recipe_path path;
@@ -492,7 +494,7 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
-_Static_assert(sizeof(struct value_plan) == 92, "value_plan has no holes");
+_Static_assert(sizeof(struct value_plan) == 94, "value_plan has no holes");
 _Static_assert(sizeof(struct value) == 24, "value has no holes");
 _Static_assert(sizeof(struct event_type) == 856, "type has no holes");
 _Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");

@@ -163,7 +163,8 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 }
 
 /* The object that an activation returns or yields, as a reference; 0: not known. */
-static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie, __u64 frame)
+static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie, __u64 frame,
+					       __u8 detail)
 {
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_EVAL_EXIT:
@@ -174,7 +175,7 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 	case PROBE_YIELD:
 	case PROBE_POP:
 	case PROBE_USDT_RETURN:
-		return given_back(frame, COOKIE_KIND(cookie));
+		return given_back(frame, detail);
 	}
 	return 0;
 }
@@ -219,7 +220,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
 		return lose(id);
 	if (values.wanted && detail != EXIT_UNWIND)
-		object = object_given_back(ctx, cookie, frame);
+		object = object_given_back(ctx, cookie, frame, detail);
 	return emit_exit(frame, detail, object, tstate) ? 0 : lose(id);
 }
 

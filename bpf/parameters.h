@@ -8,8 +8,7 @@
 #include "values.h"
 
 /* Parameters whose values are captured: the first of a code object's. */
-#define PARAMETERS_MAX	   64
-#define PARAMETER_NAME_MAX 255
+#define PARAMETERS_MAX 64
 /* Up to 3.10: parameters that inner functions use, of one function. */
 #define CAPTURED_MAX 16
 
@@ -124,7 +123,7 @@ __noinline int emit_parameters(__u64 code, __u64 id, __u64 flags, struct paramet
 		find_cells(parameters, scratch, code, count);
 		parameters->is_method = positional && is_self_or_cls(scratch->queue[0]);
 	}
-	capture(scratch, PARAMETER_NAME_MAX, DATA_MAX);
+	capture(scratch, NAME_MAX, DATA_MAX);
 	return send_scratch(scratch);
 }
 

@@ -70,44 +70,68 @@ static __always_inline bool is_either(__u8 opcode, const volatile __u8 pair[2])
 	return opcode && (opcode == pair[0] || opcode == pair[1]);
 }
 
-/*
- * The reference that a frame returns or yields, 3.11+: it has been taken off the frame's stack, but
- * is still where it was. 0: not known. `kind` is that of the probe.
- */
-__noinline __u64 given_back(__u64 frame, __u64 kind)
+/* The constant that an instruction returns; it has been stored as the frame's. */
+static __always_inline __u64 constant_returned(const struct frame_head *head, __u64 instruction,
+					       __u32 index)
 {
-	struct frame_head head;
-	__u64 instruction, consts, index;
+	__u8 before[CODE_UNIT] = {};
+
+	/* beyond the first 256 constants, an EXTENDED_ARG has the rest of the index */
+	bpf_probe_read_user(before, sizeof(before), (void *)(instruction - CODE_UNIT));
+	if (before[0] == values.extended_arg_opcode)
+		index |= before[1] << 8;
+	return read_pointer(read_pointer(frame_code(head) + values.code_consts) +
+			    values.tuple_items + index * 8UL);
+}
+
+/*
+ * The reference that a frame returns, 3.11+; 0: not known. It was all that was on the frame's stack
+ * (the compiler sees to that, and RETURN_VALUE asserts it), and is still there when it has been taken
+ * off. Where the frame says that its stack ends cannot be relied upon: some builds have not stored
+ * that when they get to the probe.
+ */
+static __always_inline __u64 returned(const struct frame_head *head, __u64 frame)
+{
+	__u64 instruction = FIELD(__u64, head, plan.frame_lasti);
 	__u8 unit[CODE_UNIT] = {};
-	__s32 top;
+	__u32 locals = 0;
 
-	if (!values.wanted || !plan.code_instructions || !read_frame(&head, frame))
-		return 0;
-	if (plan.code_tag_mask) /* 3.14+: stackpointer */
-		return read_pointer(FIELD(__u64, &head, plan.frame_state_offset));
-	if (values.return_const_opcodes[0] && kind != PROBE_YIELD) {
-		instruction = FIELD(__u64, &head, plan.frame_lasti);
+	if (values.return_const_opcodes[0]) {
 		bpf_probe_read_user(unit, sizeof(unit), (void *)instruction);
-		if (is_either(unit[0], values.return_const_opcodes)) {
-			__u8 before[CODE_UNIT] = {};
-
-			/* beyond the first 256 constants, an EXTENDED_ARG has the rest of the index */
-			bpf_probe_read_user(before, sizeof(before),
-					    (void *)(instruction - CODE_UNIT));
-			index = unit[1];
-			if (before[0] == values.extended_arg_opcode)
-				index |= before[1] << 8;
-			consts = read_pointer(frame_code(&head) + values.code_consts);
-			return read_pointer(consts + values.tuple_items + index * 8UL);
-		}
+		if (is_either(unit[0], values.return_const_opcodes))
+			return constant_returned(head, instruction, unit[1]);
 		/* as another instruction, put there by a tool, it may be either */
 		if (!is_either(unit[0], values.return_opcodes))
 			return 0;
 	}
-	top = FIELD(__s32, &head, plan.frame_state_offset);
+	if (bpf_probe_read_user(&locals, sizeof(locals),
+				(void *)(frame_code(head) + values.code_nlocalsplus)) ||
+	    locals > 1 << 20)
+		return 0;
+	return read_pointer(frame + values.frame_locals + locals * 8UL);
+}
+
+/* The reference that a frame yields, 3.11+: it has just been taken off its stack. */
+static __always_inline __u64 yielded(const struct frame_head *head, __u64 frame)
+{
+	__s32 top;
+
+	if (plan.code_tag_mask) /* 3.14+: stackpointer */
+		return read_pointer(FIELD(__u64, head, plan.frame_state_offset));
+	top = FIELD(__s32, head, plan.frame_state_offset); /* stacktop */
 	if (top < 0 || top > 1 << 24)
 		return 0;
 	return read_pointer(frame + values.frame_locals + top * 8UL);
+}
+
+/* The reference that a frame returns or, as `detail` says, yields, 3.11+; 0: not known. */
+__noinline __u64 given_back(__u64 frame, __u64 detail)
+{
+	struct frame_head head;
+
+	if (!values.wanted || !plan.code_instructions || !read_frame(&head, frame))
+		return 0;
+	return detail == EXIT_YIELD ? yielded(&head, frame) : returned(&head, frame);
 }
 
 /* The exception that leaves a frame, as an object; up to 3.11 that may be what it is to be made of:

@@ -19,6 +19,8 @@
 /* What one value can add to that, at the most: a string's characters. */
 #define STRING_BYTES_MAX 4096
 #define VALUE_MAX	 (sizeof(struct value) + STRING_BYTES_MAX + 64)
+/* Characters of a name, and of a dict's key. */
+#define NAME_MAX 255
 /* Words of an object or a table that are looked at at once; the latter, a power of two. */
 #define HEAD_WORDS   8
 #define WINDOW_WORDS 128

@@ -30,12 +30,17 @@
 
 /* Entries of a dict or a set that are looked at for its first items. */
 #define ENTRIES_MAX_READ 32
+/* Sets are sparse: so many times that. */
+#define SET_WINDOWS 8
 /* The dummy of a set's deleted entry, and no other key, has this hash (Objects/setobject.c). */
 #define SET_DUMMY_HASH (~0UL)
 
-/* Of a queued object: that it is not looked into, and that it is a _PyStackRef. */
+/* Of a queued object, beside its depth: that it is not looked into; that it is a _PyStackRef. */
 #define DEPTH_SHALLOW 0x80
 #define DEPTH_REF     0x40
+/* And of a str, that it is a name or a key: those are not cut as other strings are, since by them
+ * user space decides what must not be stored. */
+#define DEPTH_NAME 0x20
 
 /* What a table looks like, in one number: see struct dict_items. */
 #define FORM(count, words, key) ((__u64)(words) << 40 | (__u64)(key) << 32 | (count))
@@ -120,7 +125,8 @@ static __always_inline void capture_bytes(struct scratch *scratch, struct value 
 	end_value(scratch, value, bytes);
 }
 
-static __always_inline void capture_str(struct scratch *scratch, struct value *value, __u64 object)
+static __always_inline void capture_str(struct scratch *scratch, struct value *value, __u64 object,
+					__u32 limit)
 {
 	__u64 length = WORD(scratch, STR_LENGTH), characters = length, bytes, address;
 	__u32 state = WORD(scratch, STR_STATE), width = STR_KIND(state);
@@ -133,8 +139,8 @@ static __always_inline void capture_str(struct scratch *scratch, struct value *v
 		return;
 	}
 	value->detail |= width;
-	if (characters > scratch->max_string)
-		characters = scratch->max_string;
+	if (characters > limit)
+		characters = limit;
 	bytes = characters * width;
 	if (STR_COMPACT(state) && STR_ASCII(state)) {
 		if (bytes <= HEAD_WORDS * 8 - plan.str_ascii) {
@@ -213,16 +219,17 @@ static __always_inline __u64 is_set(__u64 word)
 }
 
 /* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
- * where more was picked. */
+ * where more was picked. `keys`: whether every other one is a key. */
 static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __u32 limit,
-					__u8 depth)
+					__u8 depth, __u32 keys)
 {
 	__u32 first = scratch->tail;
 
 	for (__u32 i = 0; i < 2 * ITEMS_LIMIT; i++) {
 		if (i >= limit || i >= found)
 			break;
-		queue_object(scratch, scratch->picked[i], depth);
+		queue_object(scratch, scratch->picked[i],
+			     i & 1 || !keys ? depth : depth | DEPTH_NAME);
 	}
 	return (scratch->tail - first) | (found > limit ? TABLE_HAS_MORE : 0);
 }
@@ -270,7 +277,7 @@ __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, _
 		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;
 		found += 2 * (is_set(key) & is_set(held));
 	}
-	return queue_picked(scratch, found, 2 * values.max_items, depth) |
+	return queue_picked(scratch, found, 2 * values.max_items, depth, true) |
 	       (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
 }
 
@@ -310,8 +317,10 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 	capture_table(scratch, value, &items, apart, depth);
 }
 
-/* Queues the first keys of a set's table, which has each with its hash. As queue_table(). */
-__noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth)
+/* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
+ * queue_table(). */
+__noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth,
+			  __u64 limit)
 {
 	__u32 found = 0;
 	__u64 bytes;
@@ -330,23 +339,34 @@ __noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u
 		scratch->picked[found & (PICKED_MAX - 1)] = key;
 		found += is_set(key) & is_set(hash ^ SET_DUMMY_HASH);
 	}
-	return queue_picked(scratch, found, values.max_items, depth) & ~TABLE_HAS_MORE;
+	return queue_picked(scratch, found, limit, depth, false);
 }
 
 static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u8 depth)
 {
-	int taken;
+	__u64 table, count;
+	__u32 taken = 0;
 
 	value->length = WORD(scratch, values.set_used);
 	end_value(scratch, value, 0);
 	if (!value->length || !(depth = depth_below(value, depth)))
 		return;
-	taken = queue_keys(scratch, WORD(scratch, values.set_table),
-			   WORD(scratch, values.set_mask) + 1, depth);
-	if (taken < 0)
-		value->detail |= VALUE_TORN;
-	else
-		value->children = taken;
+	table = WORD(scratch, values.set_table);
+	count = WORD(scratch, values.set_mask) + 1;
+	for (int i = 0; i < SET_WINDOWS; i++) {
+		int found = queue_keys(scratch, table, count, depth, values.max_items - taken);
+
+		if (found < 0) {
+			value->detail |= VALUE_TORN;
+			break;
+		}
+		taken += found & ~TABLE_HAS_MORE;
+		if (taken >= values.max_items || count <= ENTRIES_MAX_READ)
+			break;
+		table += ENTRIES_MAX_READ * 16;
+		count -= ENTRIES_MAX_READ;
+	}
+	value->children = taken;
 }
 
 /* Where a path leads, from an object whose head has been read. */
@@ -385,7 +405,8 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 		bytes += size;
 	}
 	for (int i = 0; i < RECIPE_CHILDREN && i < recipe->children; i++)
-		queue_object(scratch, follow(object, &recipe->child[i]), depth);
+		queue_object(scratch, follow(object, &recipe->child[i]),
+			     recipe->names ? depth | DEPTH_NAME : depth);
 	value->children = scratch->tail - first;
 	end_value(scratch, value, bytes);
 }
@@ -492,7 +513,7 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 			value->detail |= VALUE_SLOTS;
 			value->length = state->slots;
 			for (__u32 i = 0; i < SLOTS_MAX; i++) {
-				if (i >= state->slots || i >= values.max_items)
+				if (i >= state->slots)
 					break;
 				queue_object(scratch, read_pointer(object + state->slot[i]), depth);
 			}
@@ -520,7 +541,7 @@ __noinline int capture_next(struct scratch *scratch)
 	struct type_state *state = NULL;
 	struct value *value;
 	__u64 object, type, *cached;
-	__u32 place;
+	__u32 place, limit;
 	__u8 depth, shape;
 
 	if (!scratch || scratch->next >= scratch->tail || scratch->used >= scratch->limit)
@@ -583,7 +604,9 @@ __noinline int capture_next(struct scratch *scratch)
 		capture_shallow(scratch, value, object, shape);
 		return 1;
 	}
-	depth &= ~DEPTH_REF;
+	limit = depth & DEPTH_NAME && scratch->max_string < NAME_MAX ? NAME_MAX
+								     : scratch->max_string;
+	depth &= ~(DEPTH_REF | DEPTH_NAME);
 	scratch->depth[place] = depth;
 	value->shape = shape;
 	switch (shape) {
@@ -602,7 +625,7 @@ __noinline int capture_next(struct scratch *scratch)
 		end_value(scratch, value, shape == SHAPE_FLOAT ? 8 : 16);
 		break;
 	case SHAPE_STR:
-		capture_str(scratch, value, object);
+		capture_str(scratch, value, object, limit);
 		break;
 	case SHAPE_BYTES:
 		capture_sized(scratch, value, object + values.bytes_data);

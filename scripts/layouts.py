@@ -97,6 +97,7 @@ OBJECTS = [
     ("frame_locals", {6: offset("PyFrameObject", "f_localsplus"), 11: offset(FRAME, "localsplus")}),
     ("code_kwonlyargcount", {6: offset(CODE, "co_kwonlyargcount")}),
     ("code_nlocals", {6: offset(CODE, "co_nlocals")}),
+    ("code_nlocalsplus", {6: None, 11: optional(offset(CODE, "co_nlocalsplus"))}),
     ("code_names", {6: offset(CODE, "co_varnames"), 11: offset(CODE, "co_localsplusnames")}),
     ("code_kinds", {6: None, 11: optional(offset(CODE, "co_localspluskinds"))}),
     ("code_cell2arg", {6: optional(offset(CODE, "co_cell2arg")), 11: None}),

@@ -31,18 +31,21 @@ pub struct Describer {
     types: Types,
     redaction: Redaction,
     max_string: usize,
+    max_items: usize,
     nodes: Nodes,
     list: ArgumentList,
     text: String,
 }
 
 impl Describer {
-    /// Shows at most `max_string` characters or bytes of a string.
-    pub fn new(redaction: Redaction, max_string: usize) -> Describer {
+    /// Shows at most `max_string` characters or bytes of a string, and `max_items` of what an
+    /// object has in slots.
+    pub fn new(redaction: Redaction, max_string: usize, max_items: usize) -> Describer {
         Describer {
             types: Types::default(),
             redaction,
             max_string,
+            max_items,
             nodes: Nodes::default(),
             list: ArgumentList::default(),
             text: String::new(),
@@ -79,11 +82,12 @@ impl Describer {
                     bytes,
                     pid,
                     max_string: self.max_string,
+                    max_items: self.max_items,
                     depth: 0,
                     out,
                 };
                 if parameter.receiver {
-                    writer.receiver(parameter.local);
+                    writer.receiver(parameter.local, &*parameter.name == "cls");
                 } else {
                     writer.node(parameter.local);
                 }
@@ -141,6 +145,7 @@ impl Describer {
             bytes,
             pid,
             max_string: self.max_string,
+            max_items: self.max_items,
             depth: 0,
             out: &mut self.text,
         });

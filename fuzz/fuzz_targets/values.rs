@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(redaction) = Redaction::new(DEFAULT_REDACTION) else {
         return;
     };
-    let mut describer = Describer::new(redaction, 200);
+    let mut describer = Describer::new(redaction, 200, 3);
     let count = u32::from(bytes.first().copied().unwrap_or_default());
     let names = describer.parameters(&Parameters {
         code: 0,

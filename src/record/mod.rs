@@ -36,7 +36,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashSet;
 
-use crate::cli::{RecordOptions, Redact, Target, ValueOptions};
+use crate::cli::{Limits, RecordOptions, Redact, Target, ValueOptions};
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
@@ -78,8 +78,16 @@ fn describer(values: &ValueOptions) -> Result<Describer> {
         Redact::Pattern(pattern) => Redaction::new(pattern)?,
         Redact::Off => Redaction::none(),
     };
-    let max_string = values.limits.max_string as usize;
-    Ok(Describer::new(redaction, max_string))
+    let Limits {
+        max_string,
+        max_items,
+        ..
+    } = values.limits;
+    Ok(Describer::new(
+        redaction,
+        max_string as usize,
+        max_items as usize,
+    ))
 }
 
 /// The same with plans from elsewhere.

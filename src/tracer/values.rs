@@ -76,6 +76,7 @@ pub(super) fn value_plan(plan: &Plan, objects: &Objects, limits: ValueLimits) ->
             .methods
             .map_or(0, |methods| methods.code_cellvars),
         code_nlocals: objects.code_nlocals,
+        code_nlocalsplus: objects.code_nlocalsplus.unwrap_or(0),
         code_consts: objects.code_consts,
         tuple_items: objects.tuple_items,
         list_items: objects.list_items,
@@ -150,6 +151,7 @@ fn kernel_recipe(recipe: &Recipe) -> Result<types::recipe> {
         children: recipe.children.len() as u8,
         reads: recipe.reads.len() as u8,
         number: recipe.number,
+        names: u16::from(recipe.names),
         ..types::recipe::default()
     };
     ensure!(

@@ -20,44 +20,57 @@ impl Writer<'_> {
             {
                 self.out.push_str(found.short());
                 self.out.push('.');
-                return self.bare(name);
+                return self.name(name);
             }
             if foreign::is_opaque(&found.name) {
                 return self.opaque(value);
             }
-            if value.slots() && self.path(node, found) {
+            if found.name.starts_with("pathlib.") && value.slots() {
+                if !self.path(node, found) {
+                    self.opaque(value);
+                }
                 return;
             }
         }
         self.open(value);
-        let children = node.children();
-        if value.slots() {
-            for (child, slot) in children.zip(found.map_or(&[][..], |found| &found.slots)) {
-                let unset = |node: &Node| node.value.shape == Shape::Unset;
-                if self.nodes.get(child).is_some_and(unset) {
-                    continue;
-                }
-                let _ = write!(self.out, " {slot}=");
-                if self.redaction.redacts(slot) {
-                    self.out.push_str("<redacted>");
-                } else {
-                    self.part(child);
-                }
-            }
-        } else if children.len() > 1 {
-            self.out.push(' ');
-            self.pairs(node, "=", " ", Self::bare);
-        }
-        let shown = if value.slots() {
-            node.children().len()
-        } else {
-            node.children().len() / 2
+        let all = match found {
+            Some(found) if value.slots() => self.slots(node, found),
+            _ => self.attributes(node),
         };
         let missing = usize::from(value.children) > node.children().len();
-        if missing || (!value.shallow() && value.length > shown as u64) {
+        if missing || !(all || value.shallow()) {
             self.out.push_str(" …");
         }
         self.out.push('>');
+    }
+
+    /// Writes attributes by name; whether that is all there are.
+    fn attributes(&mut self, node: &Node) -> bool {
+        let children = node.children();
+        if children.len() > 1 {
+            self.out.push(' ');
+            self.pairs(node, "=", " ", Self::name);
+        }
+        node.value.length <= children.len() as u64 / 2
+    }
+
+    /// Writes those slots that are set; whether that is all of them.
+    fn slots(&mut self, node: &Node, class: &Type) -> bool {
+        let is_set = |&(child, _): &(usize, _)| {
+            let node = self.nodes.get(child);
+            node.is_some_and(|node| node.value.shape != Shape::Unset)
+        };
+        let slots = node.children().zip(&class.slots).filter(is_set);
+        let set: Vec<(usize, &Box<str>)> = slots.collect();
+        for (child, slot) in set.iter().take(self.max_items) {
+            let _ = write!(self.out, " {slot}=");
+            if self.redaction.redacts(slot) {
+                self.out.push_str("<redacted>");
+            } else {
+                self.part(*child);
+            }
+        }
+        set.len() <= self.max_items
     }
 
     /// The node of an attribute's value.
@@ -74,11 +87,8 @@ impl Writer<'_> {
         (at + 1 < node.children().end).then_some(at + 1)
     }
 
-    /// Writes a path of `pathlib`'s, if it is one and its slots tell.
+    /// Writes a path of `pathlib`'s, if its slots tell all of it.
     fn path(&mut self, node: &Node, found: &Type) -> bool {
-        if !found.name.starts_with("pathlib.") {
-            return false;
-        }
         let slot = |name: &str| {
             let at = found.slots.iter().position(|slot| **slot == *name)?;
             let child = node.children().nth(at)?;

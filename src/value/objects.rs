@@ -35,7 +35,7 @@ pub(super) fn slice(writer: &mut Writer<'_>, _: &Value, index: usize) {
 
 pub(super) fn function(writer: &mut Writer<'_>, _: &Value, index: usize) {
     writer.out.push_str("<function ");
-    writer.bare(writer.child(index, 0));
+    writer.name(writer.child(index, 0));
     writer.out.push('>');
 }
 
@@ -45,7 +45,7 @@ pub(super) fn method(writer: &mut Writer<'_>, _: &Value, index: usize) {
     let is_fields = |node: &Node| node.value.shape == Shape::Fields;
     if writer.nodes.get(function).is_some_and(is_fields) && writer.child(function, 0) != usize::MAX
     {
-        writer.bare(writer.child(function, 0));
+        writer.name(writer.child(function, 0));
     } else {
         writer.part(function);
     }
@@ -68,9 +68,9 @@ pub(super) fn builtin(writer: &mut Writer<'_>, value: &Value, _: usize) {
 }
 
 pub(super) fn module(writer: &mut Writer<'_>, _: &Value, index: usize) {
-    writer.out.push_str("<module ");
-    writer.part(writer.child(index, 0));
-    writer.out.push('>');
+    writer.out.push_str("<module '");
+    writer.name(writer.child(index, 0));
+    writer.out.push_str("'>");
 }
 
 pub(super) fn exception(writer: &mut Writer<'_>, value: &Value, index: usize) {

@@ -29,13 +29,15 @@ pub struct Recipe {
     /// `tp_name`.
     pub name: &'static str,
     /// Its number, which comes back with the values.
-    pub number: u32,
+    pub number: u16,
     /// What the values are.
     pub shape: Shape,
     /// Of [`Shape::Fields`]: bytes of the object, from offset 16.
     pub head: u8,
     /// Of [`Shape::Fields`]: the ways to other objects.
     pub children: Vec<Path>,
+    /// Whether these are names, which are not cut.
+    pub names: bool,
     /// Of [`Shape::Fields`]: what else to read, as data behind the head.
     pub reads: Vec<Read>,
 }
@@ -72,6 +74,7 @@ enum Capture {
 struct Fields {
     head: u8,
     children: Vec<Path>,
+    names: bool,
     reads: Vec<Read>,
 }
 
@@ -84,10 +87,11 @@ pub fn recipes(offsets: &ObjectOffsets) -> Vec<Recipe> {
         };
         Recipe {
             name,
-            number: number as u32,
+            number: number as u16,
             shape,
             head: fields.head,
             children: fields.children,
+            names: fields.names,
             reads: fields.reads,
         }
     };
@@ -112,6 +116,13 @@ fn children<const N: usize>(pointers: [u16; N]) -> Fields {
     Fields {
         children: pointers.map(at).into(),
         ..Fields::default()
+    }
+}
+
+fn name(pointer: u16) -> Fields {
+    Fields {
+        names: true,
+        ..children([pointer])
     }
 }
 
@@ -154,8 +165,8 @@ fn array(_: &ObjectOffsets) -> Fields {
     };
     Fields {
         head: 16,
-        children: Vec::new(),
         reads: vec![read(32, 0, 64), read(56, 24, 8)],
+        ..Fields::default()
     }
 }
 
@@ -192,10 +203,7 @@ const BUILTINS: [Row; 22] = [
     ),
     (
         "function",
-        Capture::Fields(
-            |offsets| children([offsets.function_qualname]),
-            objects::function,
-        ),
+        Capture::Fields(|offsets| name(offsets.function_qualname), objects::function),
     ),
     (
         "method",
@@ -210,7 +218,7 @@ const BUILTINS: [Row; 22] = [
     ),
     (
         "module",
-        Capture::Fields(|offsets| children([offsets.module_name]), objects::module),
+        Capture::Fields(|offsets| name(offsets.module_name), objects::module),
     ),
     (
         "BaseException",

@@ -103,7 +103,7 @@ fn bytes(roots: Vec<Made>) -> Vec<u8> {
 
 fn describer() -> Describer {
     let redaction = Redaction::new(DEFAULT_REDACTION).unwrap();
-    let mut describer = Describer::new(redaction, 200);
+    let mut describer = Describer::new(redaction, 200, 3);
     for (address, name, module, class) in [
         (1, "Trainer", "train", "Trainer"),
         (2, "Color", "app", "Color"),

@@ -21,6 +21,7 @@ pub(super) struct Writer<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) pid: u32,
     pub(super) max_string: usize,
+    pub(super) max_items: usize,
     pub(super) depth: u32,
     pub(super) out: &'a mut String,
 }
@@ -82,24 +83,33 @@ impl<'a> Writer<'a> {
         self.depth -= 1;
     }
 
-    /// Writes the class that a method was called on, or on an instance of.
-    pub(super) fn receiver(&mut self, index: usize) {
+    /// Writes the class of a method's receiver; or, where it is `cls`, the class that it is.
+    pub(super) fn receiver(&mut self, index: usize, class: bool) {
         let Some(node) = self.nodes.get(index) else {
             return self.out.push('…');
         };
         let found = match node.value.shape {
             Shape::Unreadable | Shape::Unset => return self.node(index),
-            Shape::Type => self.types.get(self.pid, node.value.length),
+            Shape::Type if class => self.types.get(self.pid, node.value.length),
             _ => self.type_of(&node.value),
         };
-        let class = found.map_or("object", |found| &found.class);
+        let name = found.map_or("object", |found| &found.class);
         self.out.push('<');
-        self.out.push_str(class);
+        self.out.push_str(name);
         self.out.push('>');
     }
 
     /// Writes a str without quotes.
     pub(super) fn bare(&mut self, index: usize) {
+        self.unquoted(index, self.max_string);
+    }
+
+    /// Writes a name, as far as it was captured: names are not cut as strings are.
+    pub(super) fn name(&mut self, index: usize) {
+        self.unquoted(index, usize::MAX);
+    }
+
+    fn unquoted(&mut self, index: usize, limit: usize) {
         let Some(node) = self.nodes.get(index) else {
             return self.out.push('…');
         };
@@ -107,7 +117,7 @@ impl<'a> Writer<'a> {
         if value.shape != Shape::Str {
             return self.node(index);
         }
-        let (data, cut) = self.shown(value, value.width());
+        let (data, cut) = self.first_of(value, value.width(), limit);
         string::text(self.out, data, value.width());
         if cut {
             self.out.push('…');
@@ -152,10 +162,14 @@ impl<'a> Writer<'a> {
 
     /// What is to be shown of a string of characters of this width, and whether that is not all.
     pub(super) fn shown(&self, value: &Value, width: u8) -> (&'a [u8], bool) {
+        self.first_of(value, width, self.max_string)
+    }
+
+    fn first_of(&self, value: &Value, width: u8, limit: usize) -> (&'a [u8], bool) {
         let width = usize::from(width).max(1);
         let data = value.data(self.bytes);
         let length = usize::try_from(value.length).unwrap_or(usize::MAX);
-        let count = length.min(data.len() / width).min(self.max_string);
+        let count = length.min(data.len() / width).min(limit);
         let shown = data.get(..count * width).unwrap_or_default();
         (shown, count < length)
     }

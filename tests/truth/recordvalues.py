@@ -23,6 +23,11 @@ RETURNS = {opcode.opmap.get(name) for name in ("RETURN_VALUE", "RETURN_CONST")}
 HAS_MONITORING = sys.version_info >= (3, 12)
 MONITORING_TOOL = 4
 
+# Parameters whose values are recorded, in the order of a frame's locals; the others are one that is
+# called like what stands for them.
+PARAMETERS_MAX = 64
+CUT = "\u2026"
+
 TraceFunction = ctypes.PYFUNCTYPE(
     ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.c_int, ctypes.c_void_p
 )
@@ -113,12 +118,15 @@ class Values:
         if not names:
             return {"arguments": {}}
         given = frame.f_locals
-        return {
-            "arguments": {
-                name: describe_argument(name, index == 0, given[name], self.limits)
-                for index, name in enumerate(names)
-            }
+        captured = frame.f_code.co_varnames[:PARAMETERS_MAX]
+        arguments = {
+            name: describe_argument(name, index == 0, given[name], self.limits)
+            for index, name in enumerate(names)
+            if name in captured
         }
+        if len(names) > len(captured):
+            arguments[CUT] = CUT
+        return {"arguments": arguments}
 
     def see_return(self, values, frame, arg):
         """The value that is returned or yielded, or the exception."""

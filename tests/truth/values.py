@@ -255,7 +255,7 @@ class Describer:
             shown += ","
         opening, closing, named_opening, named_closing = self.BRACKETS[base]
         if root or not whole or cls is not base:
-            name = type_name(cls)
+            name = short_type_name(cls)
             return "%s[%d] %s%s%s" % (name, length, named_opening, shown, named_closing)
         if length == 0 and base in (set, frozenset):
             return base.__name__ + "()"

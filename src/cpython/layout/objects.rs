@@ -21,6 +21,9 @@ pub struct Objects {
     pub code_kwonlyargcount: u16,
     /// `PyCodeObject.co_nlocals`.
     pub code_nlocals: u16,
+    /// `PyCodeObject.co_nlocalsplus`, 3.11+: how many locals a frame has, cells and free variables
+    /// included. Its stack is behind them.
+    pub code_nlocalsplus: Option<u16>,
     /// The names of locals, arguments first: `PyCodeObject.co_varnames`; `co_localsplusnames`
     /// since 3.11.
     pub code_names: u16,
