@@ -17,6 +17,10 @@ const volatile struct value_plan values;
 #define KEYS_GENERAL 0
 #define KEYS_SPLIT   2
 
+/* __module__ is the first item that a class statement puts into a class's dict. Others have it
+ * somewhere: it is looked for so far. */
+#define MODULE_PLACE 48
+
 /* A table of keys: what follows its indices. */
 struct dict_items {
 	__u64 entries; /* address of the first */
@@ -59,7 +63,7 @@ __noinline __u64 find_module(__u64 dict)
 
 	if (!dict || !read_dict_keys(&items, read_pointer(dict + values.dict_keys)))
 		return 0;
-	for (__u32 i = 0; i < 8 && i < items.count; i++) {
+	for (__u32 i = 0; i < MODULE_PLACE && i < items.count; i++) {
 		__u64 entry = items.entries + (__u64)i * items.words * 8;
 		__u64 key = read_pointer(entry + items.key * 8), text[2] = {};
 

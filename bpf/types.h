@@ -26,7 +26,6 @@
 #define BASES_MAX	16
 #define SLOT_BASES_MAX	6
 #define METACLASSES_MAX 4
-#define MODULE_PLACE	8 /* __module__ is among the first items of a class's dict */
 
 /* What to capture of C's static types, by tp_name: written by user space before the programs run. */
 struct recipe_key {

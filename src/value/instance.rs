@@ -26,7 +26,9 @@ impl Writer<'_> {
                 return self.opaque(value);
             }
             if found.name.starts_with("pathlib.") && value.slots() {
-                if !self.path(node, found) {
+                // Drives and backslashes are beyond us.
+                let posix = found.class.contains("Posix");
+                if !posix || !self.path(node, found) {
                     self.opaque(value);
                 }
                 return;

@@ -46,8 +46,11 @@ impl Type {
         let text = |text: &Option<crate::event::Text>| text.as_ref().map(|text| clean(&text.text));
         let (name, class) = match text(&record.qualname) {
             Some(class) => {
-                let module = text(&record.module).unwrap_or_default();
-                (qualify(&module, &class), class)
+                // Those that C makes at run time have their module in their name, too.
+                let own = clean(&record.name);
+                let of_name = own.strip_suffix(&*class).and_then(|it| it.strip_suffix('.'));
+                let module = text(&record.module).or(of_name.map(str::to_owned));
+                (qualify(&module.unwrap_or_default(), &class), class)
             }
             None => {
                 let name = clean(&record.name);

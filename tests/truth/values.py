@@ -5,6 +5,7 @@ runs inside the program that is looked at and calls none of its code: no `repr`,
 a class may define. Text that is the interpreter's own comes from the built-in types themselves.
 """
 
+import collections
 import ctypes
 import math
 import re
@@ -334,12 +335,16 @@ class Describer:
         """The text of a member of an enumeration."""
         name = instance_dict(value).get("_name_") if level < self.limits.depth else None
         cls = type(value)
-        return "%s.%s" % (type_qualname(cls), name) if name else self.instance(value, level)
+        # As its own str has it: without the class that its class is in.
+        own = type_qualname(cls).rpartition(".")[2]
+        return "%s.%s" % (own, name) if name else self.instance(value, level)
 
     def instance(self, value, level, root=False):
         """The text of any other object: with its attributes, but not too deep."""
         cls = type(value)
         name = type_name(cls)
+        if is_a(value, collections.deque):
+            return "%s[%d]" % (short_type_name(cls), collections.deque.__len__(value))
         if name.startswith("pathlib.") and "Path" in name:
             return self.path(value, name)
         if level >= self.limits.depth:
