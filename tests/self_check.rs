@@ -212,14 +212,14 @@ fn pops_are_seen_in_their_function_where_the_handlers_are_wrong() {
 
 #[test]
 #[ignore = "needs root and eBPF"]
-fn handlers_are_probed_where_the_interpreters_own_probes_are_wrong() {
+fn the_interpreters_own_probes_are_used_where_others_are_wrong() {
     let bullseye = Interpreter::of_debian("bullseye", "/usr/bin/python3.9");
-    let recorded = bullseye.record("site:function__return", &[]);
+    let recorded = bullseye.record("register:exit_eval_frame", &[]);
     recorded
         .is_whole()
-        .says("going over to its opcode handlers");
-    let forced = bullseye.record("site:function__return", &["--probes", "usdt"]);
-    forced.was_refused("starts and ends do not go together");
+        .says("going over to its own probes (USDT)");
+    let forced = bullseye.record("register:exit_eval_frame", &["--probes", "dispatch"]);
+    forced.was_refused("exit_eval_frame: no frame in r9");
 }
 
 #[test]

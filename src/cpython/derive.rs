@@ -15,7 +15,7 @@ use super::{evaluator, handlers, thread_list, thread_state, usdt};
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The interpreter's own probes where they see every call, else its opcode handlers.
+    /// The interpreter's opcode handlers, else its own probes where they see every call.
     #[default]
     Auto,
     /// The interpreter's own probes (`--with-dtrace`).
@@ -114,7 +114,7 @@ pub fn plan_after(
         (Choice::Usdt, Err(problem)) => Problem::Usdt(problem),
         _ => Problem::NoOther,
     };
-    let ways = [Way::Usdt, Way::Handlers, Way::PopFunction]
+    let ways = [Way::Handlers, Way::PopFunction, Way::Usdt]
         .into_iter()
         .filter(|way| failed.is_none_or(|failed| *way > failed))
         .filter(|way| match way.kind() {
@@ -146,7 +146,6 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
     let (mut probes, yields) = match way {
-        Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
         Way::Handlers if version.minor >= 11 => {
             handlers::probes(interpreter, &layout, PopSites::Callers)?
         }
@@ -155,6 +154,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         }
         Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
         Way::PopFunction => return Err(Problem::NoOther),
+        Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
     };
     for (kind, meaning, site) in [
         ("PyCode_Type", Meaning::CodeFreed, "code_dealloc"),

@@ -39,22 +39,22 @@ pub enum PlanKind {
 /// The ways to a plan, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Way {
-    /// The probes that were compiled in.
-    Usdt,
     /// Opcode handlers and the frame evaluator, at the places that cost least.
     Handlers,
     /// The same, but for how frames end: where the function is entered that pops them
     /// (`_PyEval_FrameClearAndPop`, 3.12+). Costs some 0.4 µs more per call, and sees every copy
     /// of the evaluator's exits that a compiler may have made.
     PopFunction,
+    /// The probes that were compiled in: they cost more (`docs/interpreters.md`).
+    Usdt,
 }
 
 impl Way {
     /// What it is called.
     pub fn kind(self) -> PlanKind {
         match self {
-            Way::Usdt => PlanKind::Usdt,
             Way::Handlers | Way::PopFunction => PlanKind::Dispatch,
+            Way::Usdt => PlanKind::Usdt,
         }
     }
 }
@@ -62,9 +62,9 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Way::Usdt => "its own probes (USDT)",
             Way::Handlers => "its opcode handlers",
             Way::PopFunction => "the function that pops its frames",
+            Way::Usdt => "its own probes (USDT)",
         })
     }
 }
