@@ -114,7 +114,7 @@ pub fn plan_after(
         (Choice::Usdt, Err(problem)) => Problem::Usdt(problem),
         _ => Problem::NoOther,
     };
-    let ways = [Way::Handlers, Way::PopFunction, Way::Usdt]
+    let ways = [Way::Handlers, Way::PopFunction, Way::Usdt, Way::Names]
         .into_iter()
         .filter(|way| failed.is_none_or(|failed| *way > failed))
         .filter(|way| match way.kind() {
@@ -138,6 +138,17 @@ pub fn plan_after(
 
 fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     let version = interpreter.version();
+    if way == Way::Names {
+        return Ok(Plan {
+            way,
+            version,
+            probes: usdt::named_probes(interpreter)?,
+            yields: Yields::Probed,
+            layout: None,
+            thread_state: None,
+            threads: None,
+        });
+    }
     if interpreter.free_threaded() {
         return Err(Problem::FreeThreaded);
     }
@@ -153,7 +164,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             handlers::probes(interpreter, &layout, PopSites::Function)?
         }
         Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
-        Way::PopFunction => return Err(Problem::NoOther),
+        Way::PopFunction | Way::Names => return Err(Problem::NoOther),
         Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
     };
     for (kind, meaning, site) in [
@@ -167,7 +178,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         version,
         probes,
         yields,
-        layout,
+        layout: Some(layout),
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
     })

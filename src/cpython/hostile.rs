@@ -38,7 +38,7 @@ fn miniatures_have_plans() {
         };
         assert_eq!(interpreter.version().minor, minor);
         match plan(&interpreter, Choice::Dispatch) {
-            Ok(plan) => assert_eq!(Some(plan.layout), Layout::of(plan.version), "3.{minor}"),
+            Ok(plan) => assert_eq!(plan.layout, Layout::of(plan.version), "3.{minor}"),
             Err(error) => panic!("3.{minor}: {error}"),
         }
         let has_usdt = plan(&interpreter, Choice::Usdt).is_ok();
@@ -62,7 +62,7 @@ fn tampered_miniatures_are_no_panic() {
             false => without += 1,
         }
         let is_misfit = |it: &Result<Plan, _>| match it {
-            Ok(plan) => plan.layout.objects.is_none(),
+            Ok(plan) => plan.layout.is_some_and(|layout| layout.objects.is_none()),
             Err(problem) => matches!(problem, Problem::Layout(_)),
         };
         if outcomes.iter().any(is_misfit) {

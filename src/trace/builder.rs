@@ -13,8 +13,11 @@
 //!   instrumentation was switched on);
 //! - after lost events, and at a thread's first, the kernel program reports the frames that
 //!   are active, and the stack is made to agree.
+//!
+//! Where events have no frames, see `named.rs`.
 
 mod agree;
+mod named;
 
 use std::io;
 use std::sync::Arc;
@@ -104,7 +107,10 @@ impl<C: Classify> Builder<C> {
                 if *how == Enter::ResumeAgain {
                     self.leave(event, *frame, Exit::InferredYield, &[], &[], sink)?;
                 }
-                self.enter(event, *frame, *previous, *code, *how, sink)?;
+                match how {
+                    Enter::Named => self.enter_named(event, *frame, *code),
+                    _ => self.enter(event, *frame, *previous, *code, *how, sink)?,
+                }
                 if *how == Enter::Start {
                     self.take_arguments(event.thread, *frame, values);
                 }
@@ -117,10 +123,11 @@ impl<C: Classify> Builder<C> {
             } => {
                 self.agree(event, sink)?;
                 let exit = match how {
-                    Leave::Return => Exit::Return,
+                    Leave::Return | Leave::Named => Exit::Return,
                     Leave::Yield => Exit::Yield,
                     Leave::Unwind => Exit::Exception,
                     Leave::InferredYield => Exit::InferredYield,
+                    Leave::NeverRan => return self.never_ran(event, sink).map(|()| None),
                 };
                 self.leave(event, *frame, exit, exception, values, sink)?;
             }
@@ -367,7 +374,7 @@ impl<C: Classify> Builder<C> {
                 category,
                 start: time,
                 duration: 0,
-                resumed: how != Enter::Start,
+                resumed: !matches!(how, Enter::Start | Enter::Named),
                 already_running,
                 exit: Exit::Unfinished,
                 exception: None,
