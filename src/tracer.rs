@@ -314,23 +314,12 @@ impl<'o> Tracer<'o> {
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
         let progs = &skel.progs;
+        let (entry, exit) = ("function__entry", "function__return");
         let usdt = [
-            (
-                Entrance::UsdtEntry,
-                &progs.function_entry,
-                "function__entry",
-            ),
-            (
-                Entrance::UsdtReturn,
-                &progs.function_return,
-                "function__return",
-            ),
-            (Entrance::NamedEntry, &progs.named_entry, "function__entry"),
-            (
-                Entrance::NamedReturn,
-                &progs.named_return,
-                "function__return",
-            ),
+            (Entrance::UsdtEntry, &progs.function_entry, entry),
+            (Entrance::UsdtReturn, &progs.function_return, exit),
+            (Entrance::NamedEntry, &progs.named_entry, entry),
+            (Entrance::NamedReturn, &progs.named_return, exit),
         ];
         for (entrance, program, name) in usdt {
             let mut places = (0..)

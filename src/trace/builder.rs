@@ -18,6 +18,8 @@
 
 mod agree;
 mod named;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -288,15 +290,12 @@ impl<C: Classify> Builder<C> {
                 }
                 return Ok(());
             }
-            if top.address != previous && previous != 0 {
-                let caller = thread
-                    .stack
-                    .iter()
-                    .rposition(|below| below.address == previous);
-                if let Some(caller) = caller {
-                    thread.pairs.lose(&thread.stack[caller + 1..]);
-                    self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
-                }
+            if top.address != previous
+                && previous != 0
+                && let Some(caller) = thread.find(previous)
+            {
+                thread.pairs.lose(&thread.stack[caller + 1..]);
+                self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
             }
         }
         self.open(
@@ -435,7 +434,7 @@ impl<C: Classify> Builder<C> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
-        let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
+        let Some(at) = thread.find(frame) else {
             thread.pairs.end_elsewhere(frame);
             return Ok(());
         };

@@ -47,43 +47,14 @@ impl<C: Classify> Builder<C> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{builder, code, outline, push};
     use super::*;
-    use crate::event::{CodeRecord, EventKind, Leave, Text};
-    use crate::trace::{Call, Code, Filter, Kind, ThreadId, Time};
-
-    /// Everything is the scope's, and is called as its code object.
-    struct Anything;
-
-    impl Classify for Anything {
-        fn classify(&mut self, _: u32, record: &CodeRecord) -> Code {
-            Code {
-                name: record.name.text.clone(),
-                file: String::new(),
-                line: record.first_line,
-                kind: Kind::Function,
-                category: Category::Internal,
-            }
-        }
-    }
-
-    struct Calls(Vec<Call>);
-
-    impl Sink for Calls {
-        fn call(&mut self, call: &Call) -> io::Result<()> {
-            self.0.push(call.clone());
-            Ok(())
-        }
-    }
+    use crate::event::{EventKind, Leave};
 
     /// What comes of starts (`+f`), ends (`-f`) and generators made (`!`): names indented by depth,
     /// in the order of their numbers; with `?` where an end was not seen.
     fn calls(events: &str) -> Vec<String> {
-        let filter = Filter {
-            external_calls: true,
-            imports: true,
-        };
-        let mut builder = Builder::new(Anything, filter);
-        let mut sink = Calls(Vec::new());
+        let (mut builder, mut calls) = (builder(), Vec::new());
         for (time, event) in (1..).zip(events.split(' ')) {
             let (what, name) = event.split_at(1);
             let function = name.bytes().next().unwrap_or_default().into();
@@ -105,38 +76,10 @@ mod tests {
                     values: &[],
                 },
             };
-            let code = EventKind::Code(CodeRecord {
-                address: function,
-                id: 1,
-                flags: 3,
-                first_line: 1,
-                filename: Text::of_c(b"x.py", false),
-                name: Text::of_c(name.as_bytes(), false),
-                qualifier: None,
-                first_argument: String::new(),
-            });
-            for kind in [code, kind] {
-                let event = Event {
-                    thread: ThreadId { pid: 1, tid: 1 },
-                    time: Time(time),
-                    lost: 0,
-                    kind,
-                };
-                builder.push(&event, &mut sink).expect("no output fails");
-            }
+            push(&mut builder, time, code(function, name), &mut calls);
+            push(&mut builder, time, kind, &mut calls);
         }
-        let numbers = builder.totals().calls;
-        builder
-            .finish(Time(100), &mut sink)
-            .expect("no output fails");
-        sink.0.sort_by_key(|call| call.number);
-        assert_eq!(numbers, sink.0.len() as u64);
-        let shown = sink.0.iter().map(|call| {
-            let seen = if call.exit == Exit::Return { "" } else { "?" };
-            let indent = "  ".repeat(call.depth as usize);
-            format!("{indent}{}{seen}", call.code.name)
-        });
-        shown.collect()
+        outline(builder, calls)
     }
 
     #[test]
