@@ -15,7 +15,8 @@ use super::{evaluator, handlers, thread_list, thread_state, usdt};
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The interpreter's opcode handlers, else its own probes where they see every call.
+    /// The interpreter's opcode handlers, else its own probes where they see every call, at last
+    /// the names alone that these give.
     #[default]
     Auto,
     /// The interpreter's own probes (`--with-dtrace`).
