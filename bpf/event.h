@@ -163,6 +163,7 @@ enum probe_kind {
 	PROBE_USDT_RETURN,
 	PROBE_CODE_FREED, /* rdi = code object */
 	PROBE_TYPE_FREED, /* rdi = type */
+	PROBE_GENERATOR_MADE,
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
@@ -269,6 +270,8 @@ enum enter {
 	ENTER_THROW,
 	ENTER_RESUME_AGAIN, /* ENTER_RESUME of a frame that was running: it has yielded since the
 			       thread's previous record (see yields.h) */
+	ENTER_NAMED, /* ENTER_START or ENTER_RESUME: only the function's name is known, for which
+			`frame` stands (see names.h) */
 };
 
 /* event_head.detail of EVENT_EXIT */
@@ -277,6 +280,9 @@ enum exit {
 	EXIT_YIELD,
 	EXIT_UNWIND,
 	EXIT_YIELD_INFERRED, /* at some time since the thread's previous record */
+	EXIT_NAMED, /* in any way: ENTER_NAMED's `frame`, the innermost if there are several */
+	EXIT_NEVER_RAN, /* the thread's innermost ENTER_NAMED was none: the function's generator was
+			   made */
 };
 
 /* The head of every record. */
@@ -290,13 +296,17 @@ struct event_head {
 	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
 };
 
+enum string_width {
+	WIDTH_UTF8 = 8, /* no str object's: a C string of `length` bytes, or more than `bytes` */
+};
+
 /* A str object as it lies in memory: `bytes` bytes captured of `length` code points of
  * `width` bytes each. */
 struct string {
 	__u64 data; /* where its characters are */
 	__u32 length;
 	__u16 bytes;
-	__u8 width; /* 1, 2 or 4; 0: not readable */
+	__u8 width; /* 1, 2 or 4; 0: not readable; or WIDTH_UTF8 */
 	__u8 ascii;
 };
 

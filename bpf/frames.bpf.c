@@ -35,6 +35,7 @@ struct task_struct {
 #include "detail.h"
 #include "check.h"
 #include "records.h"
+#include "names.h"
 
 /* Opened once every probe of a process is on. */
 bool ready;
@@ -63,6 +64,7 @@ enum probe_kind _probe_kind = 0;
 enum gives_up _gives_up = 0;
 enum verdict _verdict = 0;
 enum check_state _check_state = 0;
+enum string_width _string_width = 0;
 enum tstate_source _tstate_source = 0;
 enum frame_state _frame_state = 0;
 
@@ -246,6 +248,25 @@ SEC("usdt")
 int function_return(struct pt_regs *ctx)
 {
 	return leave(ctx, bpf_usdt_cookie(ctx));
+}
+
+SEC("usdt")
+int named_entry(struct pt_regs *ctx)
+{
+	return ready ? enter_named(ctx, bpf_usdt_cookie(ctx)) : 0;
+}
+
+SEC("usdt")
+int named_return(struct pt_regs *ctx)
+{
+	return ready ? leave_named(ctx, bpf_usdt_cookie(ctx)) : 0;
+}
+
+/* 3.15+: function__entry has fired for a generator function that does not run yet. */
+SEC("uprobe")
+int generator_made(struct pt_regs *ctx)
+{
+	return ready ? emit_named_exit(0, EXIT_NEVER_RAN, bpf_get_current_pid_tgid()) : 0;
 }
 
 /* The address may be another code object's, or another type's, soon. */

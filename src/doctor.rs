@@ -54,8 +54,8 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     };
     write_interpreter(&file, &interpreter, out)?;
     for (choice, name) in [
-        (Choice::Usdt, PlanKind::Usdt),
         (Choice::Dispatch, PlanKind::Dispatch),
+        (Choice::Usdt, PlanKind::Usdt),
     ] {
         writeln!(out)?;
         match cpython::plan(&interpreter, choice) {

@@ -23,6 +23,17 @@ pub struct Event<'a> {
     pub kind: EventKind<'a>,
 }
 
+impl Event<'_> {
+    /// Whether no frame is known, only the function's name.
+    pub fn is_named(&self) -> bool {
+        match self.kind {
+            EventKind::Enter { how, .. } => how == Enter::Named,
+            EventKind::Exit { how, .. } => matches!(how, Leave::Named | Leave::NeverRan),
+            _ => false,
+        }
+    }
+}
+
 /// What an [`Event`] says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind<'a> {
@@ -113,6 +124,9 @@ pub enum Enter {
     /// A generator or coroutine goes on which was not seen to yield, but has, at some time since
     /// the thread's previous event.
     ResumeAgain,
+    /// Its function was called, or goes on. Only the function's name is known, for which the
+    /// event's frame stands.
+    Named,
 }
 
 /// How an activation is left.
@@ -126,6 +140,10 @@ pub enum Leave {
     Unwind,
     /// By yielding, at some time since the thread's previous event.
     InferredYield,
+    /// In any of these ways, after an [`Enter::Named`].
+    Named,
+    /// The thread's innermost [`Enter::Named`] was none: a generator was made.
+    NeverRan,
 }
 
 /// What the kernel program read of a code object.
@@ -229,6 +247,15 @@ impl Text {
         }
     }
 
+    /// A C string, or the start of it.
+    pub fn of_c(bytes: &[u8], cut: bool) -> Text {
+        let mut text = String::from_utf8_lossy(bytes).into_owned();
+        if cut {
+            text.push('…');
+        }
+        Text { text, whole: None }
+    }
+
     /// In place of a string that could not be read.
     pub fn unreadable() -> Text {
         Text {
@@ -292,6 +319,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                     types::enter::ENTER_RESUME => Enter::Resume,
                     types::enter::ENTER_RESUME_AGAIN => Enter::ResumeAgain,
                     types::enter::ENTER_THROW => Enter::Throw,
+                    types::enter::ENTER_NAMED => Enter::Named,
                     _ => Enter::Start,
                 },
                 values: behind::<types::event_enter>(bytes),
@@ -315,6 +343,8 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                     types::exit::EXIT_YIELD => Leave::Yield,
                     types::exit::EXIT_UNWIND => Leave::Unwind,
                     types::exit::EXIT_YIELD_INFERRED => Leave::InferredYield,
+                    types::exit::EXIT_NAMED => Leave::Named,
+                    types::exit::EXIT_NEVER_RAN => Leave::NeverRan,
                     _ => Leave::Return,
                 },
             }
@@ -451,6 +481,9 @@ fn decode_type(bytes: &[u8]) -> Result<TypeRecord, DecodeError> {
 
 fn decode_string(string: &types::string, text: &[u8]) -> Text {
     let bytes = text.get(..usize::from(string.bytes)).unwrap_or(text);
+    if types::string_width(u32::from(string.width)) == types::string_width::WIDTH_UTF8 {
+        return Text::of_c(bytes, string.length as usize > bytes.len());
+    }
     let whole = Whole {
         address: string.data,
         length: string.length,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  CPython in the target
-//!    │  uprobes, placed by a cpython::Plan (USDT probes or opcode handlers)
+//!    │  uprobes, placed by a cpython::Plan (opcode handlers or USDT probes)
 //!    ▼
 //!  bpf/        start, resumption or end of a frame; scope verdict per code object ─► ring buffer
 //!    │                                                          ▲

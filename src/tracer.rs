@@ -19,11 +19,10 @@ use libbpf_rs::{
     Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType, RingBuffer,
     RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
 };
-
 use nix::unistd::getpgrp;
 
 use crate::bpf::{frames, process};
-use crate::cpython::{FrameSource, Meaning, Plan};
+use crate::cpython::{FrameSource, Plan};
 use crate::trace::ThreadId;
 use frames::types;
 use plan::{Entrance, cookie, kernel_plan, kernel_process};
@@ -246,9 +245,11 @@ impl<'o> Tracer<'o> {
             .as_deref_mut()
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
-        let values = plan.layout.objects.as_ref().zip(self.settings.values);
-        if let Some((objects, limits)) = values {
-            rodata.values = values::value_plan(plan, objects, limits);
+        let layout = plan.layout.as_ref();
+        let objects = layout.and_then(|layout| Some((layout, layout.objects.as_ref()?)));
+        let values = objects.zip(self.settings.values);
+        if let Some(((layout, objects), limits)) = values {
+            rodata.values = values::value_plan(plan, layout, objects, limits);
         }
         open.maps
             .events
@@ -262,8 +263,11 @@ impl<'o> Tracer<'o> {
             (&mut progs.frame_enter, Entrance::Enter),
             (&mut progs.frame_leave, Entrance::Leave),
             (&mut progs.object_freed, Entrance::Freed),
+            (&mut progs.generator_made, Entrance::GeneratorMade),
             (&mut progs.function_entry, Entrance::UsdtEntry),
             (&mut progs.function_return, Entrance::UsdtReturn),
+            (&mut progs.named_entry, Entrance::NamedEntry),
+            (&mut progs.named_return, Entrance::NamedReturn),
         ] {
             program.set_autoload(
                 plan.probes
@@ -276,12 +280,13 @@ impl<'o> Tracer<'o> {
                 &mut open.progs.frame_enter,
                 &mut open.progs.frame_leave,
                 &mut open.progs.object_freed,
+                &mut open.progs.generator_made,
             ] {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
         }
         let loaded = open.load().context("failed to load the kernel programs")?;
-        if let Some((objects, _)) = values {
+        if let Some(((_, objects), _)) = values {
             values::enter_recipes(&loaded.maps.recipes, objects)?;
         }
         self.builds.push(loaded);
@@ -308,22 +313,18 @@ impl<'o> Tracer<'o> {
         let skel = self.builds.get(build.0).context("no such build")?;
         let pid = pid_of(pid)?;
         let mut links = Vec::new();
+        let progs = &skel.progs;
+        let (entry, exit) = ("function__entry", "function__return");
         let usdt = [
-            (
-                Meaning::UsdtEntry,
-                &skel.progs.function_entry,
-                "function__entry",
-            ),
-            (
-                Meaning::UsdtReturn,
-                &skel.progs.function_return,
-                "function__return",
-            ),
+            (Entrance::UsdtEntry, &progs.function_entry, entry),
+            (Entrance::UsdtReturn, &progs.function_return, exit),
+            (Entrance::NamedEntry, &progs.named_entry, entry),
+            (Entrance::NamedReturn, &progs.named_return, exit),
         ];
-        for (meaning, program, name) in usdt {
+        for (entrance, program, name) in usdt {
             let mut places = (0..)
                 .zip(&plan.probes)
-                .filter(|(_, probe)| probe.meaning == meaning);
+                .filter(|(_, probe)| Entrance::of(probe) == entrance);
             let Some((index, first)) = places.next() else {
                 continue;
             };
@@ -334,7 +335,7 @@ impl<'o> Tracer<'o> {
                 FrameSource::ThreadState
             };
             let opts = UsdtOpts {
-                cookie: cookie(index, meaning, frame),
+                cookie: cookie(index, first.meaning, frame),
                 ..UsdtOpts::default()
             };
             links.push(
@@ -348,6 +349,7 @@ impl<'o> Tracer<'o> {
             (&skel.progs.object_freed, Vec::new()),
             (&skel.progs.frame_leave, Vec::new()),
             (&skel.progs.frame_enter, Vec::new()),
+            (&skel.progs.generator_made, Vec::new()),
         ];
         for (index, probe) in (0..).zip(&plan.probes) {
             let entrance = Entrance::of(probe);

@@ -146,9 +146,34 @@ impl Recorded {
         findings
     }
 
+    /// The calls, in the order of their starts.
+    fn outline(&self) -> Vec<Outline> {
+        let mut calls: Vec<&Value> = self.trace.events().collect();
+        calls.sort_by_key(|event| event["args"]["call"].as_u64());
+        let outline = calls.into_iter().map(|event| {
+            let args = &event["args"];
+            Outline {
+                name: event["name"].as_str().expect("a name").to_owned(),
+                depth: args["depth"].as_u64().expect("a depth"),
+                line: args["line"].as_u64().expect("a line"),
+                resumed: args["resume"] == true,
+            }
+        });
+        outline.collect()
+    }
+
     fn lost(&self) -> u64 {
         self.trace.footer()["lost"].as_u64().expect("a number")
     }
+}
+
+/// What is the same of a call in every run.
+#[derive(Debug, PartialEq, Eq)]
+struct Outline {
+    name: String,
+    depth: u64,
+    line: u64,
+    resumed: bool,
 }
 
 /// Built along with the tests, next to them.
@@ -212,14 +237,58 @@ fn pops_are_seen_in_their_function_where_the_handlers_are_wrong() {
 
 #[test]
 #[ignore = "needs root and eBPF"]
-fn handlers_are_probed_where_the_interpreters_own_probes_are_wrong() {
+fn the_interpreters_own_probes_are_used_where_others_are_wrong() {
     let bullseye = Interpreter::of_debian("bullseye", "/usr/bin/python3.9");
-    let recorded = bullseye.record("site:function__return", &[]);
+    let recorded = bullseye.record("register:exit_eval_frame", &[]);
     recorded
         .is_whole()
-        .says("going over to its opcode handlers");
-    let forced = bullseye.record("site:function__return", &["--probes", "usdt"]);
-    forced.was_refused("starts and ends do not go together");
+        .says("going over to its own probes (USDT)");
+    let forced = bullseye.record("register:exit_eval_frame", &["--probes", "dispatch"]);
+    forced.was_refused("exit_eval_frame: no frame in r9");
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn names_are_left_where_the_layout_of_objects_is_unknown() {
+    let goes_on = PROGRAM.lines().position(|line| line.contains("yield"));
+    let goes_on = goes_on.expect("a generator") as u64 + 1;
+    for (suite, python, sees_throws) in [
+        ("bullseye", "/usr/bin/python3.9", true),
+        ("sid", "/usr/bin/python3.15", false),
+    ] {
+        let interpreter = Interpreter::of_debian(suite, python);
+        let mut expected = interpreter.record("none", &[]).is_whole().outline();
+        if !sees_throws {
+            expected.retain(|call| !call.resumed);
+        }
+        for call in &mut expected {
+            if std::mem::take(&mut call.resumed) {
+                call.line = goes_on;
+            }
+        }
+        let recorded = interpreter.record("layout", &[]);
+        recorded.says("only names are known");
+        assert_eq!(recorded.ran.text(), "ran\n");
+        assert_eq!(recorded.outline(), expected, "{python}");
+        assert_eq!(recorded.lost(), 0);
+        let findings = recorded.findings();
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0][0].starts_with("only names"), "{findings:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn names_are_left_where_frames_are_found_nowhere() {
+    let bullseye = Interpreter::of_debian("bullseye", "/usr/bin/python3.9");
+    let recorded = bullseye.record("offset", &["--probes", "usdt"]);
+    recorded
+        .says("function__entry: no frame in")
+        .says("going over to the names that its own probes (USDT) give");
+    assert_eq!(recorded.ran.text(), "ran\n");
+    let calls = recorded.trace.events().count();
+    // The module may have started by then.
+    assert!((CALLS - 1..=CALLS).contains(&calls), "{calls}");
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::EvalExit { .. } => true,
         // Exceptions and what is instrumented.
         Meaning::Throw | Meaning::Unwind | Meaning::Pop => false,
-        Meaning::CodeFreed | Meaning::TypeFreed => false,
+        Meaning::GeneratorMade | Meaning::CodeFreed | Meaning::TypeFreed => false,
         Meaning::UsdtEntry | Meaning::UsdtReturn => true,
     };
     let at_branches = plan

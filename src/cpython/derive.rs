@@ -15,7 +15,8 @@ use super::{evaluator, handlers, thread_list, thread_state, usdt};
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// The interpreter's own probes where they see every call, else its opcode handlers.
+    /// The interpreter's opcode handlers, else its own probes where they see every call, at last
+    /// the names alone that these give.
     #[default]
     Auto,
     /// The interpreter's own probes (`--with-dtrace`).
@@ -114,7 +115,7 @@ pub fn plan_after(
         (Choice::Usdt, Err(problem)) => Problem::Usdt(problem),
         _ => Problem::NoOther,
     };
-    let ways = [Way::Usdt, Way::Handlers, Way::PopFunction]
+    let ways = [Way::Handlers, Way::PopFunction, Way::Usdt, Way::Names]
         .into_iter()
         .filter(|way| failed.is_none_or(|failed| *way > failed))
         .filter(|way| match way.kind() {
@@ -138,6 +139,17 @@ pub fn plan_after(
 
 fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     let version = interpreter.version();
+    if way == Way::Names {
+        return Ok(Plan {
+            way,
+            version,
+            probes: usdt::named_probes(interpreter)?,
+            yields: Yields::Probed,
+            layout: None,
+            thread_state: None,
+            threads: None,
+        });
+    }
     if interpreter.free_threaded() {
         return Err(Problem::FreeThreaded);
     }
@@ -146,7 +158,6 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
     let (mut probes, yields) = match way {
-        Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
         Way::Handlers if version.minor >= 11 => {
             handlers::probes(interpreter, &layout, PopSites::Callers)?
         }
@@ -154,7 +165,8 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             handlers::probes(interpreter, &layout, PopSites::Function)?
         }
         Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
-        Way::PopFunction => return Err(Problem::NoOther),
+        Way::PopFunction | Way::Names => return Err(Problem::NoOther),
+        Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
     };
     for (kind, meaning, site) in [
         ("PyCode_Type", Meaning::CodeFreed, "code_dealloc"),
@@ -167,7 +179,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         version,
         probes,
         yields,
-        layout,
+        layout: Some(layout),
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
     })

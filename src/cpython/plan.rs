@@ -39,22 +39,25 @@ pub enum PlanKind {
 /// The ways to a plan, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Way {
-    /// The probes that were compiled in.
-    Usdt,
     /// Opcode handlers and the frame evaluator, at the places that cost least.
     Handlers,
     /// The same, but for how frames end: where the function is entered that pops them
     /// (`_PyEval_FrameClearAndPop`, 3.12+). Costs some 0.4 µs more per call, and sees every copy
     /// of the evaluator's exits that a compiler may have made.
     PopFunction,
+    /// The probes that were compiled in: they cost more (`docs/interpreters.md`).
+    Usdt,
+    /// The same, with no more than the names that they give: for builds whose objects are laid
+    /// out in an unknown way, or whose frames are found nowhere.
+    Names,
 }
 
 impl Way {
     /// What it is called.
     pub fn kind(self) -> PlanKind {
         match self {
-            Way::Usdt => PlanKind::Usdt,
             Way::Handlers | Way::PopFunction => PlanKind::Dispatch,
+            Way::Usdt | Way::Names => PlanKind::Usdt,
         }
     }
 }
@@ -62,9 +65,10 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Way::Usdt => "its own probes (USDT)",
             Way::Handlers => "its opcode handlers",
             Way::PopFunction => "the function that pops its frames",
+            Way::Usdt => "its own probes (USDT)",
+            Way::Names => "the names that its own probes (USDT) give",
         })
     }
 }
@@ -162,6 +166,9 @@ pub enum Meaning {
     /// - Else a return. The shim frame under an `__init__` that a specialised call entered
     ///   returns as well, without ever having been entered.
     UsdtReturn,
+    /// The function that [`Meaning::UsdtEntry`] told of last does not run: its generator was made
+    /// (`_Py_MakeCoro`, 3.15; what needs no frame to be told).
+    GeneratorMade,
     /// A code object is freed (`PyCode_Type.tp_dealloc`; the object in rdi): its address may
     /// be another code object's soon.
     CodeFreed,
@@ -182,6 +189,7 @@ impl fmt::Display for Meaning {
             Meaning::EvalExit { .. } => "return, yield or unwind",
             Meaning::UsdtEntry => "start or resume",
             Meaning::UsdtReturn => "return, yield or unwind",
+            Meaning::GeneratorMade => "generator made",
             Meaning::CodeFreed => "code object freed",
             Meaning::TypeFreed => "type freed",
         })
@@ -195,6 +203,8 @@ pub enum FrameSource {
     Register(Register),
     /// It is the thread state's current frame.
     ThreadState,
+    /// Nowhere. The function's names and its line are the probe's arguments ([`Way::Names`]).
+    Names,
     /// Not needed.
     None,
 }
@@ -204,6 +214,7 @@ impl fmt::Display for FrameSource {
         match self {
             FrameSource::Register(register) => write!(f, "{register}"),
             FrameSource::ThreadState => f.write_str("thread state"),
+            FrameSource::Names => f.write_str("(names only)"),
             FrameSource::None => f.write_str("-"),
         }
     }
@@ -297,8 +308,8 @@ pub struct Plan {
     pub probes: Vec<Probe>,
     /// How it sees generators yield.
     pub yields: Yields,
-    /// Where fields lie in this version's objects.
-    pub layout: Layout,
+    /// Where fields lie in this version's objects; `None` for [`Way::Names`], which reads none.
+    pub layout: Option<Layout>,
     /// How a thread finds its thread state, where that is known.
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
@@ -324,6 +335,12 @@ impl Plan {
     /// frame returns is then to be found by its instruction. 3.12 and 3.13.
     pub fn returns(&self) -> Option<&'static Returns> {
         Opcodes::of(self.version.minor)?.by_instruction.as_ref()
+    }
+
+    /// Whether it gives functions their qualified names (3.11+).
+    pub fn has_qualified_names(&self) -> bool {
+        let layout = self.layout.as_ref();
+        layout.is_some_and(|layout| layout.code_qualname.is_some())
     }
 
     /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.

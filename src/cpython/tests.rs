@@ -62,7 +62,8 @@ fn show(plan: &Plan) -> String {
 /// What must hold of any plan.
 fn check(interpreter: &Interpreter, plan: &Plan) {
     assert_eq!(plan.version, interpreter.version());
-    assert!(plan.layout.frame_head <= 128);
+    let layout = plan.layout.as_ref().expect("a plan that reads frames");
+    assert!(layout.frame_head <= 128);
     let mut addresses: Vec<u64> = plan.probes.iter().map(|probe| probe.address).collect();
     addresses.sort_unstable();
     addresses.dedup();

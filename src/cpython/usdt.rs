@@ -3,7 +3,7 @@
 use iced_x86::{Code, Instruction, InstructionInfoFactory, OpKind};
 use rustc_hash::FxHashMap;
 
-use super::derive::{Problem, UsdtProblem, probe};
+use super::derive::{Problem, UsdtProblem, past_landing_pad, probe};
 use super::elf::Elf;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
@@ -108,10 +108,48 @@ fn ours<'a>(
 }
 
 /// All probes of a plan that uses the interpreter's own.
+pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+    let elf = interpreter.elf();
+    let mut probes = own_probes(interpreter, |note| {
+        frame_register(elf, note.address, layout)
+            .map_or(FrameSource::ThreadState, FrameSource::Register)
+    })?;
+    if interpreter.version().minor >= 15 {
+        // `throw()` and `close()` into a generator fire nothing.
+        let entry = interpreter.evaluator();
+        let throw = throw(elf, &Flow::from(elf, [entry]), entry);
+        probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
+    }
+    Ok(probes)
+}
+
+/// All probes of a plan that uses no more than the names that the interpreter's own give.
+pub(super) fn named_probes(interpreter: &Interpreter) -> Result<Vec<Probe>, Problem> {
+    /// Makes a generator of the function called, in 3.15 right after `function__entry`.
+    const MAKES_GENERATORS: &str = "_Py_MakeCoro";
+    let elf = interpreter.elf();
+    let mut probes = own_probes(interpreter, |_| FrameSource::Names)?;
+    if interpreter.version().minor >= 15 {
+        let function = elf
+            .export(MAKES_GENERATORS)
+            .ok_or(Problem::Symbol(MAKES_GENERATORS))?
+            .address;
+        let (meaning, frame) = (Meaning::GeneratorMade, FrameSource::None);
+        let made = past_landing_pad(elf, function)
+            .and_then(|first| probe(elf, &first, meaning, frame, MAKES_GENERATORS));
+        probes.push(made.ok_or(Problem::Site(MAKES_GENERATORS))?);
+    }
+    Ok(probes)
+}
+
+/// The two probes that matter, with the frame where `frame` says.
 ///
 /// Each location is a probe of its own, as compilers that inline `dtrace_function_entry` make
 /// several, with the frame in different registers.
-pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
+fn own_probes(
+    interpreter: &Interpreter,
+    frame: impl Fn(&Note) -> FrameSource,
+) -> Result<Vec<Probe>, Problem> {
     let elf = interpreter.elf();
     let mut probes = Vec::new();
     for (name, meaning) in [
@@ -119,27 +157,20 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
         ("function__return", Meaning::UsdtReturn),
     ] {
         for note in ours(interpreter, name) {
-            let frame = frame_register(elf, note.address, layout)
-                .map_or(FrameSource::ThreadState, FrameSource::Register);
             let missing = Problem::Site(name);
             let instruction = elf
                 .bytes_at(note.address)
                 .filter(|_| elf.is_code(note.address))
                 .and_then(|bytes| decode(bytes, note.address))
                 .ok_or(missing.clone())?;
-            let site = probe(elf, &instruction, meaning, frame, name).ok_or(missing.clone())?;
+            let site =
+                probe(elf, &instruction, meaning, frame(note), name).ok_or(missing.clone())?;
             let semaphore = match note.semaphore {
                 Some(address) => Some(elf.file_offset(address).ok_or(missing)?),
                 None => None,
             };
             probes.push(Probe { semaphore, ..site });
         }
-    }
-    if interpreter.version().minor >= 15 {
-        // `throw()` and `close()` into a generator fire nothing.
-        let entry = interpreter.evaluator();
-        let throw = throw(elf, &Flow::from(elf, [entry]), entry);
-        probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
     }
     Ok(probes)
 }

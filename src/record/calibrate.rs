@@ -74,11 +74,11 @@ const FRAME: Register = Register(7); // rdi
 /// Measures what a call costs with the probes of the last interpreter of a recording. Also
 /// returns the probes, which take long to remove and are best removed with all others.
 ///
-/// `None` where attaching fails.
+/// `None` where attaching fails, and for plans without frames.
 pub(super) fn cost_per_call(interpreters: &mut Interpreters<'_>) -> Option<(Duration, Probes)> {
     let interpreter = &Rc::clone(interpreters.found().last()?);
     interpreters.end_checks(interpreter);
-    let activation = Activation::new(&interpreter.plan.layout);
+    let activation = Activation::new(interpreter.plan.layout.as_ref()?);
     let plan = imitation(&interpreter.plan, &activation)?;
     let pid = std::process::id();
     let executable = PathBuf::from("/proc/self/exe");

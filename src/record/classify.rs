@@ -21,15 +21,17 @@ struct Process {
 }
 
 impl Scopes {
-    /// The process now runs an interpreter; replaces what it ran before.
-    pub(super) fn insert(&mut self, pid: u32, scope: Scope, minor: u8) {
-        self.by_pid.insert(
-            pid,
-            Process {
-                scope,
-                qualified: minor >= 11,
-            },
-        );
+    /// The process now runs an interpreter; replaces what it ran before. `qualified`: whether
+    /// names are.
+    pub(super) fn insert(&mut self, pid: u32, scope: Scope, qualified: bool) {
+        self.by_pid.insert(pid, Process { scope, qualified });
+    }
+
+    /// Whether the process's names are qualified from now on.
+    pub(super) fn set_qualified(&mut self, pid: u32, qualified: bool) {
+        if let Some(process) = self.by_pid.get_mut(&pid) {
+            process.qualified = qualified;
+        }
     }
 
     /// The process has ended.

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::classify::Scopes;
 use super::interpreters::Interpreter;
 use super::output::TraceFile;
+use super::session::now;
 use super::standing::Snapshot;
 use crate::event::{Event, EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
@@ -130,7 +131,7 @@ impl Consumer {
     pub(super) fn begin_process(&mut self, pid: u32, scope: Scope, interpreter: &Rc<Interpreter>) {
         self.builder
             .classifier()
-            .insert(pid, scope, interpreter.plan.version.minor);
+            .insert(pid, scope, interpreter.plan.has_qualified_names());
         self.interpreters.insert(pid, Rc::clone(interpreter));
         self.begun = true;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -188,6 +189,12 @@ impl Consumer {
     pub(super) fn replace_interpreter(&mut self, pids: &[u32], interpreter: &Rc<Interpreter>) {
         for pid in pids {
             self.interpreters.insert(*pid, Rc::clone(interpreter));
+            let qualified = interpreter.plan.has_qualified_names();
+            self.builder.classifier().set_qualified(*pid, qualified);
+            if interpreter.plan.layout.is_none() {
+                // What runs has a frame, and the new plan will tell of its end without.
+                self.end_process(*pid, now());
+            }
         }
         self.builder.forget_pairing(pids);
     }

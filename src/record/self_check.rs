@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::cpython::{FrameSource, Meaning, Plan, Probe};
+use crate::cpython::{FrameSource, Meaning, Plan, Probe, Way};
 use crate::trace::Pairing;
 use crate::tracer::{Check, CheckState};
 
@@ -28,6 +28,11 @@ pub(super) enum Finding {
     },
     /// Starts and ends do not go together.
     Unpaired(Pairing),
+    /// The plan has no frames, and what it tells of is less for that.
+    NamesOnly {
+        /// Whether they are those of 3.15, which tell even less.
+        from_handlers: bool,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -41,11 +46,24 @@ impl fmt::Display for Finding {
             }
             Finding::NoFrame { probe, wrong, hits } => {
                 let Probe { site, frame, .. } = &**probe;
+                if *frame == FrameSource::Names {
+                    return write!(f, "{site}: no names at {wrong} of {hits} hits");
+                }
                 write!(f, "{site}: no frame in {frame} at {wrong} of {hits} hits")
             }
             Finding::Unpaired(Pairing { paired, unpaired }) => {
                 let all = paired + unpaired;
                 write!(f, "{unpaired} of {all} starts and ends do not go together")
+            }
+            Finding::NamesOnly { from_handlers } => {
+                f.write_str(
+                    "only names are known: not qualified ones; what goes on looks like a call, \
+                     at the line where it goes on; an exception like a return",
+                )?;
+                if *from_handlers {
+                    f.write_str("; closures have line 0; throws into generators are left out")?;
+                }
+                Ok(())
             }
         }
     }
@@ -111,7 +129,8 @@ impl Findings {
             .iter()
             .zip(checks)
             .flat_map(|(probe, check)| of_probe(probe, *check))
-            .chain(of_pairing(pairing));
+            .chain(of_pairing(pairing))
+            .chain(of_way(plan));
         for (finding, judge) in found {
             if !self.list.iter().any(|known| same(known, &finding)) {
                 self.list.push(finding.clone());
@@ -160,6 +179,14 @@ fn of_pairing(pairing: Pairing) -> Option<(Finding, Judge)> {
     let all = pairing.paired + pairing.unpaired;
     (all >= PAIRING_MIN && pairing.unpaired * PAIRING_TOLERANCE > all)
         .then_some((Finding::Unpaired(pairing), fatal))
+}
+
+fn of_way(plan: &Plan) -> Option<(Finding, Judge)> {
+    let from_handlers = plan.version.minor >= 15;
+    (plan.way == Way::Names).then_some((
+        Finding::NamesOnly { from_handlers },
+        Judgement::Noted as Judge,
+    ))
 }
 
 fn fatal(finding: Finding) -> Judgement {

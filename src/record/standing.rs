@@ -81,7 +81,7 @@ pub(super) fn look(pid: u32, plan: &Plan, bias: u64) -> Option<Snapshot> {
     let time = now();
     let target = Target {
         memory: Process(pid),
-        layout: &plan.layout,
+        layout: plan.layout.as_ref()?,
     };
     let (stacks, codes) = target.look(list, bias, &Tasks::of(pid));
     Some(Snapshot {

@@ -13,8 +13,13 @@
 //!   instrumentation was switched on);
 //! - after lost events, and at a thread's first, the kernel program reports the frames that
 //!   are active, and the stack is made to agree.
+//!
+//! Where events have no frames, see `named.rs`.
 
 mod agree;
+mod named;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -104,7 +109,10 @@ impl<C: Classify> Builder<C> {
                 if *how == Enter::ResumeAgain {
                     self.leave(event, *frame, Exit::InferredYield, &[], &[], sink)?;
                 }
-                self.enter(event, *frame, *previous, *code, *how, sink)?;
+                match how {
+                    Enter::Named => self.enter_named(event, *frame, *code),
+                    _ => self.enter(event, *frame, *previous, *code, *how, sink)?,
+                }
                 if *how == Enter::Start {
                     self.take_arguments(event.thread, *frame, values);
                 }
@@ -117,10 +125,11 @@ impl<C: Classify> Builder<C> {
             } => {
                 self.agree(event, sink)?;
                 let exit = match how {
-                    Leave::Return => Exit::Return,
+                    Leave::Return | Leave::Named => Exit::Return,
                     Leave::Yield => Exit::Yield,
                     Leave::Unwind => Exit::Exception,
                     Leave::InferredYield => Exit::InferredYield,
+                    Leave::NeverRan => return self.never_ran(event, sink).map(|()| None),
                 };
                 self.leave(event, *frame, exit, exception, values, sink)?;
             }
@@ -281,15 +290,12 @@ impl<C: Classify> Builder<C> {
                 }
                 return Ok(());
             }
-            if top.address != previous && previous != 0 {
-                let caller = thread
-                    .stack
-                    .iter()
-                    .rposition(|below| below.address == previous);
-                if let Some(caller) = caller {
-                    thread.pairs.lose(&thread.stack[caller + 1..]);
-                    self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
-                }
+            if top.address != previous
+                && previous != 0
+                && let Some(caller) = thread.find(previous)
+            {
+                thread.pairs.lose(&thread.stack[caller + 1..]);
+                self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
             }
         }
         self.open(
@@ -367,7 +373,7 @@ impl<C: Classify> Builder<C> {
                 category,
                 start: time,
                 duration: 0,
-                resumed: how != Enter::Start,
+                resumed: !matches!(how, Enter::Start | Enter::Named),
                 already_running,
                 exit: Exit::Unfinished,
                 exception: None,
@@ -428,7 +434,7 @@ impl<C: Classify> Builder<C> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
-        let Some(at) = thread.stack.iter().rposition(|open| open.address == frame) else {
+        let Some(at) = thread.find(frame) else {
             thread.pairs.end_elsewhere(frame);
             return Ok(());
         };

@@ -17,6 +17,19 @@ pub(super) struct Thread {
     pub(super) pairs: Pairs,
 }
 
+impl Thread {
+    /// The place in the stack of a frame that ends, or calls: what is above has ended.
+    ///
+    /// Code outside the scope is there if it started before the kernel program knew so. Its end may
+    /// not be reported, and its frame's address may be another's by now (up to 3.10): it is not
+    /// believed to be meant if that would take away what reports its end.
+    pub(super) fn find(&self, address: u64) -> Option<usize> {
+        let at = self.stack.iter().rposition(|it| it.address == address)?;
+        let (found, above) = (&self.stack[at], &self.stack[at + 1..]);
+        (found.reports_end() || !above.iter().any(Frame::reports_end)).then_some(at)
+    }
+}
+
 /// How starts and ends go together. Where no event was lost, each end is of the frame on top.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pairing {
@@ -132,6 +145,13 @@ pub(super) struct Frame {
     pub(super) importing: bool,
     /// Number of recorded activations below it, itself included.
     pub(super) depth: u32,
+}
+
+impl Frame {
+    /// Whether the kernel program reports its end, come what may.
+    fn reports_end(&self) -> bool {
+        self.internal || self.call.is_some()
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,16 @@ pub(super) enum Entrance {
     Freed,
     Leave,
     Enter,
+    GeneratorMade,
     UsdtEntry,
     UsdtReturn,
+    NamedEntry,
+    NamedReturn,
 }
 
 impl Entrance {
     pub(super) fn of(probe: &Probe) -> Entrance {
+        let by_name = probe.frame == FrameSource::Names;
         match probe.meaning {
             Meaning::CodeFreed | Meaning::TypeFreed => Entrance::Freed,
             Meaning::Return
@@ -25,8 +29,11 @@ impl Entrance {
             | Meaning::Pop
             | Meaning::EvalExit { .. } => Entrance::Leave,
             Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
+            Meaning::UsdtEntry if by_name => Entrance::NamedEntry,
             Meaning::UsdtEntry => Entrance::UsdtEntry,
+            Meaning::UsdtReturn if by_name => Entrance::NamedReturn,
             Meaning::UsdtReturn => Entrance::UsdtReturn,
+            Meaning::GeneratorMade => Entrance::GeneratorMade,
         }
     }
 }
@@ -60,13 +67,14 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
         Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
         Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
+        Meaning::GeneratorMade => (probe::PROBE_GENERATOR_MADE, NO_REGISTER, 0),
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
         Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
     let frame = match frame {
         FrameSource::Register(register) => u64::from(register.0),
         FrameSource::ThreadState => TSTATE,
-        FrameSource::None => NO_REGISTER,
+        FrameSource::Names | FrameSource::None => NO_REGISTER,
     };
     u64::from(kind.0)
         | frame << 8
@@ -89,7 +97,9 @@ pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
 
 /// The plan as the kernel programs want it.
 pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
-    let layout = &plan.layout;
+    let Some(layout) = &plan.layout else {
+        return types::plan::default(); // no objects are read
+    };
     // method.h needs both, and takes a `frame_locals` of 0 for code objects with qualified names.
     let methods = layout.methods.zip(layout.objects);
     let methods = |field: fn(Methods, Objects) -> u16| {

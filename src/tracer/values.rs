@@ -6,7 +6,7 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use crate::bpf::frames::types;
 use crate::cli::Limits;
-use crate::cpython::{Attributes, Objects, Plan};
+use crate::cpython::{Attributes, Layout, Objects, Plan};
 use crate::value::recipe::{ObjectOffsets, Path, Recipe, recipes};
 
 /// `RECIPE_END` in `bpf/event.h`: a way ends.
@@ -40,7 +40,12 @@ impl From<Limits> for ValueLimits {
 }
 
 /// Where a build's objects keep what is captured of them.
-pub(super) fn value_plan(plan: &Plan, objects: &Objects, limits: ValueLimits) -> types::value_plan {
+pub(super) fn value_plan(
+    plan: &Plan,
+    layout: &Layout,
+    objects: &Objects,
+    limits: ValueLimits,
+) -> types::value_plan {
     let returns = plan.returns().copied().unwrap_or_default();
     let attributes = match objects.attributes {
         Attributes::DictOffset => types::attribute_layout::ATTRIBUTES_3_6,
@@ -65,16 +70,13 @@ pub(super) fn value_plan(plan: &Plan, objects: &Objects, limits: ValueLimits) ->
         max_string: limits.string,
         max_bytes: limits.bytes,
         frame_locals: objects.frame_locals,
-        code_argcount: plan.layout.code_argcount,
+        code_argcount: layout.code_argcount,
         code_kwonlyargcount: objects.code_kwonlyargcount,
         code_names: objects.code_names,
         code_kinds: objects.code_kinds.unwrap_or(0),
         code_cell2arg: objects.code_cell2arg.unwrap_or(0),
         code_cell2arg_width: objects.code_cell2arg_width,
-        code_cellvars: plan
-            .layout
-            .methods
-            .map_or(0, |methods| methods.code_cellvars),
+        code_cellvars: layout.methods.map_or(0, |methods| methods.code_cellvars),
         code_nlocals: objects.code_nlocals,
         code_nlocalsplus: objects.code_nlocalsplus.unwrap_or(0),
         code_consts: objects.code_consts,

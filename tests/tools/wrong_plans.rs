@@ -2,8 +2,8 @@
 //!
 //! The first argument says how: `register:SITE` (another register is said to hold the frame),
 //! `site:SITE` (that site is not probed), `value` (another register is said to hold the value
-//! returned), `offset` (frames are said to have their code objects elsewhere). Plans that are gone
-//! over to are right. The rest is pytrace's.
+//! returned), `offset` (frames are said to have their code objects elsewhere), `layout` (the layout
+//! of objects is said to be unknown), `none`. Plans that are gone over to are right. The rest is pytrace's.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -35,9 +35,12 @@ fn wrong(
     choice: Choice,
     failed: Option<Way>,
 ) -> Result<Plan, PlanError> {
-    let mut plan = cpython::plan_after(interpreter, choice, failed)?;
     let fault = FAULT.get().expect("set by main");
-    if failed.is_none() {
+    if fault == "layout" {
+        return cpython::plan_after(interpreter, choice, Some(Way::Usdt));
+    }
+    let mut plan = cpython::plan_after(interpreter, choice, failed)?;
+    if failed.is_none() && fault != "none" {
         spoil(&mut plan, fault);
     }
     Ok(plan)
@@ -61,7 +64,7 @@ fn spoil(plan: &mut Plan, fault: &str) {
                 }
             }
         }
-        "offset" => plan.layout.frame_code += 8,
+        "offset" => plan.layout.as_mut().expect("frames").frame_code += 8,
         _ => panic!("no such fault: {fault}"),
     }
     assert_ne!(

@@ -1,6 +1,7 @@
 """The truth on every interpreter, with every probe plan, without and with other tools active.
 
-    python matrix.py --pytrace BIN --packages DIR [--full] [--save FILE] NAME=ROOT:PYTHON...
+    python matrix.py --pytrace BIN --packages DIR [--full] [--tools LIST] [--save FILE]
+                     NAME=ROOT:PYTHON...
 
 NAME is what the table calls the interpreter PYTHON of the system below ROOT (/: this one's). One
 line per comparison that differs or is skipped, with its reason, then the table:
@@ -13,7 +14,7 @@ does not have, nothing for what was not asked for. Exits with 1 if anything diff
 
 Without --full: all programs without a tool and a few with each, on the first executable of each
 version and with its first plan, but those that are large on the first of all only; elsewhere, the
-programs that are quick.
+programs that are quick. With --tools, only the columns of that list: `--tools alone,pdb`.
 """
 
 import argparse
@@ -71,7 +72,7 @@ class Matrix:
         """All of them, with their rows."""
         numbers = collections.Counter()
         for row in self.rows:
-            for tool in [None, *TOOLS]:
+            for tool in self.options.tools:
                 if tool and not TOOLS[tool].exists_in(row.target.version):
                     continue
                 for program in self.programs(row, tool):
@@ -137,6 +138,15 @@ def heading(row):
     return "%s, %s%s, %s" % (row.name, row.target.chroot or "", row.target.python, row.plan)
 
 
+def tools(text):
+    """Those that a list names, `alone` being none."""
+    known = {"alone": None, **{tool: tool for tool in TOOLS}}
+    unknown = [name for name in text.split(",") if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError("%s is none of %s" % (unknown[0], ", ".join(known)))
+    return [known[name] for name in text.split(",")]
+
+
 def main():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -145,6 +155,9 @@ def main():
     parser.add_argument("--packages", metavar="DIR", required=True)
     parser.add_argument("--jobs", type=int, default=2, help="at the same time (default: 2)")
     parser.add_argument("--full", action="store_true", help="all programs, everywhere")
+    parser.add_argument(
+        "--tools", metavar="LIST", type=tools, default=[None, *TOOLS], help="default: alone and all"
+    )
     parser.add_argument("--save", metavar="FILE", help="write the table there as well")
     options = parser.parse_args()
     options.pytrace = os.path.abspath(options.pytrace)

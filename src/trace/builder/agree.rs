@@ -52,6 +52,9 @@ impl<C: Classify> Builder<C> {
         } else if thread.running.is_empty() {
             return Ok(());
         }
+        if event.is_named() {
+            return Ok(()); // what is missing shows where those end that run
+        }
         self.reconcile(event.thread, event.time, sink)
     }
 

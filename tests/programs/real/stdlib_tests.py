@@ -14,6 +14,8 @@ that take other paths where they fail (test_generators), that share a directory 
 # large: test.test_json test.test_heapq test.test_htmlparser
 # artefact: B
 # artefact-functions: *
+# What test_coroutines has called when coroutines die that were never awaited:
+# finalizers: _warn_unawaited_coroutine _hook <lambda> __init__ _showwarnmsg
 import gc
 
 gc.disable()

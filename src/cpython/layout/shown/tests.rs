@@ -23,7 +23,7 @@ fn interpreter(data: Vec<u8>) -> Interpreter {
 
 fn layout_of(data: Vec<u8>) -> Result<Layout, Problem> {
     plan(&interpreter(data), Choice::Dispatch)
-        .map(|plan| plan.layout)
+        .map(|plan| plan.layout.expect("a plan that reads frames"))
         .map_err(|error| error.problem)
 }
 
