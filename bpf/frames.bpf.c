@@ -68,6 +68,15 @@ enum string_width _string_width = 0;
 enum tstate_source _tstate_source = 0;
 enum frame_state _frame_state = 0;
 
+/* 3.15's function__entry fires before a function's first instruction. A generator's frame has been
+ * through those that come before RESUME when the generator was made. */
+static __always_inline __u64 before_cells(__u64 cookie, const struct code_state *state)
+{
+	bool before = COOKIE_KIND(cookie) == PROBE_USDT_ENTRY && plan.code_instructions;
+
+	return before && !state->resumable ? ENTER_BEFORE_CELLS : 0;
+}
+
 static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, previous;
@@ -120,7 +129,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose(id);
 	}
-	if (!emit_enter(frame, previous, key.code, detail, state))
+	if (!emit_enter(frame, previous, key.code, detail | before_cells(cookie, state), state))
 		return lose(id);
 
 	if (!is_outside(verdict))

@@ -20,7 +20,7 @@ static __always_inline void fill_enter(struct event_enter *record, __u64 frame, 
 
 /* The start of a function that has parameters; false where it could not be recorded. */
 static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, __u64 id,
-				       const struct parameters *parameters)
+				       const struct parameters *parameters, bool has_cells)
 {
 	struct scratch *scratch = take_scratch(id, sizeof(struct event_enter));
 	__u64 locals = frame + values.frame_locals;
@@ -30,7 +30,7 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, 
 	if (!scratch)
 		return false;
 	if (queue_roots(scratch, locals, parameters->count, DEPTH_REF * 0x0101010101010101UL)) {
-		if (parameters->cells || parameters->captured)
+		if (has_cells && (parameters->cells || parameters->captured))
 			open_cells(scratch, parameters, locals);
 		if (parameters->is_method)
 			scratch->depth[0] = DEPTH_REF | DEPTH_SHALLOW;
@@ -45,17 +45,22 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, 
 	return false;
 }
 
+/* With emit_enter()'s detail: the instructions that make cells of parameters are yet to run. */
+#define ENTER_BEFORE_CELLS 0x100UL
+
 /* Records that an activation starts or goes on; false where that was not possible. */
 __noinline int emit_enter(__u64 frame, __u64 previous, __u64 code, __u64 detail,
 			  struct code_state *state)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	bool has_cells = !(detail & ENTER_BEFORE_CELLS);
 	struct event_enter *record;
 
+	detail &= ~ENTER_BEFORE_CELLS;
 	if (!state)
 		return 0;
 	if (values.wanted && detail == ENTER_START && state->parameters.count)
-		return emit_start(frame, previous, code, id, &state->parameters);
+		return emit_start(frame, previous, code, id, &state->parameters, has_cells);
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
 		return 0;

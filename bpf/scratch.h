@@ -44,6 +44,7 @@ struct scratch {
 	__u64 head[HEAD_WORDS];
 	__u64 window[WINDOW_WORDS];
 	__u64 values[PICKED_MAX / 2];
+	__u8 order[PICKED_MAX / 2];
 	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];
 };

@@ -235,6 +235,39 @@ static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __
 }
 
 /*
+ * Reads in which order values were put beside the keys that a class's instances share, 3.11+; how many
+ * there are, or 0 where that is not known: then they are taken in the order of the keys. 3.11 and 3.12
+ * have it before the values, backwards, with the number first; since 3.13 it is behind them, where
+ * PyDictValues.capacity says (Include/internal/pycore_dict.h: _PyDictValues_AddToInsertionOrder,
+ * get_insertion_order_array).
+ */
+static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
+{
+	__u8 head[2] = {}, backwards[ENTRIES_MAX_READ];
+	__u32 count;
+
+	if (values.attributes == ATTRIBUTES_3_6)
+		return 0;
+	if (values.attributes == ATTRIBUTES_3_13) {
+		/* capacity and size */
+		if (bpf_probe_read_user(head, 2, (void *)(array - values.values_items)) ||
+		    bpf_probe_read_user(scratch->order, ENTRIES_MAX_READ,
+					(void *)(array + head[0] * 8UL)))
+			return 0;
+		count = head[1];
+	} else {
+		if (bpf_probe_read_user(head, 1, (void *)(array - 2)) ||
+		    bpf_probe_read_user(backwards, sizeof(backwards),
+					(void *)(array - 2 - sizeof(backwards))))
+			return 0;
+		for (int i = 0; i < ENTRIES_MAX_READ; i++)
+			scratch->order[i] = backwards[ENTRIES_MAX_READ - 1 - i];
+		count = head[0];
+	}
+	return count > ENTRIES_MAX_READ ? 0 : count;
+}
+
+/*
  * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
  * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
  * TABLE_HAS_MORE where there are others.
@@ -245,6 +278,7 @@ __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, _
 			   __u64 depth)
 {
 	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), step, at, found = 0;
+	__u32 ordered = 0;
 	__u64 bytes;
 
 	if (!scratch)
@@ -263,15 +297,22 @@ __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, _
 			return 0;
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
+		ordered = read_order(scratch, apart);
+		if (ordered)
+			count = ordered;
 	}
 	at = FORM_KEY(form);
 	step = words == 3 ? 3 : 2;
 	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
-		__u64 key = scratch->window[at & (WINDOW_WORDS - 1)];
-		__u64 held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
+		__u32 place = ordered ? scratch->order[i] & (ENTRIES_MAX_READ - 1) : i;
+		__u64 key, held;
 
+		if (ordered)
+			at = place * 2;
+		key = scratch->window[at & (WINDOW_WORDS - 1)];
+		held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
 		if (apart)
-			held = scratch->values[i];
+			held = scratch->values[place];
 		at += step;
 		scratch->picked[found & (PICKED_MAX - 1)] = key;
 		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;

@@ -9,7 +9,7 @@ CUT = "\u2026"
 # What is before a container that is not shown whole.
 LENGTH = re.compile(r"[\w.]+\[\d+\] ")
 # Where a path's text isn't found in its layout, its type is all there is.
-PATH = re.compile(r"(?:pathlib\.)?\w*Path\('(?:[^'\\]|\\.)*'\)")
+PATH = re.compile(r"""(?:pathlib\.)?\w*Path\((?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\)""")
 NAMELESS_PATH = re.compile(r"<pathlib\.(?:_local\.)?(\w*Path)>")
 
 
