@@ -121,6 +121,9 @@ static __always_inline __u64 yielded(const struct frame_head *head, __u64 frame)
 {
 	__s32 top;
 
+	/* 3.15 has not stored it at the probe: rather nothing than another value */
+	if (plan.resume_location_mask != RESUME_LOCATION_MASK_3_11)
+		return 0;
 	if (plan.code_tag_mask) /* 3.14+: stackpointer */
 		return read_pointer(FIELD(__u64, head, plan.frame_state_offset));
 	top = FIELD(__s32, head, plan.frame_state_offset); /* stacktop */

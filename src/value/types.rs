@@ -48,7 +48,9 @@ impl Type {
             Some(class) => {
                 // Those that C makes at run time have their module in their name, too.
                 let own = clean(&record.name);
-                let of_name = own.strip_suffix(&*class).and_then(|it| it.strip_suffix('.'));
+                let of_name = own
+                    .strip_suffix(&*class)
+                    .and_then(|it| it.strip_suffix('.'));
                 let module = text(&record.module).or(of_name.map(str::to_owned));
                 (qualify(&module.unwrap_or_default(), &class), class)
             }
