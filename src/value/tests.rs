@@ -171,7 +171,8 @@ fn fields(name: &str, data: &[u8]) -> Made {
     };
     let recipes = recipe::recipes(&offsets);
     let recipe = recipes.iter().find(|recipe| recipe.name == name).unwrap();
-    made(Shape::Fields, 0, data).detail(recipe.number << types::value_detail::VALUE_RECIPE_SHIFT.0)
+    made(Shape::Fields, 0, data)
+        .detail(u32::from(recipe.number) << types::value_detail::VALUE_RECIPE_SHIFT.0)
 }
 
 #[test]
