@@ -37,7 +37,8 @@ static __always_inline __u64 mix(__u64 hash, __u64 word)
 	return hash ^ hash >> 32;
 }
 
-/* 0 for what can't be read. */
+/* 0 for what can't be read. Behind the null byte all is zero: the kernel writes none of what
+ * follows there. */
 __noinline __u64 hash_string(__u64 address)
 {
 	__u64 words[NAME_COMPARED / sizeof(__u64)] = {}, hash = 1;
