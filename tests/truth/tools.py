@@ -116,6 +116,9 @@ class Pdb(Counting):
             def user_line(self, frame):
                 self.counts[frame.f_code.co_filename, frame.f_lineno] += 1
                 self.set_step()
+                # From 3.14 on it keeps the frame until the next step: what dies with the frame then
+                # dies in the debugger, of which the oracle is told nothing.
+                self.cmdframe = None
 
         self.make_stepper = Stepper
 
