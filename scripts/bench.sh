@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh [NAME]...  measures what tracing costs: calls, memory, start, consume, derive; default: all of
+# bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive; default: all of
 # these. Or matrix: calls on the interpreters that PYTHONS names.
 #
 # cargo builds as the user; only the measurement runs as root. PYTHON names the interpreter.

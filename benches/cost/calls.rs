@@ -43,7 +43,13 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
         hits = floor.hits() - before;
         best.take(
             "pytrace",
-            recorded(python, &trace, &program("fib.py"), REPEATS)?,
+            recorded(
+                python,
+                &trace,
+                &program("fib.py"),
+                REPEATS,
+                &["--no-arg-values"],
+            )?,
         );
         for &profiler in &profilers {
             best.take(profiler, untraced(python, profiler, directory.path())?);
@@ -124,10 +130,18 @@ pub(crate) fn with_floor(
     time
 }
 
-/// What it says when it is recorded.
-pub(crate) fn recorded(python: &Python, trace: &Path, program: &str, repeats: u64) -> Result<f64> {
+/// What it says when it is recorded with these options.
+pub(crate) fn recorded(
+    python: &Python,
+    trace: &Path,
+    program: &str,
+    repeats: u64,
+    options: &[&str],
+) -> Result<f64> {
     let mut command = python.pytrace(trace);
-    command.args([program, "plain", &repeats.to_string()]);
+    command
+        .args(options)
+        .args([program, "plain", &repeats.to_string()]);
     number(&output(&mut command)?)
 }
 

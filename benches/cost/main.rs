@@ -1,5 +1,5 @@
-//! What tracing costs: `make bench`, or as root `cost [calls] [consume] [derive] [memory] [start]`; on
-//! many interpreters: `make bench-matrix`, or `cost matrix`.
+//! What tracing costs: `make bench`, or as root `cost [calls] [values] [memory] [start] [consume]
+//! [derive]`; on many interpreters: `make bench-matrix`, or `cost matrix`.
 //!
 //! Absolute times are this machine's, this minute. What carries over are ratios of what was
 //! measured in turns within one run; of several rounds the fastest counts, since everything else
@@ -15,6 +15,7 @@ mod matrix;
 mod memory;
 mod python;
 mod start;
+mod values;
 
 use std::process::ExitCode;
 
@@ -24,8 +25,9 @@ use crate::python::Python;
 
 type Measure = fn(&Python) -> Result<()>;
 
-const SECTIONS: [(&str, Measure); 5] = [
+const SECTIONS: [(&str, Measure); 6] = [
     ("calls", calls::measure),
+    ("values", values::measure),
     ("memory", memory::measure),
     ("start", start::measure),
     ("consume", consume::measure),
@@ -53,7 +55,7 @@ fn run() -> Result<()> {
         .find(|name| *name != "matrix" && !SECTIONS.iter().any(|(known, _)| known == name))
     {
         bail!(
-            "no such benchmark: {unknown}; there are calls, memory, start, consume, derive, and matrix"
+            "no such benchmark: {unknown}; there are calls, values, memory, start, consume, derive, and matrix"
         );
     }
     ensure!(

@@ -109,7 +109,13 @@ impl Programs {
                 let args = [&program, "plain", &REPEATS.to_string()];
                 plain = plain.min(number(&python.output(&args)?)?);
                 floored = floored.min(with_floor(python, &floor, &program, REPEATS)?);
-                traced = traced.min(recorded(python, &trace, &program, REPEATS)?);
+                traced = traced.min(recorded(
+                    python,
+                    &trace,
+                    &program,
+                    REPEATS,
+                    &["--no-arg-values"],
+                )?);
             }
             ensure!(floored > plain, "{name}: no probe was hit");
             let ratio = (traced - plain) / (floored - plain);
