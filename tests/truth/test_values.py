@@ -80,8 +80,8 @@ class Texts(unittest.TestCase):
         self.expect([1], "list[1] […]", Limits(depth=0))
 
     def test_subclasses_are_named(self):
-        self.expect(collections.namedtuple("Point", "x y")(1, 2), "test_values.Point[2] (1, 2)")
-        self.expect([collections.OrderedDict(a=1)], "list[1] [collections.OrderedDict[1] {'a': 1}]")
+        self.expect(collections.namedtuple("Point", "x y")(1, 2), "Point[2] (1, 2)")
+        self.expect([collections.OrderedDict(a=1)], "list[1] [OrderedDict[1] {'a': 1}]")
 
     def test_strings_are_cut(self):
         self.expect("x" * 10, repr("x" * 10))
@@ -120,7 +120,7 @@ class Texts(unittest.TestCase):
 
     def test_no_code_of_a_value_is_run(self):
         self.expect(Lies(), "<test_values.Lies>")
-        self.expect(LyingList([1]), "test_values.LyingList[1] [1]")
+        self.expect(LyingList([1]), "LyingList[1] [1]")
         self.expect([Lies()], "list[1] [<test_values.Lies>]")
 
     def test_self_and_secrets(self):
