@@ -155,6 +155,7 @@ static __always_inline __u64 leaving_thread_state(struct pt_regs *ctx, __u64 coo
 			return 0;
 		break;
 	case PROBE_RETURN:
+	case PROBE_RETURN_CONST:
 	case PROBE_YIELD:
 		return 0;
 	}

@@ -200,6 +200,7 @@ static __always_inline __u8 exit_detail(__u64 cookie, __u64 frame, bool raising,
 {
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_RETURN:
+	case PROBE_RETURN_CONST:
 		return EXIT_RETURN;
 	case PROBE_YIELD:
 		return EXIT_YIELD;

@@ -156,6 +156,7 @@ enum probe_kind {
 	PROBE_THROW,
 	PROBE_USDT_ENTRY,
 	PROBE_RETURN,
+	PROBE_RETURN_CONST, /* 3.12 and 3.13 */
 	PROBE_YIELD,
 	PROBE_UNWIND,
 	PROBE_POP, /* rdi = thread state: by its current exception */

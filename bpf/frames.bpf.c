@@ -77,6 +77,22 @@ static __always_inline __u64 before_cells(__u64 cookie, const struct code_state 
 	return before && !state->resumable ? ENTER_BEFORE_CELLS : 0;
 }
 
+enum frame_read {
+	FRAME_NOT_READ,
+	FRAME_HEAD_READ,
+	FRAME_WITH_LOCALS,
+};
+
+/* Reads a frame's head, and where values are wanted and lie there, what is behind it: at the price of
+ * one read, unless a frame ends where its memory does. */
+static __always_inline __u8 read_frame_and_locals(struct frame_head *head, __u64 frame)
+{
+	if (values.wanted && locals_in_head() &&
+	    !bpf_probe_read_user(head->bytes, FRAME_HEAD_MAX, (void *)frame))
+		return FRAME_WITH_LOCALS;
+	return read_frame(head, frame) ? FRAME_HEAD_READ : FRAME_NOT_READ;
+}
+
 static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, previous;
@@ -84,12 +100,12 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	struct code_state *state;
 	struct frame_head head;
 	__u64 *slot, tag, versioned = 0;
-	__u8 detail, verdict;
+	__u8 detail, verdict, has_locals;
 
 	if (!ready || gives_up(ctx, cookie))
 		return 0;
 	frame = find_frame(ctx, cookie, id);
-	if (!frame || !read_frame(&head, frame))
+	if (!frame || !(has_locals = read_frame_and_locals(&head, frame)))
 		return lose(id);
 	key.code = frame_code(&head);
 	state = meet_code(&key, frame, id);
@@ -129,7 +145,10 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose(id);
 	}
-	if (!emit_enter(frame, previous, key.code, detail | before_cells(cookie, state), state))
+	if (!emit_enter(frame, previous, &head,
+			detail | before_cells(cookie, state) |
+				(has_locals == FRAME_WITH_LOCALS ? ENTER_HAS_LOCALS : 0),
+			state))
 		return lose(id);
 
 	if (!is_outside(verdict))
@@ -137,6 +156,10 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	if (state->resumable)
 		tag |= SLOT_RESUMABLE;
 	*slot = tag;
+	if (values.wanted)
+		slot_locals[slot_index(frame, id)] = state->parameters.nlocals < LOCALS_UNKNOWN
+							     ? state->parameters.nlocals
+							     : LOCALS_UNKNOWN;
 	if (plan.infer_yields && state->resumable &&
 	    push_generator(frame, frame_previous(&head), versioned, id))
 		return lose(id);
@@ -175,7 +198,7 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 
 /* The object that an activation returns or yields, as a reference; 0: not known. */
 static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie, __u64 frame,
-					       __u8 detail)
+					       __u8 detail, __u16 locals)
 {
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_EVAL_EXIT:
@@ -183,10 +206,15 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 			return read_register(ctx, COOKIE_EXTRA(cookie));
 		break;
 	case PROBE_RETURN:
+		if (locals != LOCALS_UNKNOWN)
+			return top_of_empty(frame, locals);
+		return given_back(frame, HOW_VALUE);
+	case PROBE_RETURN_CONST:
+		return given_back(frame, HOW_CONSTANT);
 	case PROBE_YIELD:
 	case PROBE_POP:
 	case PROBE_USDT_RETURN:
-		return given_back(frame, detail);
+		return given_back(frame, detail == EXIT_YIELD ? HOW_YIELDED : HOW_UNKNOWN);
 	}
 	return 0;
 }
@@ -194,6 +222,7 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
+	__u16 locals = LOCALS_UNKNOWN;
 	bool resumable = false;
 	int judged;
 	__u8 detail;
@@ -208,6 +237,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	if (tag <= SLOT_FLAGS) {
 		resumable = tag & SLOT_RESUMABLE;
 		*slot = 0;
+		if (values.wanted && plan.code_instructions)
+			locals = slot_locals[slot_index(frame, id)];
 	} else {
 		judged = judge_exit(frame, id);
 		if (judged & EXIT_UNMET) {
@@ -231,7 +262,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
 		return lose(id);
 	if (values.wanted && detail != EXIT_UNWIND)
-		object = object_given_back(ctx, cookie, frame, detail);
+		object = object_given_back(ctx, cookie, frame, detail, locals);
 	return emit_exit(frame, detail, object, tstate) ? 0 : lose(id);
 }
 

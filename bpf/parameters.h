@@ -22,7 +22,7 @@ struct parameters {
 	__u8 is_method; /* the first is called self or cls */
 	__u8 captured; /* up to 3.10: how many have their value in a cell behind the locals */
 	__u8 pad;
-	__u32 nlocals; /* up to 3.10 */
+	__u32 nlocals; /* 3.11+: with cells and free variables */
 	__u8 parameter[CAPTURED_MAX]; /* which */
 	__u8 cell[CAPTURED_MAX]; /* and in which cell */
 };
@@ -42,6 +42,8 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 	__u64 kinds, cell2arg;
 
 	if (values.code_kinds) {
+		bpf_probe_read_user(&parameters->nlocals, 4,
+				    (void *)(code + values.code_nlocalsplus));
 		kinds = read_pointer(code + values.code_kinds);
 		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX,
 					(void *)(kinds + values.bytes_data)) &&
@@ -73,6 +75,9 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 		parameters->captured++;
 	}
 }
+
+/* Eight objects' depths, in one word. */
+#define DEPTHS 0x0101010101010101UL
 
 /* Reads `count` references into the queue, as roots. */
 static __always_inline bool queue_roots(struct scratch *scratch, __u64 address, __u32 count,

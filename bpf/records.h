@@ -18,26 +18,56 @@ static __always_inline void fill_enter(struct event_enter *record, __u64 frame, 
 	record->code = code;
 }
 
-/* The start of a function that has parameters; false where it could not be recorded. */
-static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, __u64 id,
-				       const struct parameters *parameters, bool has_cells)
+/* With emit_enter()'s detail. */
+#define ENTER_DETAIL 0xffUL
+#define ENTER_BEFORE_CELLS                                                                         \
+	0x100UL /* the instructions that make cells of parameters are yet to run */
+#define ENTER_HAS_LOCALS 0x200UL /* the first locals have been read with the frame's head */
+
+/* How many these are. */
+static __always_inline __u32 locals_in_head(void)
 {
+	__u32 first = values.frame_locals;
+
+	return first < FRAME_HEAD_MAX ? (FRAME_HEAD_MAX - first) / sizeof(__u64) : 0;
+}
+
+/* Queues a frame's parameters. */
+static __always_inline bool queue_parameters(struct scratch *scratch, __u64 frame,
+					     const struct frame_head *head, __u64 detail,
+					     const struct parameters *parameters)
+{
+	if (!(detail & ENTER_HAS_LOCALS) || parameters->count > locals_in_head())
+		return queue_roots(scratch, frame + values.frame_locals, parameters->count,
+				   DEPTH_REF * DEPTHS);
+	for (__u32 i = 0; i < locals_in_head() && i < FRAME_HEAD_MAX / 8; i++)
+		scratch->queue[i] = FIELD(__u64, head, values.frame_locals + i * 8);
+	((__u64 *)scratch->depth)[0] = DEPTH_REF * DEPTHS;
+	((__u64 *)scratch->depth)[1] = DEPTH_REF * DEPTHS;
+	scratch->tail = parameters->count;
+	return true;
+}
+
+/* The start of a function that has parameters; false where it could not be recorded. */
+static __always_inline bool emit_start(__u64 frame, __u64 previous, const struct frame_head *head,
+				       __u64 detail, const struct parameters *parameters)
+{
+	__u64 id = bpf_get_current_pid_tgid();
 	struct scratch *scratch = take_scratch(id, sizeof(struct event_enter));
-	__u64 locals = frame + values.frame_locals;
 	struct event_enter *record;
 	__u32 lost;
 
 	if (!scratch)
 		return false;
-	if (queue_roots(scratch, locals, parameters->count, DEPTH_REF * 0x0101010101010101UL)) {
-		if (has_cells && (parameters->cells || parameters->captured))
-			open_cells(scratch, parameters, locals);
+	if (queue_parameters(scratch, frame, head, detail, parameters)) {
+		if (!(detail & ENTER_BEFORE_CELLS) && (parameters->cells || parameters->captured))
+			open_cells(scratch, parameters, frame + values.frame_locals);
 		if (parameters->is_method)
 			scratch->depth[0] = DEPTH_REF | DEPTH_SHALLOW;
 		capture(scratch, values.max_string, values.max_bytes);
 	}
 	record = (struct event_enter *)scratch->data;
-	fill_enter(record, frame, previous, code, ENTER_START, id);
+	fill_enter(record, frame, previous, frame_code(head), ENTER_START, id);
 	lost = record->head.lost;
 	if (send_scratch(scratch))
 		return true;
@@ -45,26 +75,20 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, __u64 code, 
 	return false;
 }
 
-/* With emit_enter()'s detail: the instructions that make cells of parameters are yet to run. */
-#define ENTER_BEFORE_CELLS 0x100UL
-
 /* Records that an activation starts or goes on; false where that was not possible. */
-__noinline int emit_enter(__u64 frame, __u64 previous, __u64 code, __u64 detail,
-			  struct code_state *state)
+__noinline int emit_enter(__u64 frame, __u64 previous, const struct frame_head *head, __u64 detail,
+			  const struct code_state *state)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	bool has_cells = !(detail & ENTER_BEFORE_CELLS);
 	struct event_enter *record;
 
-	detail &= ~ENTER_BEFORE_CELLS;
-	if (!state)
+	if (!state || !head)
 		return 0;
-	if (values.wanted && detail == ENTER_START && state->parameters.count)
-		return emit_start(frame, previous, code, id, &state->parameters, has_cells);
+	if (values.wanted && (detail & ENTER_DETAIL) == ENTER_START && state->parameters.count)
+		return emit_start(frame, previous, head, detail, &state->parameters);
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
 		return 0;
-	fill_enter(record, frame, previous, code, detail, id);
+	fill_enter(record, frame, previous, frame_code(head), detail, bpf_get_current_pid_tgid());
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 1;
 }
@@ -90,20 +114,34 @@ static __always_inline __u64 constant_returned(const struct frame_head *head, __
 }
 
 /*
- * The reference that a frame returns, 3.11+; 0: not known. It was all that was on the frame's stack
- * (the compiler sees to that, and RETURN_VALUE asserts it), and is still there when it has been taken
- * off. Where the frame says that its stack ends cannot be relied upon: some builds have not stored
- * that when they get to the probe.
+ * The reference that a frame of so many locals returns, 3.11+. It was all that was on the frame's
+ * stack (the compiler sees to that, and RETURN_VALUE asserts it), and is still there when it has
+ * been taken off. Where the frame says that its stack ends cannot be relied upon: some builds have not
+ * stored that when they get to the probe.
  */
-static __always_inline __u64 returned(const struct frame_head *head, __u64 frame)
+static __always_inline __u64 top_of_empty(__u64 frame, __u32 locals)
+{
+	return read_pointer(frame + values.frame_locals + locals * 8UL);
+}
+
+/* How a frame gives back what it does. */
+enum how {
+	HOW_VALUE, /* by RETURN_VALUE */
+	HOW_CONSTANT, /* by RETURN_CONST */
+	HOW_UNKNOWN, /* by one of these, in the form that tools put in their place */
+	HOW_YIELDED,
+};
+
+/* The reference that a frame returns, 3.11+; 0: not known. */
+static __always_inline __u64 returned(const struct frame_head *head, __u64 frame, enum how how)
 {
 	__u64 instruction = FIELD(__u64, head, plan.frame_lasti);
 	__u8 unit[CODE_UNIT] = {};
 	__u32 locals = 0;
 
-	if (values.return_const_opcodes[0]) {
+	if (values.return_const_opcodes[0] && how != HOW_VALUE) {
 		bpf_probe_read_user(unit, sizeof(unit), (void *)instruction);
-		if (is_either(unit[0], values.return_const_opcodes))
+		if (how == HOW_CONSTANT || is_either(unit[0], values.return_const_opcodes))
 			return constant_returned(head, instruction, unit[1]);
 		/* as another instruction, put there by a tool, it may be either */
 		if (!is_either(unit[0], values.return_opcodes))
@@ -113,7 +151,7 @@ static __always_inline __u64 returned(const struct frame_head *head, __u64 frame
 				(void *)(frame_code(head) + values.code_nlocalsplus)) ||
 	    locals > 1 << 20)
 		return 0;
-	return read_pointer(frame + values.frame_locals + locals * 8UL);
+	return top_of_empty(frame, locals);
 }
 
 /* The reference that a frame yields, 3.11+: it has just been taken off its stack. */
@@ -132,14 +170,14 @@ static __always_inline __u64 yielded(const struct frame_head *head, __u64 frame)
 	return read_pointer(frame + values.frame_locals + top * 8UL);
 }
 
-/* The reference that a frame returns or, as `detail` says, yields, 3.11+; 0: not known. */
-__noinline __u64 given_back(__u64 frame, __u64 detail)
+/* The reference that a frame gives back, 3.11+; 0: not known. */
+__noinline __u64 given_back(__u64 frame, __u64 how)
 {
 	struct frame_head head;
 
 	if (!values.wanted || !plan.code_instructions || !read_frame(&head, frame))
 		return 0;
-	return detail == EXIT_YIELD ? yielded(&head, frame) : returned(&head, frame);
+	return how == HOW_YIELDED ? yielded(&head, frame) : returned(&head, frame, how);
 }
 
 /* The exception that leaves a frame, as an object; up to 3.11 that may be what it is to be made of:

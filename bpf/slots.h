@@ -21,9 +21,18 @@
 #define SLOT_FLAGS     3
 __u64 slots[SLOTS];
 
+/* How many locals the frame in each slot has, 3.11+: what it returns is behind them. */
+#define LOCALS_UNKNOWN 0xffff
+__u16 slot_locals[SLOTS];
+
+static __always_inline __u32 slot_index(__u64 frame, __u32 tid)
+{
+	return (frame >> 4 ^ tid * 0x9e37) & (SLOTS - 1);
+}
+
 static __always_inline __u64 *slot_of(__u64 frame, __u32 tid)
 {
-	return &slots[(frame >> 4 ^ tid * 0x9e37) & (SLOTS - 1)];
+	return &slots[slot_index(frame, tid)];
 }
 
 static __always_inline __u64 slot_tag(__u64 frame, __u32 tid)

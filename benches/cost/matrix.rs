@@ -138,7 +138,7 @@ impl Programs {
 
 fn target(plan: &Plan, unit: &str) -> f64 {
     let ends = |meaning| match meaning {
-        Meaning::Return => unit == "call",
+        Meaning::Return | Meaning::ReturnConstant => unit == "call",
         Meaning::Yield => unit == "item",
         Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::EvalExit { .. } => true,
         // Exceptions and what is instrumented.

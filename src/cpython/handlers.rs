@@ -72,7 +72,14 @@ pub(super) fn probes(
     match pops {
         PopSites::Callers => {
             for opcode in opcodes.returns {
-                let site = evaluator.exit(opcode, opcodes.returns, registers, Meaning::Return);
+                let constant = opcodes.by_instruction.as_ref().is_some_and(|returns| {
+                    returns.constant.contains(&opcode.number)
+                });
+                let meaning = match constant {
+                    true => Meaning::ReturnConstant,
+                    false => Meaning::Return,
+                };
+                let site = evaluator.exit(opcode, opcodes.returns, registers, meaning);
                 probes.push(site.ok_or(Problem::Site(opcode.name))?);
             }
             probes.extend(unwinds(&evaluator, registers)?);

@@ -120,8 +120,10 @@ pub enum Meaning {
     },
     /// A generator is entered with an exception (`throw`, `close`), which executes no `RESUME`.
     Throw,
-    /// A `RETURN_*` opcode leaves the frame.
+    /// A `RETURN_*` opcode leaves the frame, with what is on its stack.
     Return,
+    /// `RETURN_CONST` leaves the frame (3.12, 3.13).
+    ReturnConstant,
     /// `YIELD_VALUE` suspends the frame.
     Yield,
     /// An exception leaves the frame.
@@ -182,7 +184,7 @@ impl fmt::Display for Meaning {
             Meaning::Resume { .. } => "start or resume",
             Meaning::Eval { .. } => "start or resume",
             Meaning::Throw => "throw into generator",
-            Meaning::Return => "return",
+            Meaning::Return | Meaning::ReturnConstant => "return",
             Meaning::Yield => "yield",
             Meaning::Unwind => "unwind",
             Meaning::Pop => "unwind or return",

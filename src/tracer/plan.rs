@@ -24,6 +24,7 @@ impl Entrance {
         match probe.meaning {
             Meaning::CodeFreed | Meaning::TypeFreed => Entrance::Freed,
             Meaning::Return
+            | Meaning::ReturnConstant
             | Meaning::Yield
             | Meaning::Unwind
             | Meaning::Pop
@@ -61,6 +62,7 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
         Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
+        Meaning::ReturnConstant => (probe::PROBE_RETURN_CONST, NO_REGISTER, 0),
         Meaning::Yield => (probe::PROBE_YIELD, NO_REGISTER, 0),
         Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
         Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
