@@ -1,5 +1,6 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
+mod attach;
 mod check;
 mod holds;
 mod plan;
@@ -17,15 +18,15 @@ use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
     Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType, RingBuffer,
-    RingBufferBuilder, UprobeMultiOpts, UprobeOpts, UsdtOpts,
+    RingBufferBuilder, UprobeOpts,
 };
 use nix::unistd::getpgrp;
 
 use crate::bpf::{frames, process};
-use crate::cpython::{FrameSource, Plan};
+use crate::cpython::Plan;
 use crate::trace::ThreadId;
 use frames::types;
-use plan::{Entrance, cookie, kernel_plan, kernel_process};
+use plan::{Entrance, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
 pub use holds::Holds;
@@ -306,89 +307,14 @@ impl<'o> Tracer<'o> {
             .context("failed to enter the process into the kernel's map")
     }
 
-    /// Puts a build's probes into a process. `path` leads to the file that holds the interpreter.
-    ///
-    /// Nothing is recorded before [`Tracer::start`].
-    pub fn attach(&self, build: Build, plan: &Plan, pid: u32, path: &Path) -> Result<Probes> {
-        let skel = self.builds.get(build.0).context("no such build")?;
-        let pid = pid_of(pid)?;
-        let mut links = Vec::new();
-        let progs = &skel.progs;
-        let (entry, exit) = ("function__entry", "function__return");
-        let usdt = [
-            (Entrance::UsdtEntry, &progs.function_entry, entry),
-            (Entrance::UsdtReturn, &progs.function_return, exit),
-            (Entrance::NamedEntry, &progs.named_entry, entry),
-            (Entrance::NamedReturn, &progs.named_return, exit),
-        ];
-        for (entrance, program, name) in usdt {
-            let mut places = (0..)
-                .zip(&plan.probes)
-                .filter(|(_, probe)| Entrance::of(probe) == entrance);
-            let Some((index, first)) = places.next() else {
-                continue;
-            };
-            // One program serves all places of a probe's name, so they must agree.
-            let frame = if places.all(|(_, probe)| probe.frame == first.frame) {
-                first.frame
-            } else {
-                FrameSource::ThreadState
-            };
-            let opts = UsdtOpts {
-                cookie: cookie(index, first.meaning, frame),
-                ..UsdtOpts::default()
-            };
-            links.push(
-                program
-                    .attach_usdt_with_opts(pid, path, "python", name, opts)
-                    .with_context(|| format!("failed to attach to python:{name}"))?,
-            );
-        }
-        // In the order of `Entrance`.
-        let mut by_program = [
-            (&skel.progs.object_freed, Vec::new()),
-            (&skel.progs.frame_leave, Vec::new()),
-            (&skel.progs.frame_enter, Vec::new()),
-            (&skel.progs.generator_made, Vec::new()),
-        ];
-        for (index, probe) in (0..).zip(&plan.probes) {
-            let entrance = Entrance::of(probe);
-            if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
-                let cookie = cookie(index, probe.meaning, probe.frame);
-                sites.push((usize::try_from(probe.offset)?, cookie));
-            }
-        }
-        for (program, sites) in by_program {
-            if sites.is_empty() {
-                continue;
-            }
-            if self.settings.uprobe_multi {
-                let (offsets, cookies) = sites.into_iter().unzip();
-                let opts = UprobeMultiOpts {
-                    offsets,
-                    cookies,
-                    ..UprobeMultiOpts::default()
-                };
-                links.push(
-                    program
-                        .attach_uprobe_multi_with_opts(pid, path, "", opts)
-                        .with_context(|| format!("failed to probe {}", path.display()))?,
-                );
-                continue;
-            }
-            for (offset, cookie) in sites {
-                let opts = UprobeOpts {
-                    cookie,
-                    ..UprobeOpts::default()
-                };
-                links.push(
-                    program
-                        .attach_uprobe_with_opts(pid, path, offset, opts)
-                        .with_context(|| format!("failed to probe {}", path.display()))?,
-                );
-            }
-        }
-        Ok(Probes { links })
+    /// Whether values are wanted that this plan's build does not give: where its objects keep them is
+    /// not known.
+    pub fn lacks_values(&self, plan: &Plan) -> bool {
+        let known = plan
+            .layout
+            .as_ref()
+            .is_some_and(|layout| layout.objects.is_some());
+        self.settings.values.is_some() && !known
     }
 
     /// Forgets what a process has added to its build's plan.

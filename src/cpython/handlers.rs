@@ -72,9 +72,10 @@ pub(super) fn probes(
     match pops {
         PopSites::Callers => {
             for opcode in opcodes.returns {
-                let constant = opcodes.by_instruction.as_ref().is_some_and(|returns| {
-                    returns.constant.contains(&opcode.number)
-                });
+                let constant = opcodes
+                    .by_instruction
+                    .as_ref()
+                    .is_some_and(|returns| returns.constant.contains(&opcode.number));
                 let meaning = match constant {
                     true => Meaning::ReturnConstant,
                     false => Meaning::Return,

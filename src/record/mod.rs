@@ -41,7 +41,7 @@ use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{KernelVersion, Machine};
-use crate::recording::{Collector, Footer};
+use crate::recording::{self, Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
 use crate::value::{DEFAULT_REDACTION, Describer, Redaction};
@@ -71,12 +71,32 @@ pub fn run(options: &RecordOptions) -> Result<u8> {
     run_with(options, cpython::plan_after)
 }
 
+/// What names of redacted values match; `None`: nothing is redacted.
+fn redaction_of(values: &ValueOptions) -> Option<&str> {
+    match &values.redact {
+        Redact::Default => Some(DEFAULT_REDACTION),
+        Redact::Pattern(pattern) => Some(pattern),
+        Redact::Off => None,
+    }
+}
+
+/// What the trace says of how values were recorded.
+fn values_recorded(values: &ValueOptions) -> recording::Values {
+    let limits = values.limits;
+    recording::Values {
+        max_string: limits.max_string,
+        max_items: limits.max_items,
+        max_depth: limits.max_depth,
+        max_bytes: limits.max_bytes,
+        redact: redaction_of(values).map(str::to_owned),
+    }
+}
+
 /// What puts values in words, as asked for.
 fn describer(values: &ValueOptions) -> Result<Describer> {
-    let redaction = match &values.redact {
-        Redact::Default => Redaction::new(DEFAULT_REDACTION)?,
-        Redact::Pattern(pattern) => Redaction::new(pattern)?,
-        Redact::Off => Redaction::none(),
+    let redaction = match redaction_of(values) {
+        Some(pattern) => Redaction::new(pattern)?,
+        None => Redaction::none(),
     };
     let Limits {
         max_string,
@@ -233,6 +253,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
             .iter()
             .map(|dir| dir.display().to_string())
             .collect(),
+        values: options.values.as_ref().map(values_recorded),
         started_at: summary::rfc3339(started_at),
         ended: match &outcome {
             Ok(ended) => ended.to_string(),

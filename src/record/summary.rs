@@ -86,13 +86,19 @@ impl Summary {
             .map(|found| {
                 let checks = interpreters.checks(found);
                 let (checked, sites) = coverage(&found.plan, &checks);
+                let mut findings = found.findings.borrow().describe();
+                if interpreters.tracer().lacks_values(&found.plan) {
+                    findings.push(
+                        "no values: this build's objects are not those of its version".to_owned(),
+                    );
+                }
                 Interpreter {
                     path: found.path.display().to_string(),
                     version: found.plan.version.to_string(),
                     plan: found.plan.kind().to_string(),
                     sites,
                     checked,
-                    findings: found.findings.borrow().describe(),
+                    findings,
                 }
             })
             .collect();
