@@ -20,6 +20,7 @@ mod agree;
 mod named;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::io;
 use std::sync::Arc;
@@ -151,18 +152,9 @@ impl<C: Classify> Builder<C> {
                 self.end_process(event.thread.pid, event.time, sink)?;
             }
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
-            EventKind::Type(record) => {
-                if let Some(describer) = &mut self.describer {
-                    describer.meet(event.thread.pid, record);
-                }
-            }
+            EventKind::Type(record) => self.meet_type(event.thread.pid, record),
             EventKind::Parameters(parameters) => {
-                let key = (event.thread.pid, parameters.code);
-                if let Some((describer, known)) =
-                    self.describer.as_mut().zip(self.codes.get_mut(&key))
-                {
-                    known.parameters = Some(Arc::new(describer.parameters(parameters)));
-                }
+                self.meet_parameters(event.thread.pid, parameters);
             }
             EventKind::Loaded { .. } | EventKind::Fork { .. } | EventKind::Born { .. } => {}
         }
@@ -404,24 +396,6 @@ impl<C: Classify> Builder<C> {
         });
     }
 
-    /// Puts in words what the call of the frame on top was given.
-    fn take_arguments(&mut self, id: ThreadId, frame: u64, values: &[u8]) {
-        let top = self.threads.get_mut(id).and_then(|it| it.stack.last_mut());
-        let Some(top) = top.filter(|top| top.address == frame) else {
-            return;
-        };
-        let (Some(call), Some(known)) = (&mut top.call, self.codes.get(&(id.pid, top.code))) else {
-            return;
-        };
-        let Some((describer, names)) = self.describer.as_mut().zip(known.parameters.as_ref())
-        else {
-            return;
-        };
-        if !values.is_empty() || names.is_empty() {
-            call.arguments = Some(describer.arguments(id.pid, names, values));
-        }
-    }
-
     fn leave(
         &mut self,
         event: &Event<'_>,
@@ -456,13 +430,7 @@ impl<C: Classify> Builder<C> {
             if !exception.is_empty() {
                 call.exception = Some(Arc::from(String::from_utf8_lossy(exception)));
             }
-            if let Some(describer) = self.describer.as_mut().filter(|_| !values.is_empty()) {
-                let pid = event.thread.pid;
-                match exit {
-                    Exit::Exception => (_, call.message) = describer.exception(pid, values),
-                    _ => call.result = describer.result(pid, values),
-                }
-            }
+            self.take_result(event.thread.pid, &mut call, values);
             sink.call(&call)?;
         }
         Ok(())

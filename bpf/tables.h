@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Capturing containers: the first of what they hold.
+ */
+#ifndef PYTRACE_TABLES_H
+#define PYTRACE_TABLES_H
+
+#include "queue.h"
+
+/* Queues the first items of an array of references. */
+static __always_inline void capture_items(struct scratch *scratch, struct value *value, __u64 items,
+					  __u8 depth)
+{
+	__u64 count = WORD(scratch, OB_SIZE);
+	__u32 first;
+
+	value->length = count;
+	end_value(scratch, value, 0);
+	if (count > values.max_items)
+		count = values.max_items;
+	if (!count || !(depth = depth_below(value, depth)))
+		return;
+	asm volatile("" : "+r"(count));
+	if (count > ITEMS_LIMIT)
+		return;
+	if (bpf_probe_read_user(scratch->window, count * 8, (void *)items)) {
+		value->detail |= VALUE_TORN;
+		return;
+	}
+	first = scratch->tail;
+	for (__u32 i = 0; i < ITEMS_LIMIT && i < count; i++)
+		queue_object(scratch, scratch->window[i], depth);
+	value->children = scratch->tail - first;
+}
+
+/* 1 if a word is not 0. Without a branch, which clang would make of anything plainer: with two ways
+ * through each round of a loop, the verifier has 2^32 of them before it. */
+static __always_inline __u64 is_set(__u64 word)
+{
+	__u64 negated = -word;
+
+	asm volatile("" : "+r"(negated));
+	return (word | negated) >> 63;
+}
+
+/* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
+ * where more was picked. `keys`: whether every other one is a key. */
+static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __u32 limit,
+					__u8 depth, __u32 keys)
+{
+	__u32 first = scratch->tail;
+
+	for (__u32 i = 0; i < 2 * ITEMS_LIMIT; i++) {
+		if (i >= limit || i >= found)
+			break;
+		queue_object(scratch, scratch->picked[i],
+			     i & 1 || !keys ? depth : depth | DEPTH_NAME);
+	}
+	return (scratch->tail - first) | (found > limit ? TABLE_HAS_MORE : 0);
+}
+
+/*
+ * Reads in which order values were put beside the keys that a class's instances share, 3.11+; how many
+ * there are, or 0 where that is not known: then they are taken in the order of the keys. 3.11 and 3.12
+ * have it before the values, backwards, with the number first; since 3.13 it is behind them, where
+ * PyDictValues.capacity says (Include/internal/pycore_dict.h: _PyDictValues_AddToInsertionOrder,
+ * get_insertion_order_array).
+ */
+static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
+{
+	__u8 head[2] = {}, backwards[ENTRIES_MAX_READ];
+	__u32 count;
+
+	if (values.attributes == ATTRIBUTES_3_6)
+		return 0;
+	if (values.attributes == ATTRIBUTES_3_13) {
+		/* capacity and size */
+		if (bpf_probe_read_user(head, 2, (void *)(array - values.values_items)) ||
+		    bpf_probe_read_user(scratch->order, ENTRIES_MAX_READ,
+					(void *)(array + head[0] * 8UL)))
+			return 0;
+		count = head[1];
+	} else {
+		if (bpf_probe_read_user(head, 1, (void *)(array - 2)) ||
+		    bpf_probe_read_user(backwards, sizeof(backwards),
+					(void *)(array - 2 - sizeof(backwards))))
+			return 0;
+		for (int i = 0; i < ENTRIES_MAX_READ; i++)
+			scratch->order[i] = backwards[ENTRIES_MAX_READ - 1 - i];
+		count = head[0];
+	}
+	return count > ENTRIES_MAX_READ ? 0 : count;
+}
+
+/*
+ * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
+ * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
+ * TABLE_HAS_MORE where there are others.
+ *
+ * Not static, with plain numbers: the verifier then looks at its loop once, and not for each caller.
+ */
+__noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, __u64 apart,
+			   __u64 depth)
+{
+	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), step, at, found = 0;
+	__u32 ordered = 0;
+	__u64 bytes;
+
+	if (!scratch)
+		return 0;
+	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) *
+		(words == 3 ? 24 : 16);
+	asm volatile("" : "+r"(bytes));
+	if (!bytes || bytes > sizeof(scratch->window))
+		return 0;
+	if (bpf_probe_read_user(scratch->window, bytes, (void *)entries))
+		return -1;
+	if (apart) {
+		bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * 8;
+		asm volatile("" : "+r"(bytes));
+		if (bytes > ENTRIES_MAX_READ * 8)
+			return 0;
+		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
+			return -1;
+		ordered = read_order(scratch, apart);
+		if (ordered)
+			count = ordered;
+	}
+	at = FORM_KEY(form);
+	step = words == 3 ? 3 : 2;
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
+		__u32 place = ordered ? scratch->order[i] & (ENTRIES_MAX_READ - 1) : i;
+		__u64 key, held;
+
+		if (ordered)
+			at = place * 2;
+		key = scratch->window[at & (WINDOW_WORDS - 1)];
+		held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
+		if (apart)
+			held = scratch->values[place];
+		at += step;
+		scratch->picked[found & (PICKED_MAX - 1)] = key;
+		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;
+		found += 2 * (is_set(key) & is_set(held));
+	}
+	return queue_picked(scratch, found, 2 * values.max_items, depth, true) |
+	       (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
+}
+
+/* The same as the children of a value, whose length becomes that of what is there, or one more than
+ * what was taken, if it has none yet. */
+static __always_inline void capture_table(struct scratch *scratch, struct value *value,
+					  const struct dict_items *items, __u64 apart, __u8 depth)
+{
+	int taken = queue_table(scratch, items->entries,
+				FORM(items->count, items->words, items->key), apart, depth);
+
+	if (taken < 0) {
+		value->detail |= VALUE_TORN;
+		return;
+	}
+	value->children = taken & ~TABLE_HAS_MORE;
+	if (!value->length) /* of a class's shared keys, nobody counts who has them */
+		value->length = value->children / 2 + !!(taken & TABLE_HAS_MORE);
+}
+
+static __always_inline void capture_dict(struct scratch *scratch, struct value *value, __u64 object,
+					 __u8 depth)
+{
+	struct dict_items items;
+	__u64 apart = 0;
+
+	value->length = WORD(scratch, values.dict_used);
+	end_value(scratch, value, 0);
+	if (!value->length || !(depth = depth_below(value, depth)))
+		return;
+	if (!read_dict_keys(&items, WORD(scratch, values.dict_keys))) {
+		value->detail |= VALUE_TORN;
+		return;
+	}
+	if (WORD(scratch, values.dict_values))
+		apart = WORD(scratch, values.dict_values) + values.values_items;
+	capture_table(scratch, value, &items, apart, depth);
+}
+
+/* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
+ * queue_table(). */
+__noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth,
+			  __u64 limit)
+{
+	__u32 found = 0;
+	__u64 bytes;
+
+	if (!scratch)
+		return 0;
+	bytes = count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ * 16 : count * 16;
+	asm volatile("" : "+r"(bytes));
+	if (bytes > ENTRIES_MAX_READ * 16)
+		return 0;
+	if (bpf_probe_read_user(scratch->window, bytes, (void *)table))
+		return -1;
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
+		__u64 key = scratch->window[i * 2], hash = scratch->window[i * 2 + 1];
+
+		scratch->picked[found & (PICKED_MAX - 1)] = key;
+		found += is_set(key) & is_set(hash ^ SET_DUMMY_HASH);
+	}
+	return queue_picked(scratch, found, limit, depth, false);
+}
+
+static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u8 depth)
+{
+	__u64 table, count;
+	__u32 taken = 0;
+
+	value->length = WORD(scratch, values.set_used);
+	end_value(scratch, value, 0);
+	if (!value->length || !(depth = depth_below(value, depth)))
+		return;
+	table = WORD(scratch, values.set_table);
+	count = WORD(scratch, values.set_mask) + 1;
+	for (int i = 0; i < SET_WINDOWS; i++) {
+		int found = queue_keys(scratch, table, count, depth, values.max_items - taken);
+
+		if (found < 0) {
+			value->detail |= VALUE_TORN;
+			break;
+		}
+		taken += found & ~TABLE_HAS_MORE;
+		if (taken >= values.max_items || count <= ENTRIES_MAX_READ)
+			break;
+		table += ENTRIES_MAX_READ * 16;
+		count -= ENTRIES_MAX_READ;
+	}
+	value->children = taken;
+}
+
+#endif
