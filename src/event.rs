@@ -54,7 +54,7 @@ pub enum EventKind<'a> {
         /// Start, resumption or throw.
         how: Enter,
         /// Of a start: the values of its parameters, in the order of the frame's locals, as
-        /// captured (see `struct value` in `bpf/event.h`); empty where none were.
+        /// captured (see `struct value` in `bpf/value.h`); empty where none were.
         values: &'a [u8],
     },
     /// An activation ends or suspends.

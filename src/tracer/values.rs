@@ -1,5 +1,5 @@
 //! What the kernel programs are to capture of objects: `struct value_plan` and the recipes of
-//! `bpf/event.h`.
+//! `bpf/value.h`.
 
 use anyhow::{Context as _, Result, ensure};
 use libbpf_rs::{MapCore, MapFlags};
@@ -9,7 +9,7 @@ use crate::cli::Limits;
 use crate::cpython::{Attributes, Layout, Objects, Plan};
 use crate::value::recipe::{ObjectOffsets, Path, Recipe, recipes};
 
-/// `RECIPE_END` in `bpf/event.h`: a way ends.
+/// `RECIPE_END` in `bpf/value.h`: a way ends.
 const RECIPE_END: u16 = 0xffff;
 /// Bytes of a type's name, its null byte included.
 const RECIPE_NAME_MAX: usize = types::value_limits::RECIPE_NAME_MAX.0 as usize;
