@@ -154,18 +154,13 @@ static __always_inline __u64 returned(const struct frame_head *head, __u64 frame
 	return top_of_empty(frame, locals);
 }
 
-/* The reference that a frame yields, 3.11+: it has just been taken off its stack. */
+/* The reference that a frame yields, where no register leads to it, 3.11 and 3.12: it has just been
+ * taken off its stack. Later versions may not have stored yet where that ends. */
 static __always_inline __u64 yielded(const struct frame_head *head, __u64 frame)
 {
-	__s32 top;
+	__s32 top = FIELD(__s32, head, plan.frame_state_offset); /* stacktop */
 
-	/* 3.15 has not stored it at the probe: rather nothing than another value */
-	if (plan.resume_location_mask != RESUME_LOCATION_MASK_3_11)
-		return 0;
-	if (plan.code_tag_mask) /* 3.14+: stackpointer */
-		return read_pointer(FIELD(__u64, head, plan.frame_state_offset));
-	top = FIELD(__s32, head, plan.frame_state_offset); /* stacktop */
-	if (top < 0 || top > 1 << 24)
+	if (values.attributes >= ATTRIBUTES_3_13 || top < 0 || top > 1 << 24)
 		return 0;
 	return read_pointer(frame + values.frame_locals + top * 8UL);
 }

@@ -232,6 +232,7 @@ pub(super) fn probe(
         instruction: disassemble(instruction),
         emulated: emulated(instruction),
         frame,
+        yielded: None,
         site,
     })
 }

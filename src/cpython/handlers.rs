@@ -12,7 +12,7 @@ use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
-use super::plan::{FrameSource, Meaning, Probe, Register, Yields};
+use super::plan::{FrameSource, Meaning, Probe, Register, StackPlace, Yields};
 use super::table::DispatchTable;
 use super::throw::throw;
 use super::unwinds::{pop_function, unwinds};
@@ -28,7 +28,7 @@ pub(super) struct Registers {
     /// Points to the frame.
     pub(super) frame: Register,
     /// Points to the instruction about to be executed, less `skew`.
-    next_instr: Register,
+    pub(super) next_instr: Register,
     skew: i64,
 }
 
@@ -80,15 +80,16 @@ pub(super) fn probes(
                     true => Meaning::ReturnConstant,
                     false => Meaning::Return,
                 };
-                let site = evaluator.exit(opcode, opcodes.returns, registers, meaning);
+                let site = evaluator.exit(opcode, opcodes.returns, registers, meaning, None);
                 probes.push(site.ok_or(Problem::Site(opcode.name))?);
             }
             probes.extend(unwinds(&evaluator, registers)?);
         }
         PopSites::Function => probes.push(pop_function(&evaluator, registers)?),
     }
+    let stack = evaluator.stack_pointer(registers);
     for opcode in opcodes.yields {
-        let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield);
+        let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield, stack);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
     let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
@@ -197,16 +198,27 @@ impl<'elf> Evaluator<'elf> {
         family: &[Opcode],
         registers: Registers,
         meaning: Meaning,
+        stack: Option<Register>,
     ) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
         let place = |environment: Environment| {
-            let want = |environment: &Environment| environment.copy_of(registers.frame);
-            self.walk(handler, environment.clone(), want)
-                .filter(|(address, frame)| {
-                    self.belongs(*address, family, &environment, |environment| {
-                        environment.holds(*frame, registers.frame, 0)
+            let want = |environment: &Environment| {
+                let frame = environment.copy_of(registers.frame)?;
+                Some((frame, stack.map(|stack| environment.holding(stack))))
+            };
+            let (address, (frame, held)) = self.walk(handler, environment.clone(), want)?;
+            let agrees = |environment: &Environment| environment.holds(frame, registers.frame, 0);
+            if !self.belongs(address, family, &environment, agrees) {
+                return None;
+            }
+            let held = stack.zip(held).and_then(|(stack, held)| {
+                held.into_iter().find(|(register, since)| {
+                    self.belongs(address, family, &environment, |environment| {
+                        environment.holds(*register, stack, *since)
                     })
                 })
+            });
+            Some((address, frame, held))
         };
         let found = place(Environment::new()).or_else(|| {
             // Maybe a copy of the frame's register lasts longer than the register itself.
@@ -217,8 +229,15 @@ impl<'elf> Evaluator<'elf> {
             }
             place(environment)
         });
-        let (address, frame) = found.unwrap_or((handler, registers.frame));
-        self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
+        let at_start = || (handler, registers.frame, stack.map(|stack| (stack, 0)));
+        let (address, frame, held) = found.unwrap_or_else(at_start);
+        let probe = self.probe(address, meaning, FrameSource::Register(frame), opcode.name)?;
+        // What is given back is on top of the stack as the handler finds it.
+        let yielded = held.and_then(|(register, since)| {
+            let offset = i8::try_from(-8 - since).ok()?;
+            Some(StackPlace { register, offset })
+        });
+        Some(Probe { yielded, ..probe })
     }
 
     /// Whether only opcodes of one family come by a place, and all with what is wanted in the

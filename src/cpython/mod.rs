@@ -22,6 +22,7 @@ mod layout;
 mod machine;
 mod opcode;
 mod plan;
+mod stack_pointer;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,8 @@ pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Attributes, Layout, Methods, Objects};
 pub use plan::{
-    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way, Yields,
+    FrameSource, Meaning, Plan, PlanKind, Probe, Register, StackPlace, ThreadStateSource, Version,
+    Way, Yields,
 };
 pub use thread_list::ThreadList;
 pub use usdt::Note;

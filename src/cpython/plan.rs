@@ -265,6 +265,15 @@ impl ThreadStateSource {
     }
 }
 
+/// A place in memory, on a frame's stack: so many bytes from where a register points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StackPlace {
+    /// The register.
+    pub register: Register,
+    /// Bytes from there.
+    pub offset: i8,
+}
+
 /// One place to probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
@@ -283,6 +292,8 @@ pub struct Probe {
     pub emulated: bool,
     /// Where the frame is.
     pub frame: FrameSource,
+    /// Of a yield: where the reference to the value yielded lies, where a register tells.
+    pub yielded: Option<StackPlace>,
     /// Which part of the interpreter this is: `RESUME`, `RETURN_VALUE`, `exit_unwind`, ...
     pub site: &'static str,
 }

@@ -137,6 +137,7 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
             semaphore: None,
             instruction: "jmp".to_owned(),
             emulated: true,
+            yielded: None,
             frame: FrameSource::Register(FRAME),
             site: "calibration",
         })

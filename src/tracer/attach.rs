@@ -39,7 +39,7 @@ impl Tracer<'_> {
                 FrameSource::ThreadState
             };
             let opts = UsdtOpts {
-                cookie: cookie(index, first.meaning, frame),
+                cookie: cookie(index, first.meaning, frame, None),
                 ..UsdtOpts::default()
             };
             links.push(
@@ -61,7 +61,7 @@ impl Tracer<'_> {
             }
             let entrance = Entrance::of(probe);
             if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
-                let cookie = cookie(index, probe.meaning, probe.frame);
+                let cookie = cookie(index, probe.meaning, probe.frame, probe.yielded);
                 sites.push((usize::try_from(probe.offset)?, cookie));
             }
         }

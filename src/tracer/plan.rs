@@ -2,7 +2,8 @@
 
 use crate::bpf::frames::types;
 use crate::cpython::{
-    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Yields,
+    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, StackPlace, ThreadStateSource,
+    Yields,
 };
 
 /// The kernel program that a probe runs.
@@ -40,7 +41,12 @@ impl Entrance {
 }
 
 /// What travels with the probe that is at `index` in its plan: see `COOKIE_*` in `bpf/event.h`.
-pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
+pub(super) fn cookie(
+    index: u8,
+    meaning: Meaning,
+    frame: FrameSource,
+    yielded: Option<StackPlace>,
+) -> u64 {
     const TSTATE: u64 = 0xfe;
     const NO_REGISTER: u64 = 0xff;
     use types::probe_kind as probe;
@@ -63,7 +69,11 @@ pub(super) fn cookie(index: u8, meaning: Meaning, frame: FrameSource) -> u64 {
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
         Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
         Meaning::ReturnConstant => (probe::PROBE_RETURN_CONST, NO_REGISTER, 0),
-        Meaning::Yield => (probe::PROBE_YIELD, NO_REGISTER, 0),
+        Meaning::Yield => (
+            probe::PROBE_YIELD,
+            register(yielded.map(|place| place.register)),
+            yielded.map_or(0, |place| place.offset),
+        ),
         Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
         Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
         Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),

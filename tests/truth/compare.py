@@ -172,6 +172,7 @@ class Trace:
     def __init__(self, document, qualified_names=True):
         self.problems = []
         self.threads = []
+        self.blind = comparevalues.blindness(document)
         self.lost = document.get("pytrace", {}).get("lost", 0)
         if self.lost:
             self.problems.append("%s events lost" % self.lost)
@@ -186,8 +187,7 @@ class Trace:
             activations = [self._activation(event, qualified_names) for event in own]
             self.threads.append(Thread(label, pid == tid, activations))
 
-    @staticmethod
-    def _activation(event, qualified_names):
+    def _activation(self, event, qualified_names):
         args = event["args"]
         category, _, resume = event["cat"].partition(",")
         name = event["name"] if qualified_names else event["name"].rpartition(".")[2]
@@ -197,7 +197,7 @@ class Trace:
         elif args.get("exception") is not None:
             exit = "exception"
         call = (args["depth"], name, args["file"], args["line"], category, resume == "resume")
-        return Activation(*call, exit, comparevalues.members(args))
+        return Activation(*call, exit, comparevalues.members(args, self.blind))
 
     def _check(self, label, events):
         """Numbers, nesting and times of one thread."""

@@ -13,7 +13,7 @@ import unittest
 
 from astrace import as_trace
 from compare import Artefacts, report
-from comparevalues import Leeway, call_differences, is_cut
+from comparevalues import NO_RESULTS, NO_YIELDS, Leeway, call_differences, is_cut
 from values import Limits, describe, describe_argument, describe_exception
 
 ORACLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle.py")
@@ -320,6 +320,25 @@ class Comparison(unittest.TestCase):
             self.assertEqual(list(call_differences("f", expected, {"return": found})), [])
         found = {"return": "list[1] [<pathlib.Other>]"}
         self.assertTrue(list(call_differences("f", expected, found)))
+
+
+class Blindness(unittest.TestCase):
+    """Results that a trace can't have."""
+
+    def missing(self, expected, blind):
+        return list(call_differences("f", expected, {"blind": blind}))
+
+    def test_only_what_nothing_could_see_may_be_missing(self):
+        returned, yielded = {"return": "1"}, {"return": "1", "yielded": True}
+        self.assertTrue(self.missing(returned, None))
+        self.assertFalse(self.missing(returned, NO_RESULTS))
+        self.assertTrue(self.missing(returned, NO_YIELDS))
+        self.assertFalse(self.missing(yielded, NO_YIELDS))
+        self.assertTrue(self.missing(dict(returned, arguments={"x": "1"}), NO_RESULTS))
+
+    def test_what_was_seen_must_be_right(self):
+        found = {"return": "2", "blind": NO_RESULTS}
+        self.assertTrue(list(call_differences("f", {"return": "1"}, found)))
 
 
 if __name__ == "__main__":
