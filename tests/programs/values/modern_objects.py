@@ -2,10 +2,12 @@
 # values
 # since: 3.7
 # variants: --max-items 2
+import collections
 import dataclasses
 import datetime
 import decimal
 import fractions
+import sys
 import types
 import typing
 import uuid
@@ -42,9 +44,12 @@ class Ordered(Simple):
         self.made_later = self.w * 2
 
 
-class Tuple(typing.NamedTuple):
-    a: int
-    b: str = "b"
+if sys.version_info >= (3, 9):
+    class Tuple(typing.NamedTuple):
+        a: int
+        b: str = "b"
+else:  # its __module__ was set when the class was there already: a class goes by its first name
+    Tuple = collections.namedtuple("Tuple", "x", module="__main__")
 
 
 simple = Simple(1)
