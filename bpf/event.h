@@ -111,6 +111,7 @@ enum probe_kind {
 #define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */
 #define COOKIE_GIVES_UP(cookie) ((cookie) >> 40 & 3) /* enum gives_up */
 #define COOKIE_TSTATE		0xfe
+#define COOKIE_STACK_POINTER	0xfe /* of what is yielded: the frame's own */
 #define COOKIE_NO_REGISTER	0xff
 
 #define PLAN_PROBES 256

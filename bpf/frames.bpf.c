@@ -212,6 +212,8 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 	case PROBE_RETURN_CONST:
 		return given_back(frame, HOW_CONSTANT);
 	case PROBE_YIELD:
+		if (COOKIE_EXTRA(cookie) == COOKIE_STACK_POINTER)
+			return read_pointer(read_pointer(frame + plan.frame_state_offset));
 		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER)
 			return read_pointer(read_register(ctx, COOKIE_EXTRA(cookie)) +
 					    COOKIE_DELTA(cookie));

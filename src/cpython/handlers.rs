@@ -12,7 +12,7 @@ use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
-use super::plan::{FrameSource, Meaning, Probe, Register, StackPlace, Yields};
+use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 use super::table::DispatchTable;
 use super::throw::throw;
 use super::unwinds::{pop_function, unwinds};
@@ -39,6 +39,8 @@ pub(super) struct Evaluator<'elf> {
     pub(super) table: DispatchTable,
     pub(super) flow: Flow,
     pub(super) minor: u8,
+    /// Where frames have their `stackpointer`, 3.14+.
+    pub(super) frame_stack_pointer: Option<u16>,
     entry: u64,
 }
 
@@ -57,7 +59,7 @@ pub(super) fn probes(
     layout: &Layout,
     pops: PopSites,
 ) -> Result<(Vec<Probe>, Yields), Problem> {
-    let evaluator = Evaluator::new(interpreter)?;
+    let evaluator = Evaluator::new(interpreter, layout)?;
     let registers = evaluator
         .registers(layout)
         .ok_or(Problem::Site("the frame's register"))?;
@@ -99,7 +101,7 @@ pub(super) fn probes(
 }
 
 impl<'elf> Evaluator<'elf> {
-    fn new(interpreter: &'elf Interpreter) -> Result<Evaluator<'elf>, Problem> {
+    fn new(interpreter: &'elf Interpreter, layout: &Layout) -> Result<Evaluator<'elf>, Problem> {
         let elf = interpreter.elf();
         let minor = interpreter.version().minor;
         let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
@@ -113,6 +115,7 @@ impl<'elf> Evaluator<'elf> {
             flow,
             entry,
             minor,
+            frame_stack_pointer: (minor >= 14).then_some(layout.frame_state),
         })
     }
 
@@ -233,11 +236,18 @@ impl<'elf> Evaluator<'elf> {
         let (address, frame, held) = found.unwrap_or_else(at_start);
         let probe = self.probe(address, meaning, FrameSource::Register(frame), opcode.name)?;
         // What is given back is on top of the stack as the handler finds it.
-        let yielded = held.and_then(|(register, since)| {
+        let near = held.and_then(|(register, since)| {
             let offset = i8::try_from(-8 - since).ok()?;
-            Some(StackPlace { register, offset })
+            Some(Yielded::Near { register, offset })
         });
-        Some(Probe { yielded, ..probe })
+        let stored = || {
+            let stored = self.stores_stack(handler, address, registers, stack?);
+            stored.then_some(Yielded::AtStackPointer)
+        };
+        Some(Probe {
+            yielded: near.or_else(stored),
+            ..probe
+        })
     }
 
     /// Whether only opcodes of one family come by a place, and all with what is wanted in the

@@ -40,8 +40,8 @@ pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Attributes, Layout, Methods, Objects};
 pub use plan::{
-    FrameSource, Meaning, Plan, PlanKind, Probe, Register, StackPlace, ThreadStateSource, Version,
-    Way, Yields,
+    FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
+    Yielded, Yields,
 };
 pub use thread_list::ThreadList;
 pub use usdt::Note;

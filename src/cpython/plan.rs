@@ -265,13 +265,18 @@ impl ThreadStateSource {
     }
 }
 
-/// A place in memory, on a frame's stack: so many bytes from where a register points to.
+/// Where the reference to a yielded value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StackPlace {
-    /// The register.
-    pub register: Register,
-    /// Bytes from there.
-    pub offset: i8,
+pub enum Yielded {
+    /// On the frame's stack, so many bytes from where a register points to.
+    Near {
+        /// The register.
+        register: Register,
+        /// Bytes from there.
+        offset: i8,
+    },
+    /// Where the frame's own `stackpointer` (3.14+) says: it has been stored.
+    AtStackPointer,
 }
 
 /// One place to probe.
@@ -292,8 +297,8 @@ pub struct Probe {
     pub emulated: bool,
     /// Where the frame is.
     pub frame: FrameSource,
-    /// Of a yield: where the reference to the value yielded lies, where a register tells.
-    pub yielded: Option<StackPlace>,
+    /// Of a yield: where the reference to the value yielded lies, where that is known.
+    pub yielded: Option<Yielded>,
     /// Which part of the interpreter this is: `RESUME`, `RETURN_VALUE`, `exit_unwind`, ...
     pub site: &'static str,
 }

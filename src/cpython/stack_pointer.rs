@@ -4,7 +4,7 @@ use iced_x86::InstructionInfoFactory;
 use rustc_hash::FxHashMap;
 
 use super::handlers::{Evaluator, Registers};
-use super::machine::{Environment, ends, is_conditional, is_jump, load};
+use super::machine::{Environment, ends, is_conditional, is_jump, load, store};
 use super::plan::Register;
 
 /// Instructions of a handler that are looked at.
@@ -46,5 +46,40 @@ impl Evaluator<'_> {
         let total: usize = votes.values().sum();
         let (register, count) = votes.into_iter().max_by_key(|(_, count)| *count)?;
         (count >= TELLING_MIN && count * 5 >= total * AGREEING).then_some(register)
+    }
+
+    /// Whether a handler has stored, when it gets to an address without a jump, in the frame that its
+    /// stack is one shorter than the handler found it (`_PyFrame_SetStackPointer`, 3.14+).
+    pub(super) fn stores_stack(
+        &self,
+        handler: u64,
+        address: u64,
+        known: Registers,
+        stack: Register,
+    ) -> bool {
+        let Some(field) = self.frame_stack_pointer.map(i64::from) else {
+            return false;
+        };
+        let mut environment = Environment::new();
+        let mut facts = InstructionInfoFactory::new();
+        let mut at = handler;
+        while at != address {
+            let Some(instruction) = self.flow.get(at) else {
+                return false;
+            };
+            if ends(instruction) || is_jump(instruction) {
+                return false;
+            }
+            if let Some((to, register)) = store(instruction)
+                && let Some(base) = environment.get(to.base)
+                && base.origin == known.frame
+                && base.delta + to.offset == field
+            {
+                return environment.holds(register, stack, -8);
+            }
+            environment.step(instruction, &mut facts);
+            at = instruction.next_ip();
+        }
+        false
     }
 }

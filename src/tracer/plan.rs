@@ -2,7 +2,7 @@
 
 use crate::bpf::frames::types;
 use crate::cpython::{
-    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, StackPlace, ThreadStateSource,
+    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Yielded,
     Yields,
 };
 
@@ -45,10 +45,11 @@ pub(super) fn cookie(
     index: u8,
     meaning: Meaning,
     frame: FrameSource,
-    yielded: Option<StackPlace>,
+    yielded: Option<Yielded>,
 ) -> u64 {
     const TSTATE: u64 = 0xfe;
     const NO_REGISTER: u64 = 0xff;
+    const STACK_POINTER: u64 = 0xfe;
     use types::probe_kind as probe;
     let register = |register: Option<Register>| register.map_or(NO_REGISTER, |r| u64::from(r.0));
     let gives_up = match meaning {
@@ -69,11 +70,13 @@ pub(super) fn cookie(
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
         Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
         Meaning::ReturnConstant => (probe::PROBE_RETURN_CONST, NO_REGISTER, 0),
-        Meaning::Yield => (
-            probe::PROBE_YIELD,
-            register(yielded.map(|place| place.register)),
-            yielded.map_or(0, |place| place.offset),
-        ),
+        Meaning::Yield => match yielded {
+            Some(Yielded::Near { register, offset }) => {
+                (probe::PROBE_YIELD, u64::from(register.0), offset)
+            }
+            Some(Yielded::AtStackPointer) => (probe::PROBE_YIELD, STACK_POINTER, 0),
+            None => (probe::PROBE_YIELD, NO_REGISTER, 0),
+        },
         Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
         Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
         Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
