@@ -175,6 +175,7 @@ enum watch {
 /* What one process adds to the plan. */
 struct process {
 	__u64 tstate_address; /* what leads to the thread states: see enum tstate_source */
+	__u64 bias; /* of the interpreter's addresses, from those in its file */
 };
 
 enum event_kind {
@@ -329,7 +330,8 @@ struct event_type {
 	__u8 slots[SLOTS_MAX][SLOT_NAME_MAX]; /* strings; "": no more */
 	__u16 slot[SLOTS_MAX]; /* offsets of these in an instance */
 	__u16 slots_found; /* how many there are */
-	__u16 pad[3];
+	__u16 slots_hidden; /* 1: there are others */
+	__u16 pad[2];
 	__u8 text[2 * STRING_SHORT];
 };
 
@@ -351,7 +353,7 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
-_Static_assert(sizeof(struct event_type) == 856, "type has no holes");
+_Static_assert(sizeof(struct event_type) == 1112, "type has no holes");
 _Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");
 
 #endif

@@ -157,9 +157,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		tag |= SLOT_RESUMABLE;
 	*slot = tag;
 	if (values.wanted)
-		slot_locals[slot_index(frame, id)] = state->parameters.nlocals < LOCALS_UNKNOWN
-							     ? state->parameters.nlocals
-							     : LOCALS_UNKNOWN;
+		slot_locals[slot_index(frame, id)] =
+			locals_tag(frame, id) | (__u16)state->parameters.nlocals;
 	if (plan.infer_yields && state->resumable &&
 	    push_generator(frame, frame_previous(&head), versioned, id))
 		return lose(id);
@@ -225,6 +224,14 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 	return 0;
 }
 
+/* How many locals a frame has whose start was sent. */
+static __always_inline __u16 locals_of(__u64 frame, __u64 id)
+{
+	__u64 kept = slot_locals[slot_index(frame, id)];
+
+	return (kept ^ locals_tag(frame, id)) <= 0xffff ? kept : LOCALS_UNKNOWN;
+}
+
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
@@ -244,7 +251,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		resumable = tag & SLOT_RESUMABLE;
 		*slot = 0;
 		if (values.wanted && plan.code_instructions)
-			locals = slot_locals[slot_index(frame, id)];
+			locals = locals_of(frame, id);
 	} else {
 		judged = judge_exit(frame, id);
 		if (judged & EXIT_UNMET) {

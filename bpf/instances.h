@@ -108,7 +108,7 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 			__u32 first = scratch->tail;
 
 			value->detail |= VALUE_SLOTS;
-			value->length = state->slots;
+			value->length = state->slots + state->hidden;
 			for (__u32 i = 0; i < SLOTS_MAX; i++) {
 				if (i >= state->slots)
 					break;
@@ -117,6 +117,8 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 			value->children = scratch->tail - first;
 		}
 	}
+	if (state->hidden && state->attributes)
+		value->length++;
 	return 0;
 }
 

@@ -5,16 +5,19 @@
 #ifndef PYTRACE_PARAMETERS_H
 #define PYTRACE_PARAMETERS_H
 
+#include "slots.h"
 #include "values.h"
 
 /* Parameters whose values are captured: the first of a code object's. */
 #define PARAMETERS_MAX 64
 /* Up to 3.10: parameters that inner functions use, of one function. */
-#define CAPTURED_MAX 16
+#define CAPTURED_MAX PARAMETERS_MAX
 
-#define CO_VARARGS     0x4
-#define CO_VARKEYWORDS 0x8
-#define CO_FAST_CELL   0x40 /* 3.11+, Include/internal/pycore_code.h */
+/* Cells that are looked at for these. */
+#define CELLS_OF_ARGUMENTS 128
+#define CO_VARARGS	   0x4
+#define CO_VARKEYWORDS	   0x8
+#define CO_FAST_CELL	   0x40 /* 3.11+, Include/internal/pycore_code.h */
 
 struct parameters {
 	__u64 cells; /* 3.11+: those whose local is a cell with the value */
@@ -42,8 +45,6 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 	__u64 kinds, cell2arg;
 
 	if (values.code_kinds) {
-		bpf_probe_read_user(&parameters->nlocals, 4,
-				    (void *)(code + values.code_nlocalsplus));
 		kinds = read_pointer(code + values.code_kinds);
 		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX,
 					(void *)(kinds + values.bytes_data)) &&
@@ -60,7 +61,8 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 		return;
 	bpf_probe_read_user(&parameters->nlocals, 4, (void *)(code + values.code_nlocals));
 	kinds = read_pointer(read_pointer(code + values.code_cellvars) + OB_SIZE);
-	for (__u32 i = 0; i < 64 && i < kinds && parameters->captured < CAPTURED_MAX; i++) {
+	for (__u32 i = 0;
+	     i < CELLS_OF_ARGUMENTS && i < kinds && parameters->captured < CAPTURED_MAX; i++) {
 		__s64 argument = 0;
 
 		if (values.code_cell2arg_width == 1)
@@ -105,6 +107,12 @@ __noinline int emit_parameters(__u64 code, __u64 id, __u64 flags, struct paramet
 
 	if (!parameters)
 		return 0;
+	parameters->nlocals = LOCALS_UNKNOWN;
+	if (values.code_nlocalsplus &&
+	    (bpf_probe_read_user(&parameters->nlocals, 4,
+				 (void *)(code + values.code_nlocalsplus)) ||
+	     parameters->nlocals > LOCALS_UNKNOWN))
+		parameters->nlocals = LOCALS_UNKNOWN;
 	bpf_probe_read_user(&positional, 4, (void *)(code + values.code_argcount));
 	bpf_probe_read_user(&keyword_only, 4, (void *)(code + values.code_kwonlyargcount));
 	count = positional + keyword_only + !!(flags & CO_VARARGS) + !!(flags & CO_VARKEYWORDS);

@@ -7,6 +7,22 @@
 
 #include "queue.h"
 
+/* Copies the first of a value's bytes from where they are. */
+static __always_inline void capture_bytes(struct scratch *scratch, struct value *value,
+					  __u64 address, __u64 bytes)
+{
+	if (bytes > STRING_BYTES_MAX)
+		bytes = STRING_BYTES_MAX;
+	asm volatile("" : "+r"(bytes));
+	if (bytes > STRING_BYTES_MAX)
+		return;
+	if (bytes && bpf_probe_read_user(data_of(value), bytes, (void *)address)) {
+		value->detail |= VALUE_TORN;
+		bytes = 0;
+	}
+	end_value(scratch, value, bytes);
+}
+
 static __always_inline void capture_int(struct scratch *scratch, struct value *value, __u64 object)
 {
 	__u64 word = WORD(scratch, OB_SIZE), digits, *data = data_of(value);
@@ -23,6 +39,12 @@ static __always_inline void capture_int(struct scratch *scratch, struct value *v
 		value->detail |= VALUE_NEGATIVE;
 	value->length = digits;
 	if (digits <= INT_DIGITS) {
+		__u64 bytes = digits * 4;
+
+		if (values.int_digits + bytes > scratch->valid) {
+			capture_bytes(scratch, value, object + values.int_digits, bytes);
+			return;
+		}
 		for (int i = 0; i < 5; i++)
 			data[i] = scratch->head[values.int_digits / 8 + i];
 		end_value(scratch, value, digits * 4);
@@ -34,22 +56,6 @@ static __always_inline void capture_int(struct scratch *scratch, struct value *v
 		    (void *)(object + values.int_digits + (digits - INT_TOP_DIGITS) * 4)))
 		value->detail |= VALUE_TORN;
 	end_value(scratch, value, INT_TOP_DIGITS * 4);
-}
-
-/* Copies the first of a value's bytes from where they are. */
-static __always_inline void capture_bytes(struct scratch *scratch, struct value *value,
-					  __u64 address, __u64 bytes)
-{
-	if (bytes > STRING_BYTES_MAX)
-		bytes = STRING_BYTES_MAX;
-	asm volatile("" : "+r"(bytes));
-	if (bytes > STRING_BYTES_MAX)
-		return;
-	if (bytes && bpf_probe_read_user(data_of(value), bytes, (void *)address)) {
-		value->detail |= VALUE_TORN;
-		bytes = 0;
-	}
-	end_value(scratch, value, bytes);
 }
 
 static __always_inline void capture_str(struct scratch *scratch, struct value *value, __u64 object,
@@ -70,7 +76,7 @@ static __always_inline void capture_str(struct scratch *scratch, struct value *v
 		characters = limit;
 	bytes = characters * width;
 	if (STR_COMPACT(state) && STR_ASCII(state)) {
-		if (bytes <= HEAD_WORDS * 8 - plan.str_ascii) {
+		if (bytes + plan.str_ascii <= scratch->valid) {
 			__u64 *data = data_of(value);
 
 			data[0] = scratch->head[plan.str_ascii / 8];
@@ -90,13 +96,13 @@ static __always_inline void capture_str(struct scratch *scratch, struct value *v
 }
 
 static __always_inline void capture_sized(struct scratch *scratch, struct value *value,
-					  __u64 address)
+					  __u64 address, __u32 limit)
 {
 	__u64 bytes = WORD(scratch, OB_SIZE);
 
 	value->length = bytes;
-	if (bytes > scratch->max_string)
-		bytes = scratch->max_string;
+	if (bytes > limit)
+		bytes = limit;
 	capture_bytes(scratch, value, address, bytes);
 }
 

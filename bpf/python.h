@@ -159,20 +159,6 @@ static __always_inline __u64 current_exception(__u64 tstate)
 	return tstate ? read_pointer(tstate + plan.tstate_exception) : 0;
 }
 
-/* Reads the name of the current exception's type, "" where it can't be read. */
-static __always_inline void read_exception_name(__u8 *name, __u32 size, __u64 exception)
-{
-	__u64 type = exception;
-
-	name[0] = 0;
-	if (!exception)
-		return;
-	if (!plan.exception_is_type)
-		type = read_pointer(exception + OB_TYPE);
-	if (bpf_probe_read_user_str(name, size, (void *)read_pointer(type + plan.type_name)) < 0)
-		name[0] = 0;
-}
-
 /* Reads what tells of a str object's size, and where its characters are; 0 if unreadable. */
 static __always_inline __u64 read_string_head(struct string *string, __u64 object)
 {

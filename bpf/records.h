@@ -195,8 +195,8 @@ static __always_inline bool emit_unwind(__u64 frame, __u64 tstate, __u64 id)
 	fill_head(&record->exit.head, EVENT_EXIT, EXIT_UNWIND, id);
 	record->exit.head.lost = losses_of(id);
 	record->exit.frame = frame;
-	read_exception_name(record->exception, sizeof(record->exception),
-			    current_exception(tstate));
+	read_exception_name(record->exception, sizeof(record->exception), current_exception(tstate),
+			    id);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return true;
 }
@@ -239,7 +239,7 @@ __noinline int emit_exit(__u64 frame, __u64 detail, __u64 object, __u64 tstate)
 	record->exit.frame = frame;
 	if (unwinds)
 		read_exception_name(record->exception, sizeof(record->exception),
-				    current_exception(tstate));
+				    current_exception(tstate), id);
 	if (send_scratch(scratch))
 		return 1;
 	restore_losses(id, lost);

@@ -42,6 +42,7 @@ struct scratch {
 	__u8 depth[QUEUE_MAX];
 	/* What is being looked at. */
 	__u64 head[HEAD_WORDS];
+	__u64 valid; /* bytes of that which could be read */
 	__u64 window[WINDOW_WORDS];
 	__u64 values[PICKED_MAX / 2];
 	__u8 order[PICKED_MAX / 2];
@@ -49,7 +50,7 @@ struct scratch {
 	__u8 data[DATA_MAX + VALUE_MAX];
 };
 
-/* Two per processor of a large machine; threads that find none go without values. */
+/* Two per processor of a large machine; an event that finds none is lost, and counted. */
 #define PLACES	     128
 #define PLACES_TRIED 4
 

@@ -21,9 +21,15 @@
 #define SLOT_FLAGS     3
 __u64 slots[SLOTS];
 
-/* How many locals the frame in each slot has, 3.11+: what it returns is behind them. */
+/* How many locals the frame in each slot has, 3.11+: what it returns is behind them. With the thread and
+ * some bits of the frame, since the slot may be another's by then. */
 #define LOCALS_UNKNOWN 0xffff
-__u16 slot_locals[SLOTS];
+__u64 slot_locals[SLOTS];
+
+static __always_inline __u64 locals_tag(__u64 frame, __u32 tid)
+{
+	return (__u64)tid << 32 | (frame >> 20 & 0xffff) << 16;
+}
 
 static __always_inline __u32 slot_index(__u64 frame, __u32 tid)
 {

@@ -13,6 +13,7 @@
 #define TPFLAG_INLINE	(1UL << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13+ */
 #define TPFLAG_MANAGED	(1UL << 4) /* Py_TPFLAGS_MANAGED_DICT, 3.11+ */
 #define TPFLAG_HEAPTYPE (1UL << 9)
+#define TPFLAG_READY	(1UL << 12)
 
 /* PyMemberDef */
 #define MEMBER_BYTES  40
@@ -58,11 +59,10 @@ struct type_state {
 	__u8 attributes; /* enum attributes */
 	__u8 slots; /* how many of `slot` there are */
 	__u8 enumeration;
-	__u8 pad;
-	__u16 basicsize;
-	__u16 itemsize;
+	__u8 hidden; /* there are slots that are not among these */
+	__u32 basicsize;
+	__u32 itemsize;
 	__s32 dict_offset;
-	__u32 pad2;
 	__u16 slot[SLOTS_MAX]; /* offsets */
 };
 
@@ -106,10 +106,31 @@ static __always_inline __u64 cache_tag(__u64 type, __u32 tgid)
 	return type >> (4 + CACHE_BITS) << 31 | (__u64)(tgid & 0x3fffff) << 8;
 }
 
-/* Whether a type's metaclass is EnumType (EnumMeta before 3.11) or made of it. */
+/* The interpreter's own types, by their addresses in its file: written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct recipe_key);
+} own_types SEC(".maps");
+
+/* The name of one of these; NULL: it is another type. */
+static __always_inline struct recipe_key *own_type_name(__u64 type, __u32 tgid)
+{
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	__u64 address;
+
+	if (!process)
+		return NULL;
+	address = type - process->bias;
+	return bpf_map_lookup_elem(&own_types, &address);
+}
+
+/* Whether a type's metaclass is enum's EnumType (EnumMeta before 3.11) or made of it. */
 static __always_inline bool is_enumeration(__u64 type)
 {
-	__u64 meta = read_pointer(type + OB_TYPE), name[2];
+	__u64 meta = read_pointer(type + OB_TYPE), name[2], module;
+	__u32 text;
 
 	for (int i = 0; i < METACLASSES_MAX && meta; i++) {
 		if (!(read_pointer(meta + values.type_flags) & TPFLAG_HEAPTYPE))
@@ -117,42 +138,56 @@ static __always_inline bool is_enumeration(__u64 type)
 		name[0] = name[1] = 0;
 		bpf_probe_read_user(name, 9, (void *)read_pointer(meta + plan.type_name));
 		/* "EnumMeta", "EnumType" */
-		if ((name[0] == 0x6174654d6d756e45 || name[0] == 0x657079546d756e45) && !name[1])
-			return true;
+		if ((name[0] == 0x6174654d6d756e45 || name[0] == 0x657079546d756e45) && !name[1]) {
+			module = find_module(read_pointer(meta + values.type_dict));
+			text = read_pointer(module + plan.str_ascii);
+			return read_pointer(module + STR_LENGTH) == 4 &&
+			       text == 0x6d756e65; /* "enum" */
+		}
 		meta = read_pointer(meta + values.type_base);
 	}
 	return false;
 }
 
-/* Finds the recipe of a type: that of the nearest static type that it derives from. Where there is
- * none, instances have nothing but their attributes. */
-__noinline int find_recipe(__u64 type, struct recipe *found)
+enum found_recipe {
+	RECIPE_NONE, /* instances have nothing but their attributes */
+	RECIPE_FOUND,
+	RECIPE_UNKNOWN, /* a name is on a page that is not in memory */
+};
+
+/* Finds the recipe of a type: that of the nearest static type that it derives from. */
+__noinline int find_recipe(__u64 type, __u64 id, struct recipe *found)
 {
-	struct recipe_key key;
+	struct recipe_key key, *own;
 	struct recipe *recipe;
 
 	if (!found)
-		return 0;
+		return RECIPE_NONE;
 	for (int i = 0; i < BASES_MAX && type; i++) {
 		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE)) {
+			own = own_type_name(type, id >> 32);
 			__builtin_memset(&key, 0, sizeof(key));
-			bpf_probe_read_user_str(key.name, sizeof(key.name),
-						(void *)read_pointer(type + plan.type_name));
+			if (own)
+				key = *own;
+			else if (bpf_probe_read_user_str(
+					 key.name, sizeof(key.name),
+					 (void *)read_pointer(type + plan.type_name)) <= 0)
+				return RECIPE_UNKNOWN;
 			recipe = bpf_map_lookup_elem(&recipes, &key);
-			if (recipe) {
+			if (recipe && (own || !recipe->builtin)) {
 				*found = *recipe;
-				return 1;
+				return RECIPE_FOUND;
 			}
 		}
 		type = read_pointer(type + values.type_base);
 	}
-	return 0;
+	return RECIPE_NONE;
 }
 
 /* Where the slots of a type's instances are, and what they are called: its own first. Counts them in
- * the record, where the verifier does not follow it. */
-static __always_inline void find_slots(__u64 type, struct type_state *state,
-				       struct event_type *event)
+ * the record, where the verifier does not follow it. `wanted`: that many; 0: only whether there are
+ * some. */
+static __always_inline void find_slots(__u64 type, struct event_type *event, __u32 wanted)
 {
 	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
 		__u64 size, members;
@@ -164,26 +199,28 @@ static __always_inline void find_slots(__u64 type, struct type_state *state,
 		members = type + read_pointer(read_pointer(type + OB_TYPE) + values.type_basicsize);
 		for (__u32 j = 0; j < SLOTS_MAX && j < size; j++) {
 			__u32 slot = event->slots_found & (SLOTS_MAX - 1), kind = 0;
+			__u64 offset;
 
-			if (event->slots_found >= SLOTS_MAX)
-				break;
 			/* C's types have members that are numbers */
 			bpf_probe_read_user(&kind, sizeof(kind), (void *)(members + MEMBER_TYPE));
 			if (kind != MEMBER_IS_SLOT)
 				break;
-			event->slot[slot] = read_pointer(members + MEMBER_OFFSET);
-			if (bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
+			offset = read_pointer(members + MEMBER_OFFSET);
+			if (event->slots_found >= wanted || offset > 0xffff ||
+			    bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
 						    (void *)read_pointer(members + MEMBER_NAME)) <=
-			    0)
+				    0) {
+				event->slots_hidden = 1;
 				break;
+			}
+			event->slot[slot] = offset;
 			event->slots_found++;
 			members += MEMBER_BYTES;
 		}
+		if (size > SLOTS_MAX)
+			event->slots_hidden = 1;
 		type = read_pointer(type + values.type_base);
 	}
-	state->slots = event->slots_found;
-	for (int i = 0; i < SLOTS_MAX; i++)
-		state->slot[i] = event->slot[i];
 }
 
 static __always_inline void find_attributes(__u64 type, __u64 flags, struct type_state *state)
@@ -204,23 +241,31 @@ static __always_inline void copy_short_text(struct string *string, __u8 *text, _
 		copy_text(string, text, data, (__u64)string->length * string->width, STRING_SHORT);
 }
 
-/* Describes a type to user space; its shape, or -1 where the ring has no room. */
+/* Describes a type to user space; its shape, or -1 where the ring has no room, or what it is can't be
+ * told now. */
 __noinline int meet_type(__u64 type, __u64 id)
 {
 	struct type_key key = {.type = type, .tgid = id >> 32};
 	struct type_state state = {};
 	struct event_type *event;
+	struct recipe_key *own;
 	__u64 flags;
+	int found;
 
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return -1;
-	__builtin_memset(event, 0, sizeof(*event));
+	__builtin_memset(event, 0, __builtin_offsetof(struct event_type, text));
 	fill_head(&event->head, EVENT_TYPE, 0, id);
 	event->address = type;
 	flags = read_pointer(type + values.type_flags);
-	bpf_probe_read_user_str(event->name, sizeof(event->name),
-				(void *)read_pointer(type + plan.type_name));
+	own = own_type_name(type, id >> 32);
+	found = RECIPE_UNKNOWN;
+	if (own)
+		__builtin_memcpy(event->name, own->name, sizeof(own->name));
+	else if (bpf_probe_read_user_str(event->name, sizeof(event->name),
+					 (void *)read_pointer(type + plan.type_name)) <= 0)
+		goto unknown;
 	state.basicsize = read_pointer(type + values.type_basicsize);
 	state.itemsize = read_pointer(type + values.type_itemsize);
 	state.dict_offset = read_pointer(type + values.type_dictoffset);
@@ -236,15 +281,26 @@ __noinline int meet_type(__u64 type, __u64 id)
 	}
 	if (state.enumeration)
 		event->head.detail |= TYPE_ENUM;
-	if (state.enumeration || !find_recipe(type, &state.recipe)) {
-		if (!state.attributes)
-			find_slots(type, &state, event);
+	found = state.enumeration ? RECIPE_NONE : find_recipe(type, id, &state.recipe);
+	if (found == RECIPE_UNKNOWN)
+		goto unknown;
+	if (found == RECIPE_NONE) {
+		find_slots(type, event, state.attributes ? 0 : SLOTS_MAX);
+		state.slots = event->slots_found;
+		state.hidden = event->slots_hidden;
+		for (int i = 0; i < SLOTS_MAX; i++)
+			state.slot[i] = event->slot[i];
 		if (state.attributes || state.slots)
 			state.recipe.shape = SHAPE_INSTANCE;
 	}
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	bpf_map_update_elem(&types, &key, &state, BPF_ANY);
+	/* until it is finished, a class may become another */
+	if (flags & TPFLAG_READY)
+		bpf_map_update_elem(&types, &key, &state, BPF_ANY);
 	return state.recipe.shape;
+unknown:
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+	return -1;
 }
 
 /* What is known of a type; NULL: nothing. Describes it to user space at first sight. */
@@ -256,6 +312,25 @@ static __always_inline struct type_state *know_type(__u64 type, __u64 id)
 	if (state || meet_type(type, id) < 0)
 		return state;
 	return bpf_map_lookup_elem(&types, &key);
+}
+
+/* Reads the name of the current exception's type, "" where it can't be read. */
+static __always_inline void read_exception_name(__u8 *name, __u32 size, __u64 exception, __u64 id)
+{
+	struct recipe_key *own;
+	__u64 type = exception;
+
+	name[0] = 0;
+	if (!exception)
+		return;
+	if (!plan.exception_is_type)
+		type = read_pointer(exception + OB_TYPE);
+	own = own_type_name(type, id >> 32);
+	if (own)
+		__builtin_memcpy(name, own->name, RECIPE_NAME_MAX);
+	else if (bpf_probe_read_user_str(name, size, (void *)read_pointer(type + plan.type_name)) <
+		 0)
+		name[0] = 0;
 }
 
 /* The address may be another type's soon. */

@@ -122,7 +122,7 @@ enum value_limits {
 	INT_DIGITS = 9, /* integers of up to 270 bits are captured whole */
 	INT_TOP_DIGITS = 3,
 	SLOTS_MAX = 8, /* __slots__ of a type that are looked at */
-	SLOT_NAME_MAX = 32,
+	SLOT_NAME_MAX = 64,
 	TYPE_NAME_MAX = 128,
 	RECIPE_NAME_MAX = 64,
 	RECIPE_HEAD_MAX = 48,
@@ -157,7 +157,8 @@ struct recipe {
 	__u8 children; /* SHAPE_FIELDS: of `child` */
 	__u8 reads; /* SHAPE_FIELDS: of `read`; data, behind the head's */
 	__u16 number; /* goes into value.detail */
-	__u16 names; /* 1: its children are names, which are never cut */
+	__u8 names; /* 1: its children are names, which are never cut */
+	__u8 builtin; /* 1: for the interpreter's own type of that name, and no other */
 	struct recipe_path child[RECIPE_CHILDREN];
 	struct {
 		struct recipe_path path;

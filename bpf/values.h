@@ -56,6 +56,48 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 	end_value(scratch, value, bytes);
 }
 
+#define PAGE_BYTES 4096UL
+
+/* Reads the first bytes of an object: as many as there are on its page, where the next is not in memory
+ * (the object may end before). */
+static __always_inline bool read_head(struct scratch *scratch, __u64 object)
+{
+	__u64 bytes = PAGE_BYTES - (object & (PAGE_BYTES - 1));
+
+	scratch->valid = sizeof(scratch->head);
+	if (!bpf_probe_read_user(scratch->head, sizeof(scratch->head), (void *)object))
+		return true;
+	bytes &= sizeof(scratch->head) - 8;
+	asm volatile("" : "+r"(bytes));
+	bytes &= sizeof(scratch->head) - 8;
+	__builtin_memset(scratch->head, 0, sizeof(scratch->head));
+	scratch->valid = bytes;
+	return bytes > OB_TYPE && !bpf_probe_read_user(scratch->head, bytes, (void *)object);
+}
+
+/* How many of these are looked at for a shape; for what varies in size, before that is known. */
+static __always_inline __u32 head_of(__u8 shape)
+{
+	switch (shape) {
+	case SHAPE_OPAQUE:
+	case SHAPE_NONE:
+	case SHAPE_TYPE:
+	case SHAPE_INSTANCE:
+		return 16;
+	case SHAPE_INT:
+	case SHAPE_FLOAT:
+	case SHAPE_TUPLE:
+	case SHAPE_BYTES:
+		return 24;
+	case SHAPE_BOOL:
+	case SHAPE_COMPLEX:
+		return 32;
+	case SHAPE_STR:
+		return 40;
+	}
+	return 48;
+}
+
 static __always_inline void capture_shallow(struct scratch *scratch, struct value *value,
 					    __u64 object, __u8 shape)
 {
@@ -110,15 +152,10 @@ __noinline int capture_next(struct scratch *scratch)
 		end_value(scratch, value, 0);
 		return 1;
 	}
-	/* The head of an object that ends before it does may be on no page that is in memory. */
-	if (bpf_probe_read_user(scratch->head, sizeof(scratch->head), (void *)object)) {
-		__builtin_memset(scratch->head, 0, sizeof(scratch->head));
-		if (bpf_probe_read_user(scratch->head, 32, (void *)object) &&
-		    bpf_probe_read_user(scratch->head, 16, (void *)object)) {
-			value->shape = SHAPE_UNREADABLE;
-			end_value(scratch, value, 0);
-			return 1;
-		}
+	if (!read_head(scratch, object)) {
+		value->shape = SHAPE_UNREADABLE;
+		end_value(scratch, value, 0);
+		return 1;
 	}
 	type = WORD(scratch, OB_TYPE);
 	value->type = type;
@@ -142,6 +179,11 @@ __noinline int capture_next(struct scratch *scratch)
 	depth &= ~(DEPTH_REF | DEPTH_NAME);
 	scratch->depth[place] = depth;
 	value->shape = shape;
+	if (scratch->valid < head_of(shape)) {
+		value->shape = SHAPE_UNREADABLE;
+		end_value(scratch, value, 0);
+		return 1;
+	}
 	switch (shape) {
 	case SHAPE_BOOL:
 		/* False and True are the ints 0 and 1 */
@@ -161,10 +203,10 @@ __noinline int capture_next(struct scratch *scratch)
 		capture_str(scratch, value, object, limit);
 		break;
 	case SHAPE_BYTES:
-		capture_sized(scratch, value, object + values.bytes_data);
+		capture_sized(scratch, value, object + values.bytes_data, limit);
 		break;
 	case SHAPE_BYTEARRAY:
-		capture_sized(scratch, value, WORD(scratch, values.bytearray_start));
+		capture_sized(scratch, value, WORD(scratch, values.bytearray_start), limit);
 		break;
 	case SHAPE_LIST:
 		capture_items(scratch, value, WORD(scratch, values.list_items), depth);

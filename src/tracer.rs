@@ -290,6 +290,9 @@ impl<'o> Tracer<'o> {
         if let Some(((_, objects), _)) = values {
             values::enter_recipes(&loaded.maps.recipes, objects)?;
         }
+        if self.settings.values.is_some() {
+            values::enter_types(&loaded.maps.own_types, &plan.types)?;
+        }
         self.builds.push(loaded);
         Ok(Build(self.builds.len() - 1))
     }

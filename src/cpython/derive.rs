@@ -10,7 +10,7 @@ use super::interpreter::Interpreter;
 use super::layout::Unknown;
 use super::machine::{decode, disassemble, emulated, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way, Yields};
-use super::{evaluator, handlers, thread_list, thread_state, usdt};
+use super::{evaluator, handlers, static_types, thread_list, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -148,6 +148,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             layout: None,
             thread_state: None,
             threads: None,
+            types: Vec::new(),
         });
     }
     if interpreter.free_threaded() {
@@ -182,6 +183,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout: Some(layout),
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
+        types: static_types::find(interpreter.elf()),
     })
 }
 

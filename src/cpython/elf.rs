@@ -268,6 +268,19 @@ impl Elf {
         self.find(self.symbols.get(..self.exported)?, name)
     }
 
+    /// The exported symbols: names and virtual addresses.
+    pub(super) fn exports(&self) -> impl Iterator<Item = (&str, u64)> {
+        let exported = self.symbols.get(..self.exported).unwrap_or_default();
+        exported
+            .iter()
+            .filter_map(|symbol| Some((self.name(symbol.name)?, symbol.address)))
+    }
+
+    /// The string at an address, up to its null byte.
+    pub(super) fn text_at(&self, address: u64) -> Option<&str> {
+        c_string(self.bytes_at(address)?)
+    }
+
     /// A symbol the file defines, exported or local.
     pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
         self.find(&self.symbols, name)

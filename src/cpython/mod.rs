@@ -23,6 +23,7 @@ mod machine;
 mod opcode;
 mod plan;
 mod stack_pointer;
+mod static_types;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -43,5 +44,6 @@ pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
     Yielded, Yields,
 };
+pub use static_types::StaticType;
 pub use thread_list::ThreadList;
 pub use usdt::Note;

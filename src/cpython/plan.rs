@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::opcode::{Opcodes, Returns};
-use super::{Layout, ThreadList};
+use super::{Layout, StaticType, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -332,6 +332,8 @@ pub struct Plan {
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
+    /// The interpreter's own types.
+    pub types: Vec<StaticType>,
 }
 
 impl Plan {

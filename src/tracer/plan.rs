@@ -107,6 +107,7 @@ pub(super) fn kernel_process(plan: &Plan, bias: u64) -> types::process {
             .thread_state
             .and_then(ThreadStateSource::address)
             .map_or(0, |address| address.wrapping_add(bias)),
+        bias,
     }
 }
 

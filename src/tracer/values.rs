@@ -6,7 +6,7 @@ use libbpf_rs::{MapCore, MapFlags};
 
 use crate::bpf::frames::types;
 use crate::cli::Limits;
-use crate::cpython::{Attributes, Layout, Objects, Plan};
+use crate::cpython::{Attributes, Layout, Objects, Plan, StaticType};
 use crate::value::recipe::{ObjectOffsets, Path, Recipe, recipes};
 
 /// `RECIPE_END` in `bpf/value.h`: a way ends.
@@ -132,6 +132,16 @@ pub(super) fn enter_recipes(map: &impl MapCore, objects: &Objects) -> Result<()>
     Ok(())
 }
 
+/// Tells them where the interpreter's own types are.
+pub(super) fn enter_types(map: &impl MapCore, own: &[StaticType]) -> Result<()> {
+    for known in own {
+        let name = recipe_key(&known.name)?;
+        map.update(&known.address.to_ne_bytes(), &name, MapFlags::ANY)
+            .context("failed to enter a type into the kernel's map")?;
+    }
+    Ok(())
+}
+
 /// `struct recipe_key`: the name, with zeros behind it.
 fn recipe_key(name: &str) -> Result<[u8; RECIPE_NAME_MAX]> {
     let mut key = [0; RECIPE_NAME_MAX];
@@ -153,7 +163,8 @@ fn kernel_recipe(recipe: &Recipe) -> Result<types::recipe> {
         children: recipe.children.len() as u8,
         reads: recipe.reads.len() as u8,
         number: recipe.number,
-        names: u16::from(recipe.names),
+        names: u8::from(recipe.names),
+        builtin: u8::from(!recipe.name.contains('.')),
         ..types::recipe::default()
     };
     ensure!(

@@ -116,20 +116,31 @@ impl Writer<'_> {
 
     /// Whether what stands under this name or key is not to be stored.
     fn redacts(&mut self, index: usize) -> bool {
+        // A name that can't be read in full may be any.
+        let any = self.redaction.is_on();
         let Some(node) = self.nodes.get(index) else {
-            return false;
+            return any;
         };
         let value = &node.value;
         let width = match value.shape {
             Shape::Str => value.width(),
             Shape::Bytes => 1,
+            Shape::Unreadable | Shape::Unset => return any,
+            Shape::Opaque => return any && self.type_of(value).is_none(),
+            Shape::Instance if self.type_of(value).is_some_and(|it| it.enumeration) => {
+                let parts = ["_name_", "_value_"].map(|part| self.attribute(node, part));
+                return parts.into_iter().flatten().any(|part| self.redacts(part));
+            }
             _ => return false,
         };
         let data = value.data(self.bytes);
         let length = usize::try_from(value.length).unwrap_or(usize::MAX);
-        let data = data
-            .get(..length.saturating_mul(usize::from(width)))
-            .unwrap_or(data);
+        let Some(data) = data.get(..length.saturating_mul(usize::from(width))) else {
+            return any;
+        };
+        if value.torn() {
+            return any;
+        }
         if width == 1 && data.is_ascii() {
             let name = std::str::from_utf8(data).unwrap_or_default();
             return self.redaction.redacts(name);

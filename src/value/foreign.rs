@@ -120,10 +120,9 @@ pub(super) fn scalar(writer: &mut Writer<'_>, value: &Value, _: usize) {
     out.push('>');
 }
 
-/// Whether the attributes of this class say nothing to its users.
+/// Whether the attributes of this class say nothing to its users: they are how a package does it.
 pub(super) fn is_opaque(class: &str) -> bool {
-    matches!(
-        class,
-        "torch.Tensor" | "torch.Parameter" | "pandas.DataFrame" | "pandas.Series" | "pandas.Index"
-    )
+    ["torch.", "pandas.", "numpy."]
+        .iter()
+        .any(|package| class.starts_with(package))
 }

@@ -9,18 +9,17 @@ use super::text::Writer;
 use super::types::Type;
 use crate::event::Shape;
 
+/// Names of slots are cut to this: `SLOT_NAME_MAX` in `bpf/value.h`, its null byte left out.
+const SLOT_NAME_BYTES: usize = 63;
+
 impl Writer<'_> {
     /// Writes an instance of a class.
     pub(super) fn instance(&mut self, node: &Node) {
         let value = &node.value;
         let found = self.type_of(value);
         if let Some(found) = found {
-            if found.enumeration
-                && let Some(name) = self.attribute(node, "_name_")
-            {
-                self.out.push_str(found.short());
-                self.out.push('.');
-                return self.name(name);
+            if found.enumeration {
+                return self.member(node, found);
             }
             if foreign::is_opaque(&found.name) {
                 return self.opaque(value);
@@ -46,6 +45,26 @@ impl Writer<'_> {
         self.out.push('>');
     }
 
+    /// Writes a member of an enumeration; one without a name of its own (flags) by its value.
+    fn member(&mut self, node: &Node, class: &Type) {
+        let is_name = |&at: &usize| {
+            let node = self.nodes.get(at);
+            node.is_some_and(|node| node.value.shape == Shape::Str && !node.value.torn())
+        };
+        if let Some(name) = self.attribute(node, "_name_").filter(is_name) {
+            self.out.push_str(class.short());
+            self.out.push('.');
+            return self.name(name);
+        }
+        self.out.push('<');
+        self.out.push_str(class.short());
+        if let Some(value) = self.attribute(node, "_value_") {
+            self.out.push(' ');
+            self.part(value);
+        }
+        self.out.push('>');
+    }
+
     /// Writes attributes by name; whether that is all there are.
     fn attributes(&mut self, node: &Node) -> bool {
         let children = node.children();
@@ -66,17 +85,19 @@ impl Writer<'_> {
         let set: Vec<(usize, &Box<str>)> = slots.collect();
         for (child, slot) in set.iter().take(self.max_items) {
             let _ = write!(self.out, " {slot}=");
-            if self.redaction.redacts(slot) {
+            let cut = slot.len() >= SLOT_NAME_BYTES && self.redaction.is_on();
+            if cut || self.redaction.redacts(slot) {
                 self.out.push_str("<redacted>");
             } else {
                 self.part(*child);
             }
         }
-        set.len() <= self.max_items
+        let known = node.value.length <= node.children().len() as u64;
+        known && set.len() <= self.max_items
     }
 
     /// The node of an attribute's value.
-    fn attribute(&self, node: &Node, name: &str) -> Option<usize> {
+    pub(super) fn attribute(&self, node: &Node, name: &str) -> Option<usize> {
         let mut names = node.children().step_by(2);
         let at = names.find(|&at| {
             self.nodes.get(at).is_some_and(|node| {

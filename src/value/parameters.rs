@@ -8,6 +8,9 @@ use crate::event::{Parameters, Shape};
 /// Parameters whose values are captured; there may be more.
 pub(super) const CAPTURED_MAX: usize = 64;
 
+/// Characters of a name that are captured: `NAME_MAX` in `bpf/scratch.h`.
+const NAME_MAX: u64 = 255;
+
 const CO_VARARGS: u32 = 4;
 const CO_VARKEYWORDS: u32 = 8;
 
@@ -60,7 +63,9 @@ impl ParameterNames {
             };
             let value = node.value;
             let mut name = String::new();
-            if value.shape == Shape::Str {
+            let whole = value.shape == Shape::Str && !value.torn();
+            let whole = whole && value.length <= NAME_MAX;
+            if whole {
                 let data = value.data(parameters.names);
                 let bytes = usize::try_from(value.length)
                     .unwrap_or(usize::MAX)
@@ -71,7 +76,8 @@ impl ParameterNames {
                 name.push_str("<unreadable>");
             }
             found.push(Parameter {
-                redacted: redaction.redacts(&name),
+                // One that can't be read may be any.
+                redacted: redaction.redacts(&name) || !whole && redaction.is_on(),
                 receiver: local == 0 && positional > 0 && matches!(&*name, "self" | "cls"),
                 name: name.into(),
                 local,

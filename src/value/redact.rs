@@ -41,6 +41,11 @@ impl Redaction {
         Redaction::default()
     }
 
+    /// Whether anything is redacted.
+    pub fn is_on(&self) -> bool {
+        self.pattern.is_some()
+    }
+
     /// Whether the values under this name are not to be stored.
     pub fn redacts(&mut self, name: &str) -> bool {
         let Some(pattern) = &self.pattern else {
@@ -49,13 +54,20 @@ impl Redaction {
         if let Some(&known) = self.known.get(name) {
             return known;
         }
-        let redacted = pattern.is_match(name);
+        let private = unmangled(name).is_some_and(|name| pattern.is_match(name));
+        let redacted = private || pattern.is_match(name);
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
         self.known.insert(name.into(), redacted);
         redacted
     }
+}
+
+/// What a class calls an attribute that it keeps as `_Class__name`.
+fn unmangled(name: &str) -> Option<&str> {
+    let (class, own) = name.strip_prefix('_')?.split_once("__")?;
+    (!class.is_empty() && !class.starts_with('_')).then_some(own)
 }
 
 #[cfg(test)]
@@ -104,6 +116,14 @@ mod tests {
         ] {
             assert!(redaction.redacts(name), "{name}");
         }
+    }
+
+    #[test]
+    fn private_attributes_go_by_their_own_name() {
+        let mut redaction = Redaction::new("^pin$").unwrap();
+        assert!(redaction.redacts("_Card__pin"));
+        assert!(!redaction.redacts("__pin"));
+        assert!(!redaction.redacts("_Card__pins"));
     }
 
     #[test]

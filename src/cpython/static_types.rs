@@ -1,0 +1,60 @@
+//! The interpreter's own types, by where they are: whatever a program does, and whether or not their
+//! names are on a page in memory, these are what they are.
+
+use rustc_hash::FxHashMap;
+
+use super::elf::Elf;
+
+/// A static type of the interpreter's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticType {
+    /// Virtual address in the ELF file.
+    pub address: u64,
+    /// Its `tp_name`.
+    pub name: String,
+}
+
+/// `PyTypeObject.tp_name` and `PyObject.ob_type`, the same from 3.6 to 3.15.
+const TP_NAME: u64 = 24;
+const OB_TYPE: u64 = 8;
+/// Longer than any of the interpreter's.
+const NAME_MAX: usize = 63;
+
+/// Those that the file exports: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
+/// `None` through `None`.
+pub(super) fn find(elf: &Elf) -> Vec<StaticType> {
+    let mut found = FxHashMap::default();
+    for (name, address) in elf.exports() {
+        let plain = name.trim_start_matches('_');
+        let type_address = if !plain.starts_with("Py") {
+            None
+        } else if plain.ends_with("_Type") {
+            Some(address)
+        } else if plain.starts_with("PyExc_") {
+            elf.pointer_at(address)
+        } else if name == "_Py_NoneStruct" {
+            address
+                .checked_add(OB_TYPE)
+                .and_then(|at| elf.pointer_at(at))
+        } else {
+            None
+        };
+        if let Some((address, name)) = type_address.and_then(|at| Some((at, name_of(elf, at)?))) {
+            found.insert(address, name);
+        }
+    }
+    let mut types: Vec<StaticType> = found
+        .into_iter()
+        .map(|(address, name)| StaticType { address, name })
+        .collect();
+    types.sort_unstable_by_key(|found| found.address);
+    types
+}
+
+fn name_of(elf: &Elf, address: u64) -> Option<String> {
+    let text = elf.pointer_at(address.checked_add(TP_NAME)?)?;
+    let name = elf.text_at(text)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let sound = !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(is_name);
+    sound.then(|| name.to_owned())
+}
