@@ -10,6 +10,7 @@ mod nodes;
 mod number;
 mod objects;
 mod parameters;
+mod path;
 pub mod recipe;
 mod redact;
 mod string;

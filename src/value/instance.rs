@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::foreign;
 use super::nodes::Node;
-use super::string;
 use super::text::Writer;
 use super::types::Type;
 use crate::event::Shape;
@@ -108,57 +107,5 @@ impl Writer<'_> {
             })
         })?;
         (at + 1 < node.children().end).then_some(at + 1)
-    }
-
-    /// Writes a path of `pathlib`'s, if its slots tell all of it.
-    fn path(&mut self, node: &Node, found: &Type) -> bool {
-        let slot = |name: &str| {
-            let at = found.slots.iter().position(|slot| **slot == *name)?;
-            let child = node.children().nth(at)?;
-            let value = &self.nodes.get(child)?.value;
-            (!matches!(value.shape, Shape::Unset | Shape::Unreadable)).then_some(child)
-        };
-        let parts = ["_raw_paths", "_parts"].into_iter().find_map(slot);
-        let mut path = Vec::new();
-        if let Some(parts) = parts.and_then(|at| self.nodes.get(at))
-            && parts.value.shape == Shape::List
-            && parts.children().len() as u64 == parts.value.length
-        {
-            for child in parts.children() {
-                let Some(part) = self.nodes.get(child) else {
-                    return false;
-                };
-                let (data, cut) = self.shown(&part.value, part.value.width());
-                if part.value.shape != Shape::Str || cut || part.value.torn() {
-                    return false;
-                }
-                let slash = u32::from('/');
-                let mut rest = string::characters(data, part.value.width()).peekable();
-                if rest.peek() == Some(&slash) {
-                    path.clear();
-                } else if path.last().is_some_and(|&last| last != slash) {
-                    path.push(slash);
-                }
-                path.extend(rest);
-            }
-        } else if let Some(whole) = slot("_str").and_then(|at| self.nodes.get(at)) {
-            let (data, cut) = self.shown(&whole.value, whole.value.width());
-            if whole.value.shape != Shape::Str || cut || whole.value.torn() {
-                return false;
-            }
-            path.extend(string::characters(data, whole.value.width()));
-        } else {
-            return false;
-        }
-        if path.is_empty() {
-            path.push(u32::from('.'));
-        }
-        let data: Vec<u8> = path.iter().flat_map(|code| code.to_le_bytes()).collect();
-        self.out.push_str(found.short());
-        self.out.push('(');
-        let quote = string::open_str(self.out, &data, 4);
-        self.out.push(quote);
-        self.out.push(')');
-        true
     }
 }

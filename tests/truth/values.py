@@ -8,6 +8,7 @@ a class may define. Text that is the interpreter's own comes from the built-in t
 import collections
 import ctypes
 import math
+import pathlib
 import re
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
@@ -350,6 +351,7 @@ class Describer:
         if level >= self.limits.depth:
             return "<%s>" % name
         attributes = instance_dict(value)
+        others = list(slots(cls))[0 if attributes is not None else SLOTS_SHOWN:]
         if attributes is not None:
             pairs = list(dict.items(attributes))
         else:
@@ -364,7 +366,7 @@ class Describer:
             hidden = self.limits.hides(attribute)
             text = "<redacted>" if hidden else self.text(held, level + 1)
             shown.append(" %s=%s" % (attribute, text))
-        if len(pairs) > self.limits.items:
+        if others or len(pairs) > self.limits.items:
             shown.append(" " + CUT)
         return "<%s%s>" % (name, "".join(shown))
 
@@ -380,7 +382,7 @@ class Describer:
 
         raw, parts = part("_raw_paths"), part("_parts")
         if raw is not None:  # 3.12 and later
-            text = "/".join(each.rstrip("/") or each for each in raw) or "."
+            text = str(pathlib.PurePosixPath(*raw))
         elif parts is not None:
             anchor = part("_drv") + part("_root")
             text = anchor + "/".join(parts[1:] if anchor else parts) or "."
