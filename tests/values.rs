@@ -55,6 +55,26 @@ pin(secret[::-1])
 const SECRET: &str = "hunter2";
 const PIN: &str = "2retnuh";
 
+/// A child that has nothing but what a fork copies: pages of files, such as those with the names of C's
+/// types, are not in its memory before it touches them.
+const FORKED: &str = "\
+import os
+class Account:
+    def __init__(self, password): self.password = password
+def given(*values): return values
+def login(user, password, share): return [user, share]
+def fails(): raise KeyError('k')
+login('parent', 1, 2)
+if os.fork() == 0:
+    login('child', 'hun' + 'ter2', 0.5)
+    given('text', 7, True, None, 2.5, b'b', [1], {'password': 8, 'x': 1})
+    given(Account('hun' + 'ter2'), ValueError('why'))
+    try: fails()
+    except KeyError: pass
+    os._exit(0)
+os.wait()
+";
+
 /// `pytrace ARGS -o t.json x.py` has run well; its trace.
 fn record(place: &Place, args: &[&str]) -> Trace {
     let ran = place.run(place.python(&[args, &["-o", "t.json", "x.py"]].concat()));
@@ -231,6 +251,38 @@ fn limits_are_kept() {
     for text in texts(&["--max-bytes", "256", "--max-string", "1024"]) {
         assert!(text.len() < 2048, "{text}");
     }
+}
+
+#[test]
+#[ignore = "needs root and BPF"]
+fn forked_children_have_values_and_no_secrets() {
+    let place = Place::with(FORKED);
+    let trace = record(&place, &["--no-external-calls", "--max-items", "8"]);
+    let [parent, child] = args(&trace, "login")[..] else {
+        panic!("{}", trace.shown);
+    };
+    let expected = |user, share| json!({"user": user, "password": "<redacted>", "share": share});
+    assert_eq!(parent["arguments"], expected("'parent'", "2"));
+    assert_eq!(child["arguments"], expected("'child'", "0.5"));
+    assert_eq!(child["return"], "list[2] ['child', 0.5]");
+    let [plain, objects] = args(&trace, "given")[..] else {
+        panic!("{}", trace.shown);
+    };
+    assert_eq!(
+        plain["return"],
+        "tuple[8] ('text', 7, True, None, 2.5, b'b', [1], {'password': <redacted>, 'x': 1})"
+    );
+    assert_eq!(
+        objects["return"],
+        "tuple[2] (<Account password=<redacted>>, ValueError('why'))"
+    );
+    let fails = the_args(&trace, "fails");
+    assert_eq!(
+        (&fails["exception"], &fails["message"]),
+        (&json!("KeyError"), &json!("k"))
+    );
+    let whole = fs::read_to_string(place.path("t.json")).unwrap();
+    assert!(!whole.contains(SECRET), "{whole}");
 }
 
 #[test]
