@@ -128,7 +128,7 @@ enum value_limits {
 	RECIPE_HEAD_MAX = 48,
 	RECIPE_CHILDREN = 4,
 	RECIPE_READS = 2,
-	RECIPE_READ_MAX = 64,
+	RECIPE_READ_MAX = 136,
 };
 
 struct value {
@@ -149,8 +149,8 @@ struct recipe_path {
 	__u16 next;
 };
 
-/* What to capture of the instances of a static type that C has made, by its tp_name (and of those
- * of its subclasses). */
+/* What to capture of the instances of a type that C has made, by its tp_name (and of those of its
+ * subclasses). */
 struct recipe {
 	__u8 shape; /* enum shape */
 	__u8 head; /* SHAPE_FIELDS: bytes of the object from offset 16 on, a multiple of 8; data */
