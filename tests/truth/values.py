@@ -5,7 +5,6 @@ runs inside the program that is looked at and calls none of its code: no `repr`,
 a class may define. Text that is the interpreter's own comes from the built-in types themselves.
 """
 
-import collections
 import ctypes
 import math
 import pathlib
@@ -344,8 +343,10 @@ class Describer:
         """The text of any other object: with its attributes, but not too deep."""
         cls = type(value)
         name = type_name(cls)
-        if is_a(value, collections.deque):
-            return "%s[%d]" % (short_type_name(cls), collections.deque.__len__(value))
+        for base in type_mro(cls):
+            # The program may have another than ours: from 3.12 on, each import makes one.
+            if tp_name(base) == "collections.deque":
+                return "%s[%d]" % (short_type_name(cls), base.__len__(value))
         if name.startswith("pathlib.") and "Path" in name:
             return self.path(value, name)
         if level >= self.limits.depth:
