@@ -165,6 +165,11 @@ static __always_inline bool is_pandas(const struct string *module, const __u8 *t
 	return first == 0x646e6170 && second == 0x7361 && (module->length == 6 || text[6] == '.');
 }
 
+static __always_inline bool is_heap_type(__u64 type)
+{
+	return read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE;
+}
+
 enum found_recipe {
 	RECIPE_NONE, /* instances have nothing but their attributes */
 	RECIPE_FOUND,
@@ -190,7 +195,8 @@ __noinline int find_recipe(__u64 type, __u64 id, struct recipe *found)
 						 (void *)read_pointer(type + plan.type_name)) <= 0)
 			return RECIPE_UNKNOWN;
 		recipe = bpf_map_lookup_elem(&recipes, &key);
-		if (recipe && (own || !recipe->builtin)) {
+		if (recipe && (own || recipe->whose == RECIPE_OF_C ||
+			       (recipe->whose == RECIPE_OF_STATIC && !is_heap_type(type)))) {
 			*found = *recipe;
 			return RECIPE_FOUND;
 		}
@@ -207,7 +213,7 @@ static __always_inline void find_slots(__u64 type, struct event_type *event, __u
 	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
 		__u64 size, members;
 
-		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE))
+		if (!is_heap_type(type))
 			break;
 		size = read_pointer(type + OB_SIZE);
 		/* PyHeapType_GET_MEMBERS */
@@ -310,8 +316,9 @@ __noinline int meet_type(__u64 type, __u64 id)
 			state.recipe.shape = SHAPE_INSTANCE;
 	}
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	/* until it is finished, a class may become another */
-	if (flags & TPFLAG_READY)
+	/* Until it is finished, a class may become another; but C has forgotten to finish some of the
+	 * interpreter's own (3.8: those of asynchronous generators). */
+	if (flags & TPFLAG_READY || (own && found == RECIPE_FOUND))
 		bpf_map_update_elem(&types, &key, &state, BPF_ANY);
 	return state.recipe.shape;
 unknown:

@@ -30,6 +30,8 @@ pub struct Recipe {
     pub name: &'static str,
     /// Its number, which comes back with the values.
     pub number: u16,
+    /// Which types of that name it is for.
+    pub whose: Whose,
     /// What the values are.
     pub shape: Shape,
     /// Of [`Shape::Fields`]: bytes of the object, from offset 16.
@@ -40,6 +42,17 @@ pub struct Recipe {
     pub names: bool,
     /// Of [`Shape::Fields`]: what else to read, as data behind the head.
     pub reads: Vec<Read>,
+}
+
+/// Which types of a recipe's name it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Any of C's: the name has a module's in it, which those of Python's classes have not.
+    AnyOfC,
+    /// The interpreter's own, known by its address.
+    Exported,
+    /// The interpreter's own, whose address its file does not tell.
+    Static,
 }
 
 /// A way from an object: the pointer at `pointer` in it, then the one at `next` from there.
@@ -76,6 +89,8 @@ struct Fields {
     children: Vec<Path>,
     names: bool,
     reads: Vec<Read>,
+    /// The interpreter has a type of that name that its file does not export.
+    hidden: bool,
 }
 
 /// The recipes for a build's interpreters.
@@ -88,6 +103,11 @@ pub fn recipes(offsets: &ObjectOffsets) -> Vec<Recipe> {
         Recipe {
             name,
             number: number as u16,
+            whose: match () {
+                () if fields.hidden => Whose::Static,
+                () if name.contains('.') => Whose::AnyOfC,
+                () => Whose::Exported,
+            },
             shape,
             head: fields.head,
             children: fields.children,
@@ -197,7 +217,7 @@ macro_rules! scalars {
 
 type Row = (&'static str, Capture);
 
-const BUILTINS: [Row; 22] = [
+const BUILTINS: [Row; 23] = [
     ("NoneType", Capture::Plain(Shape::None)),
     ("bool", Capture::Plain(Shape::Bool)),
     ("int", Capture::Plain(Shape::Int)),
@@ -247,6 +267,16 @@ const BUILTINS: [Row; 22] = [
         Capture::Fields(
             |offsets| children([offsets.exception_arguments]),
             objects::exception,
+        ),
+    ),
+    (
+        "async_generator_wrapped_value",
+        Capture::Fields(
+            |_| Fields {
+                hidden: true,
+                ..children([16])
+            },
+            objects::yielded,
         ),
     ),
     (

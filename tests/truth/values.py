@@ -39,6 +39,9 @@ Module = type(math)
 GetSet = type(type.__dict__["__dict__"])
 Member = type(Function.__dict__["__globals__"])
 Method = type(re.compile.__get__(0))
+# What an asynchronous generator's yield gives to the evaluator: the value, in an object of this type.
+WRAPPED = "async_generator_wrapped_value"
+WRAPPED_VALUE = 16  # offset of _PyAsyncGenWrappedValue.agw_val
 
 
 def type_mro(cls):
@@ -203,6 +206,9 @@ class Describer:
     def text(self, value, level, root=False):
         """The text of a value that lies so deep in others; `root`: in none."""
         cls = type(value)
+        if not is_heap_type(cls) and tp_name(cls) == WRAPPED:
+            wrapped = ctypes.py_object.from_address(id(value) + WRAPPED_VALUE)
+            return self.text(wrapped.value, level, root)
         if is_enumeration(cls):
             return self.member(value, level)
         for base, method in METHODS:
