@@ -31,10 +31,15 @@
 //!
 //! Pure: no BPF, no file system, no clock.
 
+mod fold;
 mod folds;
 mod keys;
+mod lce;
+mod long;
 mod nodes;
+mod runs;
 mod shapes;
+mod small;
 mod statistics;
 mod summary;
 
@@ -43,7 +48,8 @@ pub use shapes::{Shape, Shapes};
 pub use statistics::RepeatStatistics;
 pub use summary::{Summary, TopPattern};
 
-use folds::{Folds, Packed};
+use fold::Folder;
+use folds::Folds;
 use nodes::Source;
 
 use crate::recording::Recording;
@@ -81,9 +87,12 @@ impl<'r> Patterns<'r> {
             roots.push(shapes.add_thread(&thread.calls, &keys));
         }
         let mut folds = Folds::default();
+        let mut folder = Folder::default();
+        let mut nodes = Vec::new();
         for shape in shapes.iter() {
-            let callees = shapes.callees(shape).len();
-            folds.push(&[Packed::calls(callees)][..callees.min(1)]);
+            nodes.clear();
+            folder.fold(shapes.list(shape), &mut nodes);
+            folds.push(&nodes);
         }
         Patterns {
             recording,
@@ -106,7 +115,7 @@ impl<'r> Patterns<'r> {
         let mut first = 0;
         loop {
             let mut next = first;
-            let shape = *self.shapes.callees(list).iter().find(|&&shape| {
+            let shape = self.shapes.callees(list).find(|&shape| {
                 next += self.shapes.calls(shape);
                 row < next
             })?;

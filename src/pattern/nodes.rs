@@ -30,7 +30,7 @@ impl<'p> Source<'p> {
         Nodes {
             list: List {
                 source: self,
-                shapes: self.shapes.callees(shape),
+                shapes: self.shapes.list(shape),
             },
             nodes: self.folds.list(shape.index()),
             stretch: 0,
@@ -44,7 +44,7 @@ impl<'p> Source<'p> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct List<'p> {
     pub(super) source: Source<'p>,
-    pub(super) shapes: &'p [Shape],
+    pub(super) shapes: &'p [u32],
 }
 
 impl List<'_> {
@@ -53,7 +53,7 @@ impl List<'_> {
         let shapes = self.source.shapes;
         self.shapes[siblings]
             .iter()
-            .map(|&shape| shapes.calls(shape))
+            .map(|&shape| shapes.calls(Shape(shape)))
             .sum()
     }
 }
@@ -101,7 +101,7 @@ impl<'p> Call<'p> {
     pub fn callees_unfolded(&self) -> impl Iterator<Item = Call<'p>> + use<'p> {
         let source = self.source;
         let mut row = self.row + 1;
-        source.shapes.callees(self.shape).iter().map(move |&shape| {
+        source.shapes.callees(self.shape).map(move |shape| {
             let call = Call::new(source, shape, row);
             row += source.shapes.calls(shape);
             call
@@ -238,6 +238,7 @@ impl<'p> Repeat<'p> {
         let source = self.list.source;
         let shapes = &self.list.shapes[self.siblings_of(index)];
         Some(shapes.iter().map(move |&shape| {
+            let shape = Shape(shape);
             let call = Call::new(source, shape, row);
             row += source.shapes.calls(shape);
             call
@@ -263,7 +264,7 @@ impl<'p> Repeat<'p> {
             let mut duration = 0u64;
             for &shape in &repeat.list.shapes[repeat.siblings_of(index)] {
                 duration = duration.saturating_add(source.rows[row].duration);
-                row += source.shapes.calls(shape);
+                row += source.shapes.calls(Shape(shape));
             }
             duration
         })
@@ -318,7 +319,7 @@ impl<'p> Iterator for Nodes<'p> {
         }
         self.stretch -= 1;
         let source = self.list.source;
-        let shape = self.list.shapes[self.sibling];
+        let shape = Shape(self.list.shapes[self.sibling]);
         let call = Call::new(source, shape, self.row);
         self.sibling += 1;
         self.row += source.shapes.calls(shape);

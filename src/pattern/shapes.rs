@@ -34,7 +34,7 @@ pub struct Shapes {
     sizes: Vec<u32>,
     /// Where each shape's callees start in `callees`; one more than there are shapes.
     starts: Vec<usize>,
-    callees: Vec<Shape>,
+    callees: Vec<u32>,
     /// Open addressing over shape numbers; the length is a power of two.
     table: Vec<u32>,
     /// For each function, the shape that calls nothing: most calls are such.
@@ -76,7 +76,12 @@ impl Shapes {
     }
 
     /// What it called, in order.
-    pub fn callees(&self, shape: Shape) -> &[Shape] {
+    pub fn callees(&self, shape: Shape) -> impl ExactSizeIterator<Item = Shape> + '_ {
+        self.list(shape).iter().map(|&callee| Shape(callee))
+    }
+
+    /// What it called, in order, as numbers.
+    pub(super) fn list(&self, shape: Shape) -> &[u32] {
         &self.callees[self.range(shape)]
     }
 
@@ -98,7 +103,7 @@ impl Shapes {
         // What is still open, and where its callees start in `done`.
         let mut open: Vec<(u32, usize)> = Vec::new();
         // Shapes whose caller is still open, outer ones first.
-        let mut done: Vec<Shape> = Vec::new();
+        let mut done: Vec<u32> = Vec::new();
         for (row, next) in rows.iter().zip(next_depths(rows)) {
             let key = keys[row.code as usize];
             // One more than the open ones at most, whatever the rows say.
@@ -110,7 +115,7 @@ impl Shapes {
                 open.push((key, done.len()));
             } else {
                 let leaf = self.leaf(key);
-                done.push(leaf);
+                done.push(leaf.0);
             }
         }
         while !open.is_empty() {
@@ -119,11 +124,11 @@ impl Shapes {
         self.intern(ROOT, &done)
     }
 
-    fn close(&mut self, open: &mut Vec<(u32, usize)>, done: &mut Vec<Shape>) {
+    fn close(&mut self, open: &mut Vec<(u32, usize)>, done: &mut Vec<u32>) {
         if let Some((key, start)) = open.pop() {
             let shape = self.intern(key, &done[start..]);
             done.truncate(start);
-            done.push(shape);
+            done.push(shape.0);
         }
     }
 
@@ -141,7 +146,7 @@ impl Shapes {
         }
     }
 
-    fn intern(&mut self, key: u32, callees: &[Shape]) -> Shape {
+    fn intern(&mut self, key: u32, callees: &[u32]) -> Shape {
         let mut at = hash(key, callees) as usize & (self.table.len() - 1);
         while self.table[at] != FREE {
             let found = Shape(self.table[at]);
@@ -153,7 +158,7 @@ impl Shapes {
         self.insert(at, key, callees)
     }
 
-    fn is(&self, shape: Shape, key: u32, callees: &[Shape]) -> bool {
+    fn is(&self, shape: Shape, key: u32, callees: &[u32]) -> bool {
         let range = self.range(shape);
         self.keys[shape.index()] == key
             && range.len() == callees.len()
@@ -161,11 +166,11 @@ impl Shapes {
             && (range.is_empty() || self.callees[range] == *callees)
     }
 
-    fn insert(&mut self, at: usize, key: u32, callees: &[Shape]) -> Shape {
+    fn insert(&mut self, at: usize, key: u32, callees: &[u32]) -> Shape {
         let shape = Shape(self.keys.len() as u32);
         let below: u32 = callees
             .iter()
-            .map(|callee| self.sizes[callee.index()])
+            .map(|callee| self.sizes[*callee as usize])
             .sum();
         self.keys.push(key);
         self.sizes.push(below + u32::from(key != ROOT));
@@ -182,7 +187,7 @@ impl Shapes {
         let mask = self.table.len() * 2 - 1;
         let mut table = vec![FREE; mask + 1];
         for shape in self.iter() {
-            let mut at = hash(self.key(shape), self.callees(shape)) as usize & mask;
+            let mut at = hash(self.key(shape), self.list(shape)) as usize & mask;
             while table[at] != FREE {
                 at = (at + 1) & mask;
             }
@@ -198,11 +203,11 @@ fn next_depths(rows: &[Row]) -> impl Iterator<Item = usize> {
     behind.chain(std::iter::once(0))
 }
 
-fn hash(key: u32, callees: &[Shape]) -> u64 {
+fn hash(key: u32, callees: &[u32]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = u64::from(key).wrapping_add(1).wrapping_mul(FACTOR);
     for callee in callees {
-        hash = (hash.rotate_left(23) ^ u64::from(callee.0)).wrapping_mul(FACTOR);
+        hash = (hash.rotate_left(23) ^ u64::from(*callee)).wrapping_mul(FACTOR);
     }
     hash ^ (hash >> 32)
 }
