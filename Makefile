@@ -71,7 +71,7 @@ test-matrix: build setup-test ## the same with all programs and tools everywhere
 	$(call say,truth tests: everything; the table goes to matrix.txt)
 	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 
-bench: setup-bench build ## what tracing costs; ONLY="calls values memory start consume derive" for some of it
+bench: setup-bench build ## what tracing and folding cost; ONLY="calls values memory start consume derive patterns" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 
