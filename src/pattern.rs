@@ -36,6 +36,7 @@ mod folds;
 mod keys;
 mod lce;
 mod long;
+mod near;
 mod nodes;
 mod runs;
 mod shapes;
@@ -50,6 +51,7 @@ pub use summary::{Summary, TopPattern};
 
 use fold::Folder;
 use folds::Folds;
+use near::NearFolder;
 use nodes::Source;
 
 use crate::recording::Recording;
@@ -71,6 +73,7 @@ pub enum Nearness {
 #[derive(Debug)]
 pub struct Patterns<'r> {
     recording: &'r Recording,
+    nearness: Nearness,
     shapes: Shapes,
     folds: Folds,
     /// For each thread, see [`Shapes::add_thread`].
@@ -79,7 +82,7 @@ pub struct Patterns<'r> {
 
 impl<'r> Patterns<'r> {
     /// Finds them.
-    pub fn new(recording: &'r Recording, _nearness: Nearness) -> Self {
+    pub fn new(recording: &'r Recording, nearness: Nearness) -> Self {
         let keys = keys::function_keys(&recording.codes);
         let mut shapes = Shapes::default();
         let mut roots = Vec::with_capacity(recording.threads.len());
@@ -88,18 +91,28 @@ impl<'r> Patterns<'r> {
         }
         let mut folds = Folds::default();
         let mut folder = Folder::default();
+        let mut near = NearFolder::new(nearness);
         let mut nodes = Vec::new();
         for shape in shapes.iter() {
             nodes.clear();
             folder.fold(shapes.list(shape), &mut nodes);
+            if let Some(near) = &mut near {
+                near.refine(&shapes, shape, &mut nodes, &mut folds);
+            }
             folds.push(&nodes);
         }
         Patterns {
             recording,
+            nearness,
             shapes,
             folds,
             roots,
         }
+    }
+
+    /// What they were found by.
+    pub fn nearness(&self) -> Nearness {
+        self.nearness
     }
 
     /// The outermost calls of the thread with this index in [`Recording::threads`].
@@ -142,3 +155,6 @@ impl<'r> Patterns<'r> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,9 +73,17 @@ impl Packed {
 pub(super) struct Near {
     /// Fewest and most repetitions.
     pub(super) count: (u32, u32),
-    /// For each repetition the first of its siblings, and behind them where the last one ends:
-    /// indices into the list.
-    pub(super) starts: Box<[u32]>,
+    /// Where each repetition starts, and behind them where the last one ends.
+    pub(super) starts: Box<[Start]>,
+}
+
+/// A place in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Start {
+    /// Index of the sibling.
+    pub(super) sibling: u32,
+    /// How many rows its row is behind that of the first sibling.
+    pub(super) row: u32,
 }
 
 /// The folded lists of all shapes: for each, its callees.
@@ -113,10 +121,14 @@ impl Folds {
         self.starts.push(self.nodes.len());
     }
 
-    /// Adds what a [`Packed::near`] refers to.
-    pub(super) fn push_near(&mut self, near: Near) -> usize {
-        self.near.push(near);
-        self.near.len() - 1
+    /// The index of what is added next.
+    pub(super) fn near_len(&self) -> usize {
+        self.near.len()
+    }
+
+    /// Adds what [`Packed::near`] refers to.
+    pub(super) fn extend_near(&mut self, near: Vec<Near>) {
+        self.near.extend(near);
     }
 }
 
@@ -135,10 +147,30 @@ pub(super) fn siblings(nodes: &[Packed], folds: &Folds) -> usize {
             }
             Kind::Near { index, nodes: len } => {
                 let starts = &folds.near(index).starts;
-                total += (starts[starts.len() - 1] - starts[0]) as usize;
+                total += (starts[starts.len() - 1].sibling - starts[0].sibling) as usize;
                 at += len;
             }
         }
     }
     total
+}
+
+/// How many rows a reader sees: one for each call, and one for each repeat of more than one call.
+pub(super) fn rows(nodes: &[Packed]) -> usize {
+    let heads = nodes
+        .iter()
+        .enumerate()
+        .map(|(at, node)| match node.kind() {
+            Kind::Calls(siblings) => siblings,
+            Kind::Exact { nodes: len, .. } | Kind::Near { nodes: len, .. } => {
+                let body = &nodes[at + 1..at + 1 + len];
+                usize::from(!is_one_call(body))
+            }
+        });
+    heads.sum()
+}
+
+/// Whether a body is one call.
+pub(super) fn is_one_call(body: &[Packed]) -> bool {
+    matches!(body, [node] if node.kind() == Kind::Calls(1))
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::folds::{Folds, Kind, Packed, siblings};
+use super::folds::{Folds, Kind, Packed, Start, is_one_call, siblings};
 use super::shapes::{Shape, Shapes};
 use super::statistics::RepeatStatistics;
 use crate::recording::Row;
@@ -31,6 +31,7 @@ impl<'p> Source<'p> {
             list: List {
                 source: self,
                 shapes: self.shapes.list(shape),
+                row,
             },
             nodes: self.folds.list(shape.index()),
             stretch: 0,
@@ -45,6 +46,8 @@ impl<'p> Source<'p> {
 pub(super) struct List<'p> {
     pub(super) source: Source<'p>,
     pub(super) shapes: &'p [u32],
+    /// Of the first of them.
+    pub(super) row: usize,
 }
 
 impl List<'_> {
@@ -144,7 +147,7 @@ pub struct Repeat<'p> {
     count: Count,
     exact: bool,
     /// Where its repetitions are; `None`: each as long as the first.
-    starts: Option<&'p [u32]>,
+    starts: Option<&'p [Start]>,
     /// How many there are.
     repetitions: usize,
     /// The first sibling and how many, all repetitions together.
@@ -178,7 +181,7 @@ impl<'p> Repeat<'p> {
 
     /// Whether its body is one call: then it is one row, `5x a`.
     pub fn is_of_one_call(&self) -> bool {
-        matches!(self.body, [node] if node.kind() == Kind::Calls(1))
+        is_one_call(self.body)
     }
 
     /// All its calls and what is below them, as indices of rows.
@@ -220,29 +223,21 @@ impl<'p> Repeat<'p> {
     /// The rows of each repetition, in order.
     pub fn repetitions(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<'p> {
         let repeat = *self;
-        let mut row = self.row;
-        (0..self.repetitions).map(move |index| {
-            let siblings = repeat.siblings_of(index);
-            let rows = match repeat.starts {
-                None => repeat.rows / repeat.repetitions,
-                Some(_) => repeat.list.rows(siblings),
-            };
-            row += rows;
-            row - rows..row
-        })
+        (0..self.repetitions).map(move |index| repeat.start(index).1..repeat.start(index + 1).1)
     }
 
-    /// The calls of one repetition, one by one. `None` if there is none of this index.
-    pub fn repetition(&self, index: usize) -> Option<impl Iterator<Item = Call<'p>> + use<'p>> {
-        let mut row = self.repetitions().nth(index)?.start;
+    /// The calls of one repetition, one by one; none if there is no repetition of this index.
+    pub fn repetition(&self, index: usize) -> impl Iterator<Item = Call<'p>> + use<'p> {
+        let index = index.min(self.repetitions);
+        let (start, mut row) = self.start(index);
+        let (end, _) = self.start(self.repetitions.min(index + 1));
         let source = self.list.source;
-        let shapes = &self.list.shapes[self.siblings_of(index)];
-        Some(shapes.iter().map(move |&shape| {
+        self.list.shapes[start..end].iter().map(move |&shape| {
             let shape = Shape(shape);
             let call = Call::new(source, shape, row);
             row += source.shapes.calls(shape);
             call
-        }))
+        })
     }
 
     /// Times over its repetitions.
@@ -258,26 +253,26 @@ impl<'p> Repeat<'p> {
     /// How long each repetition took, in nanoseconds, see [`RepeatStatistics`].
     pub fn durations(&self) -> impl ExactSizeIterator<Item = u64> + use<'p> {
         let repeat = *self;
-        let source = self.list.source;
-        let mut row = self.row;
         (0..self.repetitions).map(move |index| {
-            let mut duration = 0u64;
-            for &shape in &repeat.list.shapes[repeat.siblings_of(index)] {
-                duration = duration.saturating_add(source.rows[row].duration);
-                row += source.shapes.calls(Shape(shape));
-            }
-            duration
+            let durations = repeat.repetition(index).map(|call| call.row().duration);
+            durations.fold(0, u64::saturating_add)
         })
     }
 
-    /// The siblings of a repetition.
-    fn siblings_of(&self, index: usize) -> Range<usize> {
+    /// The first sibling and the first row of a repetition, or of what is behind the last one.
+    fn start(&self, index: usize) -> (usize, usize) {
         match self.starts {
-            Some(starts) => starts[index] as usize..starts[index + 1] as usize,
+            Some(starts) => {
+                let Start { sibling, row } = starts[index];
+                (sibling as usize, self.list.row + row as usize)
+            }
             None => {
                 let (first, len) = self.siblings;
-                let each = len / self.repetitions;
-                first + index * each..first + (index + 1) * each
+                let siblings = len / self.repetitions * index;
+                (
+                    first + siblings,
+                    self.row + self.rows / self.repetitions * index,
+                )
             }
         }
     }
@@ -348,7 +343,7 @@ impl<'p> Nodes<'p> {
         let near = self.list.source.folds.near(index);
         let starts = &*near.starts;
         let repetitions = starts.len() - 1;
-        let siblings = (starts[repetitions] - starts[0]) as usize;
+        let siblings = (starts[repetitions].sibling - starts[0].sibling) as usize;
         self.repeat(Repeat {
             list: self.list,
             body,
@@ -361,7 +356,7 @@ impl<'p> Nodes<'p> {
             repetitions,
             siblings: (self.sibling, siblings),
             row: self.row,
-            rows: self.list.rows(self.sibling..self.sibling + siblings),
+            rows: (starts[repetitions].row - starts[0].row) as usize,
         })
     }
 

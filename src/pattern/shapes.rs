@@ -146,7 +146,8 @@ impl Shapes {
         }
     }
 
-    fn intern(&mut self, key: u32, callees: &[u32]) -> Shape {
+    /// The shape of these callees under this function.
+    pub(super) fn intern(&mut self, key: u32, callees: &[u32]) -> Shape {
         let mut at = hash(key, callees) as usize & (self.table.len() - 1);
         while self.table[at] != FREE {
             let found = Shape(self.table[at]);

@@ -54,6 +54,14 @@ impl Small {
         }
     }
 
+    /// The maximal runs: start, end and period.
+    pub(super) fn runs(&mut self, symbols: &[u32]) -> Vec<(u32, u32, u32)> {
+        self.find_runs(symbols);
+        let runs = self.runs.iter();
+        runs.map(|run| (run.start as u32, run.end as u32, run.period as u32))
+            .collect()
+    }
+
     fn solve(&mut self, symbols: &[u32]) {
         debug_assert!(symbols.len() <= SMALL);
         self.find_runs(symbols);

@@ -1,4 +1,4 @@
-use super::super::folds::Kind;
+use super::super::folds::{Kind, is_one_call, rows};
 use super::sequences::{de_bruijn, fibonacci, loops, thue_morse};
 use super::*;
 use proptest::prelude::*;
@@ -50,32 +50,15 @@ fn text_from(symbols: &[u32], nodes: &[Packed], at: &mut usize) -> String {
                     assert_eq!(symbols[from..from + each], symbols[start..*at]);
                 }
                 *at = start + count * each;
-                words.push(match body {
-                    [node] if node.kind() == Kind::Calls(1) => format!("{count}x{text}"),
-                    _ => format!("{count}x[{text}]"),
+                words.push(match is_one_call(body) {
+                    true => format!("{count}x{text}"),
+                    false => format!("{count}x[{text}]"),
                 });
             }
             Kind::Near { .. } => unreachable!(),
         }
     }
     words.join(" ")
-}
-
-fn rows(nodes: &[Packed]) -> usize {
-    let row = |(index, node): (usize, &Packed)| match node.kind() {
-        Kind::Calls(siblings) => siblings,
-        _ => usize::from(nodes[index + 1].kind() != Kind::Calls(1) || node.nodes() != 1),
-    };
-    nodes.iter().enumerate().map(row).sum()
-}
-
-impl Packed {
-    fn nodes(&self) -> usize {
-        match self.kind() {
-            Kind::Exact { nodes, .. } | Kind::Near { nodes, .. } => nodes,
-            Kind::Calls(_) => 0,
-        }
-    }
 }
 
 /// The definition, without any thought for time: of all foldings of all stretches, those with
