@@ -16,9 +16,10 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 
 say = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix layouts \
+.PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
+	test-packages layouts \
 	bench bench-matrix fuzz clean \
-	setup-build setup-demo setup-test setup-bench
+	setup-build setup-demo setup-test setup-bench setup-packages
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -71,6 +72,10 @@ test-matrix: build setup-test ## the same with all programs and tools everywhere
 	$(call say,truth tests: everything; the table goes to matrix.txt)
 	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 
+test-packages: build setup-packages ## how objects of torch, pandas and numpy are shown; fetches these
+	$(call say,objects of packages)
+	$(SUDO) $(PYTHON) -B tests/packages/run.py --pytrace $(PYTRACE)
+
 bench: setup-bench build ## what tracing and folding cost; ONLY="calls values memory start consume derive patterns" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
@@ -87,5 +92,5 @@ clean: ## remove what builds and the demo leave (not the interpreters in the cac
 	$(CARGO) clean
 	rm -f trace.json trace.json.gz matrix.txt
 
-setup-build setup-demo setup-test setup-bench:
+setup-build setup-demo setup-test setup-bench setup-packages:
 	@scripts/setup.sh $(@:setup-%=%)

@@ -55,6 +55,7 @@ enum shape _shape = 0;
 enum attribute_layout _attribute_layout = 0;
 enum value_detail _value_detail = 0;
 enum value_limits _value_limits = 0;
+enum recipe_types _recipe_types = 0;
 enum type_detail _type_detail = 0;
 enum event_kind _event_kind = 0;
 enum enter _enter = 0;

@@ -70,7 +70,7 @@ __noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 typ
 	/* it has been ended, empty: its place is before what is used */
 	value = value_at(scratch, scratch->used - sizeof(*value));
 	depth = scratch->depth[(scratch->next - 1) & (QUEUE_MAX - 1)];
-	if (!(depth = depth_below(value, depth)))
+	if (!(state->transparent && values.max_depth) && !(depth = depth_below(value, depth)))
 		return 0;
 	switch (state->attributes) {
 	case ATTRIBUTES_DICT:

@@ -60,6 +60,7 @@ struct type_state {
 	__u8 slots; /* how many of `slot` there are */
 	__u8 enumeration;
 	__u8 hidden; /* there are slots that are not among these */
+	__u8 transparent; /* looking into it is not going deeper */
 	__u32 basicsize;
 	__u32 itemsize;
 	__s32 dict_offset;
@@ -149,13 +150,35 @@ static __always_inline bool is_enumeration(__u64 type)
 	return false;
 }
 
+/* Whether a module is one of pandas', whose objects are made of others that nobody is to see, but of
+ * which the shape of a frame is told. */
+static __always_inline bool is_pandas(const struct string *module, const __u8 *text)
+{
+	__u32 first;
+	__u16 second;
+
+	if (module->length < 6 || module->width != 1)
+		return false;
+	__builtin_memcpy(&first, text, 4);
+	__builtin_memcpy(&second, text + 4, 2);
+	/* "pandas" or "pandas.", little endian */
+	return first == 0x646e6170 && second == 0x7361 && (module->length == 6 || text[6] == '.');
+}
+
+static __always_inline bool is_heap_type(__u64 type)
+{
+	return read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE;
+}
+
 enum found_recipe {
 	RECIPE_NONE, /* instances have nothing but their attributes */
 	RECIPE_FOUND,
 	RECIPE_UNKNOWN, /* a name is on a page that is not in memory */
 };
 
-/* Finds the recipe of a type: that of the nearest static type that it derives from. */
+/* Finds the recipe of a type: that of the nearest type of C's that it derives from. Those may be on the
+ * heap, too (PyType_FromSpec), as Cython's are from 3.1 on: their tp_name has a module's name in it, which
+ * those of Python's classes have not. */
 __noinline int find_recipe(__u64 type, __u64 id, struct recipe *found)
 {
 	struct recipe_key key, *own;
@@ -164,20 +187,18 @@ __noinline int find_recipe(__u64 type, __u64 id, struct recipe *found)
 	if (!found)
 		return RECIPE_NONE;
 	for (int i = 0; i < BASES_MAX && type; i++) {
-		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE)) {
-			own = own_type_name(type, id >> 32);
-			__builtin_memset(&key, 0, sizeof(key));
-			if (own)
-				key = *own;
-			else if (bpf_probe_read_user_str(
-					 key.name, sizeof(key.name),
-					 (void *)read_pointer(type + plan.type_name)) <= 0)
-				return RECIPE_UNKNOWN;
-			recipe = bpf_map_lookup_elem(&recipes, &key);
-			if (recipe && (own || !recipe->builtin)) {
-				*found = *recipe;
-				return RECIPE_FOUND;
-			}
+		own = own_type_name(type, id >> 32);
+		__builtin_memset(&key, 0, sizeof(key));
+		if (own)
+			key = *own;
+		else if (bpf_probe_read_user_str(key.name, sizeof(key.name),
+						 (void *)read_pointer(type + plan.type_name)) <= 0)
+			return RECIPE_UNKNOWN;
+		recipe = bpf_map_lookup_elem(&recipes, &key);
+		if (recipe && (own || recipe->whose == RECIPE_OF_C ||
+			       (recipe->whose == RECIPE_OF_STATIC && !is_heap_type(type)))) {
+			*found = *recipe;
+			return RECIPE_FOUND;
 		}
 		type = read_pointer(type + values.type_base);
 	}
@@ -192,7 +213,7 @@ static __always_inline void find_slots(__u64 type, struct event_type *event, __u
 	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
 		__u64 size, members;
 
-		if (!(read_pointer(type + values.type_flags) & TPFLAG_HEAPTYPE))
+		if (!is_heap_type(type))
 			break;
 		size = read_pointer(type + OB_SIZE);
 		/* PyHeapType_GET_MEMBERS */
@@ -278,6 +299,7 @@ __noinline int meet_type(__u64 type, __u64 id)
 		copy_short_text(&event->module, event->text + STRING_SHORT,
 				find_module(read_pointer(type + values.type_dict)));
 		state.enumeration = is_enumeration(type);
+		state.transparent = is_pandas(&event->module, event->text + STRING_SHORT);
 	}
 	if (state.enumeration)
 		event->head.detail |= TYPE_ENUM;
@@ -294,8 +316,9 @@ __noinline int meet_type(__u64 type, __u64 id)
 			state.recipe.shape = SHAPE_INSTANCE;
 	}
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	/* until it is finished, a class may become another */
-	if (flags & TPFLAG_READY)
+	/* Until it is finished, a class may become another; but C has forgotten to finish some of the
+	 * interpreter's own (3.8: those of asynchronous generators). */
+	if (flags & TPFLAG_READY || (own && found == RECIPE_FOUND))
 		bpf_map_update_elem(&types, &key, &state, BPF_ANY);
 	return state.recipe.shape;
 unknown:

@@ -128,7 +128,7 @@ enum value_limits {
 	RECIPE_HEAD_MAX = 48,
 	RECIPE_CHILDREN = 4,
 	RECIPE_READS = 2,
-	RECIPE_READ_MAX = 64,
+	RECIPE_READ_MAX = 136,
 };
 
 struct value {
@@ -149,8 +149,15 @@ struct recipe_path {
 	__u16 next;
 };
 
-/* What to capture of the instances of a static type that C has made, by its tp_name (and of those
- * of its subclasses). */
+/* Which types of a recipe's name it is for. */
+enum recipe_types {
+	RECIPE_OF_C, /* any: the name has a module's in it */
+	RECIPE_OF_EXPORTED, /* the interpreter's own, known by its address */
+	RECIPE_OF_STATIC, /* the interpreter's own, whose address its file does not tell */
+};
+
+/* What to capture of the instances of a type that C has made, by its tp_name (and of those of its
+ * subclasses). */
 struct recipe {
 	__u8 shape; /* enum shape */
 	__u8 head; /* SHAPE_FIELDS: bytes of the object from offset 16 on, a multiple of 8; data */
@@ -158,7 +165,7 @@ struct recipe {
 	__u8 reads; /* SHAPE_FIELDS: of `read`; data, behind the head's */
 	__u16 number; /* goes into value.detail */
 	__u8 names; /* 1: its children are names, which are never cut */
-	__u8 builtin; /* 1: for the interpreter's own type of that name, and no other */
+	__u8 whose; /* enum recipe_types */
 	struct recipe_path child[RECIPE_CHILDREN];
 	struct {
 		struct recipe_path path;

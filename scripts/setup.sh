@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh [build|demo|test|bench]  installs what is missing for that, and says what and why.
+# setup.sh [build|demo|test|bench|packages]  installs what is missing for that, and says what and why.
 #
 # Quiet, and asks for no rights, when everything is there. Knows Debian and Ubuntu;
 # elsewhere it says what to install.
@@ -11,8 +11,8 @@ die() { say "$*"; exit 1; }
 cd "$(dirname "$0")/.."
 purpose=${1:-build}
 case $purpose in
-    build | demo | test | bench) ;;
-    *) die "usage: setup.sh [build|demo|test|bench]" ;;
+    build | demo | test | bench | packages) ;;
+    *) die "usage: setup.sh [build|demo|test|bench|packages]" ;;
 esac
 
 PATH=$PATH:/usr/sbin:/sbin # debootstrap, useradd: a user's PATH may lack them
@@ -53,6 +53,12 @@ if [ "$purpose" = test ]; then
     need_command gpgv gpgv "verifies what debootstrap fetches"
     need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring \
         "the keys for that"
+fi
+if [ "$purpose" = packages ]; then
+    for package in torch pandas; do
+        need_file "/usr/lib/python3/dist-packages/$package" "python3-$package" \
+            "its objects are to be shown as what they are"
+    done
 fi
 
 optional=

@@ -7,7 +7,7 @@ use libbpf_rs::{MapCore, MapFlags};
 use crate::bpf::frames::types;
 use crate::cli::Limits;
 use crate::cpython::{Attributes, Layout, Objects, Plan, StaticType};
-use crate::value::recipe::{ObjectOffsets, Path, Recipe, recipes};
+use crate::value::recipe::{ObjectOffsets, Path, Recipe, Whose, recipes};
 
 /// `RECIPE_END` in `bpf/value.h`: a way ends.
 const RECIPE_END: u16 = 0xffff;
@@ -157,6 +157,11 @@ fn kernel_recipe(recipe: &Recipe) -> Result<types::recipe> {
         pointer: path.pointer,
         next: path.next.unwrap_or(RECIPE_END),
     };
+    let whose = match recipe.whose {
+        Whose::AnyOfC => types::recipe_types::RECIPE_OF_C,
+        Whose::Exported => types::recipe_types::RECIPE_OF_EXPORTED,
+        Whose::Static => types::recipe_types::RECIPE_OF_STATIC,
+    };
     let mut kernel = types::recipe {
         shape: recipe.shape.number(),
         head: recipe.head,
@@ -164,7 +169,7 @@ fn kernel_recipe(recipe: &Recipe) -> Result<types::recipe> {
         reads: recipe.reads.len() as u8,
         number: recipe.number,
         names: u8::from(recipe.names),
-        builtin: u8::from(!recipe.name.contains('.')),
+        whose: whose.0 as u8,
         ..types::recipe::default()
     };
     ensure!(

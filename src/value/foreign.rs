@@ -1,128 +1,47 @@
 //! Objects of packages that are not Python's own.
 
+pub(super) mod numpy;
+mod pandas;
+pub(super) mod torch;
+
 use std::fmt::Write;
 
-use super::number;
+use super::nodes::Node;
 use super::text::Writer;
-use crate::event::Value;
 
-/// Dimensions that are read.
-const DIMENSIONS: usize = 8;
+/// Writes what there is to say of an instance of a package's Python class behind the class's name.
+type ShowInstance = fn(&mut Writer<'_>, &Node);
 
-/// `numpy.ndarray`: its head, dimensions and description.
-pub(super) fn array(writer: &mut Writer<'_>, value: &Value, _: usize) {
-    writer.open(value);
-    let data = value.data(writer.bytes);
-    let word = |offset: usize| data.get(offset..offset + 8)?.first_chunk().copied();
-    let dimensions = word(8).map_or(0, |word: [u8; 8]| {
-        i32::from_le_bytes([word[0], word[1], word[2], word[3]])
-    });
-    let described = word(16 + 8 * DIMENSIONS).and_then(|word: [u8; 8]| {
-        dtype(
-            word[0],
-            i32::from_le_bytes([word[4], word[5], word[6], word[7]]),
-        )
-    });
-    // Where the description makes no sense, nothing is taken for sense.
-    if let Some(dtype) = described {
-        writer.out.push(' ');
-        writer.out.push_str(dtype);
-        let dimensions = usize::try_from(dimensions).ok();
-        if let Some(count) = dimensions.filter(|&count| count <= DIMENSIONS)
-            && (count == 0 || !value.torn())
-        {
-            writer.out.push_str(" (");
-            for index in 0..count {
-                if index > 0 {
-                    writer.out.push_str(", ");
-                }
-                let length = word(16 + 8 * index).map_or(0, u64::from_le_bytes);
-                let _ = write!(writer.out, "{length}");
-            }
-            writer.out.push_str(if count == 1 { ",)" } else { ")" });
-        }
-    }
-    writer.out.push('>');
-}
-
-/// The name of an array's type by its number (`NPY_TYPES`), if that goes with its kind.
-fn dtype(kind: u8, number: i32) -> Option<&'static str> {
-    const NAMES: [(u8, &str); 24] = [
-        (b'b', "bool"),
-        (b'i', "int8"),
-        (b'u', "uint8"),
-        (b'i', "int16"),
-        (b'u', "uint16"),
-        (b'i', "int32"),
-        (b'u', "uint32"),
-        (b'i', "int64"),
-        (b'u', "uint64"),
-        (b'i', "int64"),
-        (b'u', "uint64"),
-        (b'f', "float32"),
-        (b'f', "float64"),
-        (b'f', "float128"),
-        (b'c', "complex64"),
-        (b'c', "complex128"),
-        (b'c', "complex256"),
-        (b'O', "object"),
-        (b'S', "bytes"),
-        (b'U', "str"),
-        (b'V', "void"),
-        (b'M', "datetime64"),
-        (b'm', "timedelta64"),
-        (b'f', "float16"),
-    ];
-    let (of, name) = NAMES.get(usize::try_from(number).ok()?)?;
-    (*of == kind).then_some(*name)
-}
-
-/// A scalar of NumPy's: what it holds lies in its head.
-pub(super) fn scalar(writer: &mut Writer<'_>, value: &Value, _: usize) {
-    writer.open(value);
-    let Some(&[a, b, c, d, e, f, g, h]) = value.data(writer.bytes).first_chunk() else {
-        return writer.out.push('>');
-    };
-    let eight = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    let name = writer.type_of(value).map_or("", |found| &found.name);
-    let name = name.strip_prefix("numpy.").unwrap_or_default();
-    let out = &mut *writer.out;
-    let start = out.len();
-    out.push(' ');
-    let _ = match name {
-        "bool" | "bool_" => write!(out, "{}", if a == 0 { "False" } else { "True" }),
-        "int8" => write!(out, "{}", a as i8),
-        "uint8" => write!(out, "{a}"),
-        "int16" => write!(out, "{}", i16::from_le_bytes([a, b])),
-        "uint16" => write!(out, "{}", u16::from_le_bytes([a, b])),
-        "int32" => write!(out, "{}", eight as i32),
-        "uint32" => write!(out, "{}", eight as u32),
-        "int64" | "longlong" => write!(out, "{}", eight as i64),
-        "uint64" | "ulonglong" => write!(out, "{eight}"),
-        "float16" => {
-            number::half(out, u16::from_le_bytes([a, b]));
-            Ok(())
-        }
-        "float32" => {
-            number::single(out, f32::from_le_bytes([a, b, c, d]));
-            Ok(())
-        }
-        "complex64" => {
-            let (real, imaginary) = ([a, b, c, d], [e, f, g, h]);
-            number::complex(out, f32::from_le_bytes(real), f32::from_le_bytes(imaginary));
-            Ok(())
-        }
-        _ => {
-            out.truncate(start);
-            Ok(())
-        }
-    };
-    out.push('>');
-}
+/// Classes whose attributes are not shown, but what can be made of them. To add one, add a row.
+const CLASSES: [(&str, ShowInstance); 2] = [
+    ("pandas.DataFrame", pandas::shape),
+    ("pandas.Series", pandas::shape),
+];
 
 /// Whether the attributes of this class say nothing to its users: they are how a package does it.
 pub(super) fn is_opaque(class: &str) -> bool {
     ["torch.", "pandas.", "numpy."]
         .iter()
         .any(|package| class.starts_with(package))
+}
+
+/// Writes an instance of a class that [`is_opaque`].
+pub(super) fn opaque_instance(writer: &mut Writer<'_>, node: &Node, class: &str) {
+    writer.open(&node.value);
+    if let Some((_, show)) = CLASSES.iter().find(|(name, _)| *name == class) {
+        show(writer, node);
+    }
+    writer.out.push('>');
+}
+
+/// Writes lengths as the tuple that Python shows.
+fn dimensions(out: &mut String, lengths: &[u64]) {
+    out.push('(');
+    for (index, length) in lengths.iter().enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        let _ = write!(out, "{length}");
+    }
+    out.push_str(if lengths.len() == 1 { ",)" } else { ")" });
 }

@@ -21,7 +21,7 @@ impl Writer<'_> {
                 return self.member(node, found);
             }
             if foreign::is_opaque(&found.name) {
-                return self.opaque(value);
+                return foreign::opaque_instance(self, node, &found.name);
             }
             if found.name.starts_with("pathlib.") && value.slots() {
                 // Drives and backslashes are beyond us.

@@ -96,6 +96,12 @@ pub(super) fn exception(writer: &mut Writer<'_>, value: &Value, index: usize) {
     writer.out.push(')');
 }
 
+/// What an asynchronous generator yields, which the evaluator wraps (`_PyAsyncGenWrappedValue`,
+/// Objects/genobject.c).
+pub(super) fn yielded(writer: &mut Writer<'_>, _: &Value, index: usize) {
+    writer.node(writer.child(index, 0));
+}
+
 pub(super) fn deque(writer: &mut Writer<'_>, value: &Value, _: usize) {
     let name = writer.type_of(value).map_or("deque", |found| &found.class);
     writer.out.push_str(name);

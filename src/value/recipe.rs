@@ -1,9 +1,9 @@
-//! What to capture of objects of static types, and how to show it: one row for each type.
+//! What to capture of objects of C's types, and how to show it: one row for each type.
 //!
 //! To add a type, add a row: its `tp_name`, what the kernel program is to read, and a function that
 //! writes its text. A type without a row shows as `<module.Class>`.
 
-use super::foreign;
+use super::foreign::{numpy, torch};
 use super::objects;
 use super::text::Writer;
 use crate::event::{Shape, Value};
@@ -23,13 +23,15 @@ pub struct ObjectOffsets {
     pub exception_arguments: u16,
 }
 
-/// What to capture of the instances of a static type and of its subclasses.
+/// What to capture of the instances of a type of C's and of its subclasses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     /// `tp_name`.
     pub name: &'static str,
     /// Its number, which comes back with the values.
     pub number: u16,
+    /// Which types of that name it is for.
+    pub whose: Whose,
     /// What the values are.
     pub shape: Shape,
     /// Of [`Shape::Fields`]: bytes of the object, from offset 16.
@@ -40,6 +42,17 @@ pub struct Recipe {
     pub names: bool,
     /// Of [`Shape::Fields`]: what else to read, as data behind the head.
     pub reads: Vec<Read>,
+}
+
+/// Which types of a recipe's name it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Any of C's: the name has a module's in it, which those of Python's classes have not.
+    AnyOfC,
+    /// The interpreter's own, known by its address.
+    Exported,
+    /// The interpreter's own, whose address its file does not tell.
+    Static,
 }
 
 /// A way from an object: the pointer at `pointer` in it, then the one at `next` from there.
@@ -76,6 +89,8 @@ struct Fields {
     children: Vec<Path>,
     names: bool,
     reads: Vec<Read>,
+    /// The interpreter has a type of that name that its file does not export.
+    hidden: bool,
 }
 
 /// The recipes for a build's interpreters.
@@ -88,6 +103,11 @@ pub fn recipes(offsets: &ObjectOffsets) -> Vec<Recipe> {
         Recipe {
             name,
             number: number as u16,
+            whose: match () {
+                () if fields.hidden => Whose::Static,
+                () if name.contains('.') => Whose::AnyOfC,
+                () => Whose::Exported,
+            },
             shape,
             head: fields.head,
             children: fields.children,
@@ -106,10 +126,15 @@ pub(super) fn show(number: u32) -> Option<Show> {
     }
 }
 
+/// The type that a recipe is for.
+pub(super) fn name(number: u32) -> Option<&'static str> {
+    let (name, _) = TABLE.get(usize::try_from(number).ok()?)?;
+    Some(name)
+}
+
 /// Whether a recipe is that of exceptions.
 pub(super) fn is_exception(number: u32) -> bool {
-    let row = usize::try_from(number).ok().and_then(|row| TABLE.get(row));
-    row.is_some_and(|(name, _)| *name == "BaseException")
+    name(number) == Some("BaseException")
 }
 
 fn children<const N: usize>(pointers: [u16; N]) -> Fields {
@@ -119,7 +144,7 @@ fn children<const N: usize>(pointers: [u16; N]) -> Fields {
     }
 }
 
-fn name(pointer: u16) -> Fields {
+fn named(pointer: u16) -> Fields {
     Fields {
         names: true,
         ..children([pointer])
@@ -170,15 +195,29 @@ fn array(_: &ObjectOffsets) -> Fields {
     }
 }
 
+/// What the tensor's object refers to is at 24 behind a flag that is 0 (`c10::MaybeOwned`), or at 16
+/// (PyTorch 1.7 and older, 2.14): see [`torch`].
+fn tensor(_: &ObjectOffsets) -> Fields {
+    let read = |pointer| Read {
+        path: at(pointer),
+        offset: torch::START,
+        size: torch::SIZE,
+    };
+    Fields {
+        reads: vec![read(16), read(24)],
+        ..Fields::default()
+    }
+}
+
 macro_rules! scalars {
     ($($name:literal: $head:literal),* $(,)?) => {
-        [$(($name, Capture::Fields(|_| head($head), foreign::scalar))),*]
+        [$(($name, Capture::Fields(|_| head($head), numpy::scalar))),*]
     };
 }
 
 type Row = (&'static str, Capture);
 
-const BUILTINS: [Row; 22] = [
+const BUILTINS: [Row; 23] = [
     ("NoneType", Capture::Plain(Shape::None)),
     ("bool", Capture::Plain(Shape::Bool)),
     ("int", Capture::Plain(Shape::Int)),
@@ -203,7 +242,10 @@ const BUILTINS: [Row; 22] = [
     ),
     (
         "function",
-        Capture::Fields(|offsets| name(offsets.function_qualname), objects::function),
+        Capture::Fields(
+            |offsets| named(offsets.function_qualname),
+            objects::function,
+        ),
     ),
     (
         "method",
@@ -218,13 +260,23 @@ const BUILTINS: [Row; 22] = [
     ),
     (
         "module",
-        Capture::Fields(|offsets| name(offsets.module_name), objects::module),
+        Capture::Fields(|offsets| named(offsets.module_name), objects::module),
     ),
     (
         "BaseException",
         Capture::Fields(
             |offsets| children([offsets.exception_arguments]),
             objects::exception,
+        ),
+    ),
+    (
+        "async_generator_wrapped_value",
+        Capture::Fields(
+            |_| Fields {
+                hidden: true,
+                ..children([16])
+            },
+            objects::yielded,
         ),
     ),
     (
@@ -252,11 +304,45 @@ const NUMPY: [Row; 15] = scalars![
 ];
 
 const ARRAYS: [Row; 3] = [
-    ("numpy.ndarray", Capture::Fields(array, foreign::array)),
+    ("numpy.ndarray", Capture::Fields(array, numpy::array)),
     // They are Python's own first.
     ("numpy.float64", Capture::Plain(Shape::Float)),
     ("numpy.complex128", Capture::Plain(Shape::Complex)),
 ];
 
-static TABLE: std::sync::LazyLock<Vec<Row>> =
-    std::sync::LazyLock::new(|| BUILTINS.into_iter().chain(ARRAYS).chain(NUMPY).collect());
+const TORCH: [Row; 4] = [
+    (
+        "torch._C.TensorBase",
+        Capture::Fields(tensor, torch::tensor),
+    ),
+    // Up to 2.0.
+    (
+        "torch._C._TensorBase",
+        Capture::Fields(tensor, torch::tensor),
+    ),
+    ("torch.dtype", Capture::Fields(|_| head(32), torch::dtype)),
+    ("torch.device", Capture::Fields(|_| head(8), torch::device)),
+];
+
+/// Behind their object's head, Cython's have a pointer to their functions. What is made of their
+/// fields, `foreign::pandas` knows; by themselves, they are but their class.
+const PANDAS: [Row; 2] = [
+    // `axes` and `_blknos`
+    (
+        "pandas._libs.internals.BlockManager",
+        Capture::Fields(
+            |_| children([32, 48]),
+            |writer, value, _| writer.opaque(value),
+        ),
+    ),
+    // `_ndarray`
+    (
+        "pandas._libs.arrays.NDArrayBacked",
+        Capture::Fields(|_| children([24]), |writer, value, _| writer.opaque(value)),
+    ),
+];
+
+static TABLE: std::sync::LazyLock<Vec<Row>> = std::sync::LazyLock::new(|| {
+    let packages = ARRAYS.into_iter().chain(NUMPY).chain(TORCH).chain(PANDAS);
+    BUILTINS.into_iter().chain(packages).collect()
+});

@@ -5,7 +5,6 @@ runs inside the program that is looked at and calls none of its code: no `repr`,
 a class may define. Text that is the interpreter's own comes from the built-in types themselves.
 """
 
-import collections
 import ctypes
 import math
 import pathlib
@@ -40,6 +39,9 @@ Module = type(math)
 GetSet = type(type.__dict__["__dict__"])
 Member = type(Function.__dict__["__globals__"])
 Method = type(re.compile.__get__(0))
+# What an asynchronous generator's yield gives to the evaluator: the value, in an object of this type.
+WRAPPED = "async_generator_wrapped_value"
+WRAPPED_VALUE = 16  # offset of _PyAsyncGenWrappedValue.agw_val
 
 
 def type_mro(cls):
@@ -204,6 +206,9 @@ class Describer:
     def text(self, value, level, root=False):
         """The text of a value that lies so deep in others; `root`: in none."""
         cls = type(value)
+        if not is_heap_type(cls) and tp_name(cls) == WRAPPED:
+            wrapped = ctypes.py_object.from_address(id(value) + WRAPPED_VALUE)
+            return self.text(wrapped.value, level, root)
         if is_enumeration(cls):
             return self.member(value, level)
         for base, method in METHODS:
@@ -344,8 +349,10 @@ class Describer:
         """The text of any other object: with its attributes, but not too deep."""
         cls = type(value)
         name = type_name(cls)
-        if is_a(value, collections.deque):
-            return "%s[%d]" % (short_type_name(cls), collections.deque.__len__(value))
+        for base in type_mro(cls):
+            # The program may have another than ours: from 3.12 on, each import makes one.
+            if tp_name(base) == "collections.deque":
+                return "%s[%d]" % (short_type_name(cls), base.__len__(value))
         if name.startswith("pathlib.") and "Path" in name:
             return self.path(value, name)
         if level >= self.limits.depth:
