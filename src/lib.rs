@@ -19,7 +19,7 @@
 //!
 //! | module | subject | may use |
 //! | --- | --- | --- |
-//! | [`trace`], [`scope`], [`recording`], [`view`] | the data and what is done with it | nothing outside: pure |
+//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
 //! | [`value`] | captured values to text | the record types that [`event`] names |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
@@ -35,6 +35,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod pattern;
 pub mod preflight;
 pub mod record;
 pub mod recording;

@@ -1,0 +1,160 @@
+//! Repeating patterns: what a program did over and over, folded and counted.
+//!
+//! Per thread, the calls are a tree, and each call's callees are a list. Consecutive stretches of
+//! such a list that are the same, all calls below included, become one [`Repeat`] with its count;
+//! repeats nest. Two calls are the same when they ran the same function (file, first line, name)
+//! and called the same, in the same order; arguments and times do not take part. Expanding what is
+//! folded gives back the exact tree.
+//!
+//! ```text
+//! Recording ─► Shapes: equal subtrees, equal numbers ─► Folds: one for each distinct list
+//!                                                          │
+//!            Call::callees, Repeat::body ◄─ Nodes ◄────────┘
+//! ```
+//!
+//! # How to use it
+//!
+//! [`Patterns::new`] does all the work; what comes after only looks. [`Patterns::thread`] has a
+//! thread's outermost calls as [`Nodes`], an iterator of [`Node`]: either a [`Call`], which has its
+//! row and its callees as [`Nodes`] again, or a [`Repeat`], which has its body as [`Nodes`], the
+//! rows of each repetition, its numbers and times. Lists are made up while they are walked, so a
+//! reader that skips or limits pays for what it looks at. Calls nest as deep as the recording (a
+//! million is legal): walk them with a stack of `Nodes`, not by recursion. Bodies of repeats nest
+//! at most 32 deep.
+//!
+//! # What is grouped
+//!
+//! Of all foldings of a list the one with the fewest rows, where a call is one row, a repeat of one
+//! call is one row, and any other repeat is one row and those of its body. Of these the one with the
+//! fewest nodes; of these the one whose nodes are longest from the left. That determines it.
+//! [`Nearness`] says what else is grouped.
+//!
+//! Pure: no BPF, no file system, no clock.
+
+mod fold;
+mod folds;
+mod keys;
+mod lce;
+mod long;
+mod near;
+mod nodes;
+mod runs;
+mod shapes;
+mod small;
+mod statistics;
+mod summary;
+
+pub use nodes::{Call, Count, Node, Nodes, Repeat};
+pub use shapes::{Shape, Shapes};
+pub use statistics::RepeatStatistics;
+pub use summary::{Summary, TopPattern};
+
+use fold::Folder;
+use folds::Folds;
+use near::NearFolder;
+use nodes::Source;
+
+use crate::recording::Recording;
+
+/// What counts as a repetition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Nearness {
+    /// Only what is the same in every call.
+    Exact,
+    /// Also what differs in how often something repeats, at any depth: `x a a y x a a a y` is
+    /// twice `x, 2 to 3 times a, y`. Where that makes no list shorter, it is left exact.
+    #[default]
+    TripCounts,
+    /// Also what differs in anything below the calls: the same functions, one after the other.
+    Functions,
+}
+
+/// The repeating patterns of a recording.
+#[derive(Debug)]
+pub struct Patterns<'r> {
+    recording: &'r Recording,
+    nearness: Nearness,
+    shapes: Shapes,
+    folds: Folds,
+    /// For each thread, see [`Shapes::add_thread`].
+    roots: Vec<Shape>,
+}
+
+impl<'r> Patterns<'r> {
+    /// Finds them.
+    pub fn new(recording: &'r Recording, nearness: Nearness) -> Self {
+        let keys = keys::function_keys(&recording.codes);
+        let mut shapes = Shapes::default();
+        let mut roots = Vec::with_capacity(recording.threads.len());
+        for thread in &recording.threads {
+            roots.push(shapes.add_thread(&thread.calls, &keys));
+        }
+        let mut folds = Folds::default();
+        let mut folder = Folder::default();
+        let mut near = NearFolder::new(nearness);
+        let mut nodes = Vec::new();
+        for shape in shapes.iter() {
+            nodes.clear();
+            folder.fold(shapes.list(shape), &mut nodes);
+            if let Some(near) = &mut near {
+                near.refine(&shapes, shape, &mut nodes, &mut folds);
+            }
+            folds.push(&nodes);
+        }
+        Patterns {
+            recording,
+            nearness,
+            shapes,
+            folds,
+            roots,
+        }
+    }
+
+    /// What they were found by.
+    pub fn nearness(&self) -> Nearness {
+        self.nearness
+    }
+
+    /// The outermost calls of the thread with this index in [`Recording::threads`].
+    pub fn thread(&self, thread: usize) -> Nodes<'_> {
+        self.source(thread).callees(self.roots[thread], 0)
+    }
+
+    /// The call at an index of [`Thread::calls`](crate::recording::Thread::calls). Looks through
+    /// the lists above it.
+    pub fn call(&self, thread: usize, row: usize) -> Option<Call<'_>> {
+        let source = self.source(thread);
+        let mut list = self.roots[thread];
+        let mut first = 0;
+        loop {
+            let mut next = first;
+            let shape = self.shapes.callees(list).find(|&shape| {
+                next += self.shapes.calls(shape);
+                row < next
+            })?;
+            let start = next - self.shapes.calls(shape);
+            if start == row {
+                return Some(Call::new(source, shape, row));
+            }
+            list = shape;
+            first = start + 1;
+        }
+    }
+
+    /// Numbers about the whole; `top` is how many patterns to name. Walks what is shown where each
+    /// repeat is shown once.
+    pub fn summary(&self, top: usize) -> Summary<'_> {
+        summary::summarize(self, top)
+    }
+
+    fn source(&self, thread: usize) -> Source<'_> {
+        Source {
+            rows: &self.recording.threads[thread].calls,
+            shapes: &self.shapes,
+            folds: &self.folds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,368 @@
+//! What a reader walks: calls and repeats, list by list.
+
+use std::ops::Range;
+
+use super::folds::{Folds, Kind, Packed, Start, is_one_call, siblings};
+use super::shapes::{Shape, Shapes};
+use super::statistics::RepeatStatistics;
+use crate::recording::Row;
+
+/// A node of a folded list.
+#[derive(Debug, Clone, Copy)]
+pub enum Node<'p> {
+    /// A call that does not repeat here.
+    Call(Call<'p>),
+    /// Consecutive calls that repeat.
+    Repeat(Repeat<'p>),
+}
+
+/// Where all of it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'p> {
+    pub(super) rows: &'p [Row],
+    pub(super) shapes: &'p Shapes,
+    pub(super) folds: &'p Folds,
+}
+
+impl<'p> Source<'p> {
+    /// The folded callees of `shape`, the first of which is at `row`.
+    pub(super) fn callees(self, shape: Shape, row: usize) -> Nodes<'p> {
+        Nodes {
+            list: List {
+                source: self,
+                shapes: self.shapes.list(shape),
+                row,
+            },
+            nodes: self.folds.list(shape.index()),
+            stretch: 0,
+            sibling: 0,
+            row,
+        }
+    }
+}
+
+/// Consecutive siblings, folded or not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct List<'p> {
+    pub(super) source: Source<'p>,
+    pub(super) shapes: &'p [u32],
+    /// Of the first of them.
+    pub(super) row: usize,
+}
+
+impl List<'_> {
+    /// How many rows these siblings are, with all below them.
+    pub(super) fn rows(&self, siblings: Range<usize>) -> usize {
+        let shapes = self.source.shapes;
+        self.shapes[siblings]
+            .iter()
+            .map(|&shape| shapes.calls(Shape(shape)))
+            .sum()
+    }
+}
+
+/// A call, at its place.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'p> {
+    source: Source<'p>,
+    shape: Shape,
+    row: usize,
+}
+
+impl<'p> Call<'p> {
+    pub(super) fn new(source: Source<'p>, shape: Shape, row: usize) -> Self {
+        Call { source, shape, row }
+    }
+
+    /// Its index into [`Thread::calls`](crate::recording::Thread::calls).
+    pub fn index(&self) -> usize {
+        self.row
+    }
+
+    /// Its row.
+    pub fn row(&self) -> &'p Row {
+        &self.source.rows[self.row]
+    }
+
+    /// Itself and all calls below it, as indices of rows.
+    pub fn rows(&self) -> Range<usize> {
+        self.row..self.row + self.source.shapes.calls(self.shape)
+    }
+
+    /// Equal for calls of one [`Patterns`](super::Patterns) that are the same from here down: same
+    /// function, same calls below.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// What it called, folded.
+    pub fn callees(&self) -> Nodes<'p> {
+        self.source.callees(self.shape, self.row + 1)
+    }
+
+    /// What it called, one by one.
+    pub fn callees_unfolded(&self) -> impl Iterator<Item = Call<'p>> + use<'p> {
+        let source = self.source;
+        let mut row = self.row + 1;
+        source.shapes.callees(self.shape).map(move |shape| {
+            let call = Call::new(source, shape, row);
+            row += source.shapes.calls(shape);
+            call
+        })
+    }
+}
+
+/// A number that need not be the same in every repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Count {
+    /// Where it is smallest.
+    pub min: usize,
+    /// Where it is largest.
+    pub max: usize,
+}
+
+impl Count {
+    pub(super) fn one(value: usize) -> Count {
+        Count {
+            min: value,
+            max: value,
+        }
+    }
+
+    /// The number, if there is but one.
+    pub fn single(self) -> Option<usize> {
+        (self.min == self.max).then_some(self.min)
+    }
+}
+
+/// Consecutive calls that repeat: a loop, as far as one can tell from outside.
+///
+/// Inside a repeat this is the occurrence in the first repetition, which stands for the others:
+/// rows, numbers and statistics are those of this occurrence. Only [`Repeat::count`] and
+/// [`Repeat::is_exact`] tell of all.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeat<'p> {
+    list: List<'p>,
+    body: &'p [Packed],
+    count: Count,
+    exact: bool,
+    /// Where its repetitions are; `None`: each as long as the first.
+    starts: Option<&'p [Start]>,
+    /// How many there are.
+    repetitions: usize,
+    /// The first sibling and how many, all repetitions together.
+    siblings: (usize, usize),
+    row: usize,
+    /// How many rows, all repetitions together.
+    rows: usize,
+}
+
+impl<'p> Repeat<'p> {
+    /// How often. A range only inside of repeats that are not exact, where it may differ.
+    pub fn count(&self) -> Count {
+        self.count
+    }
+
+    /// Whether all repetitions are the same from here down, everywhere that this stands for.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// The first repetition, folded: the template.
+    pub fn body(&self) -> Nodes<'p> {
+        Nodes {
+            list: self.list,
+            nodes: self.body,
+            stretch: 0,
+            sibling: self.siblings.0,
+            row: self.row,
+        }
+    }
+
+    /// Whether its body is one call: then it is one row, `5x a`.
+    pub fn is_of_one_call(&self) -> bool {
+        is_one_call(self.body)
+    }
+
+    /// All its calls and what is below them, as indices of rows.
+    pub fn rows(&self) -> Range<usize> {
+        self.row..self.row + self.rows
+    }
+
+    /// Number of its first call.
+    pub fn first_call(&self) -> u64 {
+        self.list.source.rows[self.row].number
+    }
+
+    /// Number of the last call of the last repetition.
+    pub fn last_call(&self) -> u64 {
+        self.list.source.rows[self.row + self.rows - 1].number
+    }
+
+    /// How many calls all repetitions are, with those below them.
+    pub fn total_calls(&self) -> usize {
+        self.rows
+    }
+
+    /// How many calls a repetition is, with those below it.
+    pub fn calls_per_repetition(&self) -> Count {
+        if self.starts.is_none() {
+            return Count::one(self.rows / self.repetitions);
+        }
+        let mut count = Count {
+            min: usize::MAX,
+            max: 0,
+        };
+        for repetition in self.repetitions() {
+            count.min = count.min.min(repetition.len());
+            count.max = count.max.max(repetition.len());
+        }
+        count
+    }
+
+    /// The rows of each repetition, in order.
+    pub fn repetitions(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<'p> {
+        let repeat = *self;
+        (0..self.repetitions).map(move |index| repeat.start(index).1..repeat.start(index + 1).1)
+    }
+
+    /// The calls of one repetition, one by one; none if there is no repetition of this index.
+    pub fn repetition(&self, index: usize) -> impl Iterator<Item = Call<'p>> + use<'p> {
+        let index = index.min(self.repetitions);
+        let (start, mut row) = self.start(index);
+        let (end, _) = self.start(self.repetitions.min(index + 1));
+        let source = self.list.source;
+        self.list.shapes[start..end].iter().map(move |&shape| {
+            let shape = Shape(shape);
+            let call = Call::new(source, shape, row);
+            row += source.shapes.calls(shape);
+            call
+        })
+    }
+
+    /// Times over its repetitions.
+    pub fn statistics(&self) -> RepeatStatistics {
+        RepeatStatistics::of(self)
+    }
+
+    /// How long all repetitions took together, in nanoseconds, see [`RepeatStatistics`].
+    pub fn total_time(&self) -> u64 {
+        self.durations().fold(0, u64::saturating_add)
+    }
+
+    /// How long each repetition took, in nanoseconds, see [`RepeatStatistics`].
+    pub fn durations(&self) -> impl ExactSizeIterator<Item = u64> + use<'p> {
+        let repeat = *self;
+        (0..self.repetitions).map(move |index| {
+            let durations = repeat.repetition(index).map(|call| call.row().duration);
+            durations.fold(0, u64::saturating_add)
+        })
+    }
+
+    /// The first sibling and the first row of a repetition, or of what is behind the last one.
+    fn start(&self, index: usize) -> (usize, usize) {
+        match self.starts {
+            Some(starts) => {
+                let Start { sibling, row } = starts[index];
+                (sibling as usize, self.list.row + row as usize)
+            }
+            None => {
+                let (first, len) = self.siblings;
+                let siblings = len / self.repetitions * index;
+                (
+                    first + siblings,
+                    self.row + self.rows / self.repetitions * index,
+                )
+            }
+        }
+    }
+}
+
+/// The nodes of a list, from left to right. Folding is done by then: this only looks.
+#[derive(Debug, Clone)]
+pub struct Nodes<'p> {
+    list: List<'p>,
+    nodes: &'p [Packed],
+    /// Single calls that come before `nodes`.
+    stretch: usize,
+    sibling: usize,
+    row: usize,
+}
+
+impl<'p> Iterator for Nodes<'p> {
+    type Item = Node<'p>;
+
+    fn next(&mut self) -> Option<Node<'p>> {
+        if self.stretch == 0 {
+            let (&node, behind) = self.nodes.split_first()?;
+            match node.kind() {
+                Kind::Calls(stretch) => {
+                    self.nodes = behind;
+                    self.stretch = stretch;
+                }
+                Kind::Exact { count, nodes } => {
+                    let (body, behind) = behind.split_at(nodes);
+                    self.nodes = behind;
+                    return Some(self.exact(count, body));
+                }
+                Kind::Near { index, nodes } => {
+                    let (body, behind) = behind.split_at(nodes);
+                    self.nodes = behind;
+                    return Some(self.near(index, body));
+                }
+            }
+        }
+        self.stretch -= 1;
+        let source = self.list.source;
+        let shape = Shape(self.list.shapes[self.sibling]);
+        let call = Call::new(source, shape, self.row);
+        self.sibling += 1;
+        self.row += source.shapes.calls(shape);
+        Some(Node::Call(call))
+    }
+}
+
+impl<'p> Nodes<'p> {
+    fn exact(&mut self, count: usize, body: &'p [Packed]) -> Node<'p> {
+        let each = siblings(body, self.list.source.folds);
+        let rows = self.list.rows(self.sibling..self.sibling + each);
+        self.repeat(Repeat {
+            list: self.list,
+            body,
+            count: Count::one(count),
+            exact: true,
+            starts: None,
+            repetitions: count,
+            siblings: (self.sibling, each * count),
+            row: self.row,
+            rows: rows * count,
+        })
+    }
+
+    fn near(&mut self, index: usize, body: &'p [Packed]) -> Node<'p> {
+        let near = self.list.source.folds.near(index);
+        let starts = &*near.starts;
+        let repetitions = starts.len() - 1;
+        let siblings = (starts[repetitions].sibling - starts[0].sibling) as usize;
+        self.repeat(Repeat {
+            list: self.list,
+            body,
+            count: Count {
+                min: near.count.0 as usize,
+                max: near.count.1 as usize,
+            },
+            exact: false,
+            starts: Some(starts),
+            repetitions,
+            siblings: (self.sibling, siblings),
+            row: self.row,
+            rows: (starts[repetitions].row - starts[0].row) as usize,
+        })
+    }
+
+    fn repeat(&mut self, repeat: Repeat<'p>) -> Node<'p> {
+        self.sibling += repeat.siblings.1;
+        self.row += repeat.rows;
+        Node::Repeat(repeat)
+    }
+}

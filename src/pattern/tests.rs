@@ -1,0 +1,313 @@
+mod trees;
+mod vectors;
+
+use super::nodes::{Node, Nodes};
+use super::*;
+use crate::recording::{Flags, Row, Thread};
+use crate::trace::{Category, Code, Kind, Time};
+use trees::{any_tree, tree};
+
+use super::fold::sequences::{de_bruijn, fibonacci, loops, thue_morse};
+use proptest::prelude::*;
+
+const ALL: [Nearness; 3] = [Nearness::Exact, Nearness::TripCounts, Nearness::Functions];
+
+/// A recording of one thread; for each call its depth and its function.
+fn recording(calls: impl IntoIterator<Item = (u32, u32)>) -> Recording {
+    let row = |(index, (depth, code))| Row {
+        start: Time(index),
+        duration: 1 + index % 7,
+        number: index + 1,
+        code,
+        depth,
+        exception: None,
+        arguments: None,
+        outcome: None,
+        flags: Flags::default(),
+    };
+    let calls: Vec<Row> = (0..).zip(calls).map(row).collect();
+    let codes = calls.iter().map(|row| row.code + 1).max().unwrap_or(0);
+    let names = (0..codes).map(|code| format!("f{code}"));
+    Recording {
+        codes: names.map(|name| code(&name, Category::Internal)).collect(),
+        threads: vec![Thread {
+            calls,
+            ..Thread::default()
+        }],
+        ..Recording::default()
+    }
+}
+
+fn code(name: &str, category: Category) -> Code {
+    Code {
+        name: name.into(),
+        file: "f.py".into(),
+        line: 1,
+        kind: Kind::Function,
+        category,
+    }
+}
+
+fn flat(symbols: &[u32]) -> Recording {
+    recording(symbols.iter().map(|&symbol| (0, symbol)))
+}
+
+/// Depth and function of all calls, from the folded form: each repeat is written out by its
+/// repetitions, an exact one by copies of its template.
+fn expand(patterns: &Patterns<'_>) -> Vec<(u32, u32)> {
+    let mut calls = Vec::new();
+    let mut levels = vec![(patterns.thread(0), 0)];
+    while let Some((nodes, depth)) = levels.last_mut() {
+        let depth = *depth;
+        match nodes.next() {
+            None => {
+                levels.pop();
+            }
+            Some(Node::Call(call)) => {
+                calls.push((depth, call.row().code));
+                levels.push((call.callees(), depth + 1));
+            }
+            Some(Node::Repeat(repeat)) if repeat.is_exact() => {
+                let count = repeat.count().single().unwrap();
+                assert_eq!(repeat.repetitions().len(), count);
+                levels.extend((0..count).map(|_| (repeat.body(), depth)));
+            }
+            Some(Node::Repeat(repeat)) => {
+                // Calls of each repetition, unfolded.
+                for index in 0..repeat.repetitions().len() {
+                    for call in repeat.repetition(index) {
+                        let rows = &patterns.recording.threads[0].calls[call.rows()];
+                        let top = rows[0].depth;
+                        calls.extend(rows.iter().map(|row| (row.depth - top + depth, row.code)));
+                    }
+                }
+            }
+        }
+    }
+    calls
+}
+
+fn assert_lossless(recording: &Recording) {
+    let rows = recording.threads[0].calls.iter();
+    let calls: Vec<_> = rows.map(|row| (row.depth, row.code)).collect();
+    for nearness in ALL {
+        assert!(
+            expand(&Patterns::new(recording, nearness)) == calls,
+            "{nearness:?}"
+        );
+    }
+}
+
+/// The rules that hold for every repeat, whatever it consists of.
+fn assert_consistent(patterns: &Patterns<'_>) {
+    let mut levels: Vec<Nodes<'_>> = vec![patterns.thread(0)];
+    while let Some(nodes) = levels.last_mut() {
+        match nodes.next() {
+            None => {
+                levels.pop();
+            }
+            Some(Node::Call(call)) => levels.push(call.callees()),
+            Some(Node::Repeat(repeat)) => {
+                let rows = repeat.rows();
+                let mut end = rows.start;
+                for repetition in repeat.repetitions() {
+                    assert_eq!(repetition.start, end);
+                    end = repetition.end;
+                }
+                assert_eq!(end, rows.end);
+                let count = repeat.count();
+                assert!((count.min..=count.max).contains(&repeat.repetitions().len()));
+                assert!(count.max >= 2);
+                let statistics = repeat.statistics();
+                assert_eq!(statistics.total_calls, rows.len());
+                assert_eq!(statistics.total, repeat.total_time());
+                let slowest = repeat.durations().nth(statistics.slowest).unwrap();
+                assert_eq!(slowest, statistics.max);
+                levels.push(repeat.body());
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn trees_come_back_whole(calls in any_tree(300)) {
+        let recording = recording(calls);
+        assert_lossless(&recording);
+        for nearness in ALL {
+            assert_consistent(&Patterns::new(&recording, nearness));
+        }
+    }
+
+    #[test]
+    fn loops_come_back_whole(list in loops(2000)) {
+        let recording = flat(&list);
+        assert_lossless(&recording);
+        for nearness in ALL {
+            assert_consistent(&Patterns::new(&recording, nearness));
+        }
+    }
+
+    #[test]
+    fn periodic_lists_come_back_whole(
+        body in prop::collection::vec(0u32..5, 1..300),
+        count in 1usize..30,
+        rest in 0usize..300,
+    ) {
+        let mut list = body.repeat(count);
+        list.extend_from_slice(&body[..rest.min(body.len())]);
+        assert_lossless(&flat(&list));
+    }
+
+    /// Near repeats are only shown where they leave fewer rows.
+    #[test]
+    fn near_repeats_never_leave_more_rows(calls in any_tree(300)) {
+        let recording = recording(calls);
+        let rows = ALL.map(|nearness| {
+            let patterns = Patterns::new(&recording, nearness);
+            folds::rows(patterns.folds.list(patterns.roots[0].index()))
+        });
+        prop_assert!(rows[0] >= rows[1] && rows[0] >= rows[2]);
+    }
+
+    /// Whatever the definition of old groups, the same 2 to 20 calls at least twice in a row, is
+    /// within a repeat or overlaps one.
+    #[test]
+    fn what_repeats_is_folded(list in loops(300)) {
+        let recording = flat(&list);
+        let patterns = Patterns::new(&recording, Nearness::Exact);
+        let mut covered = vec![false; list.len()];
+        for node in patterns.thread(0) {
+            if let Node::Repeat(repeat) = node {
+                covered[repeat.rows()].fill(true);
+            }
+        }
+        for body in 2..=20 {
+            for (start, pair) in list.windows(2 * body).enumerate() {
+                if pair[..body] == pair[body..] {
+                    prop_assert!(covered[start..start + 2 * body].contains(&true));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn hard_lists_come_back_whole() {
+    for list in [
+        fibonacci(100_000),
+        thue_morse(100_000),
+        de_bruijn(2, 15),
+        (0..100_000).map(|at: u32| at.trailing_zeros()).collect(),
+        (0..70_000).collect(),
+    ] {
+        assert_lossless(&flat(&list));
+    }
+}
+
+#[test]
+fn a_long_list_of_loops_is_folded_to_its_loops() {
+    // 2,000 epochs of 47 calls and an evaluation, some 100,000 siblings in one list.
+    let mut list = vec![100];
+    for epoch in 1..=2000 {
+        list.push(0);
+        for _ in 0..6 {
+            list.extend([1, 2, 3, 4, 3, 4]);
+        }
+        list.extend([5, 6, 7]);
+        if epoch % 50 == 0 {
+            list.extend([8; 30]);
+        }
+    }
+    list.push(101);
+    let recording = flat(&list);
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    assert_eq!(
+        trees::text(&patterns),
+        "f100 40x[50x[f0 6x[f1 f2 2x[f3 f4]] f5 f6 f7] 30xf8] f101"
+    );
+}
+
+#[test]
+fn a_call_may_be_a_million_deep() {
+    let recording = recording((0..1_000_000).map(|depth| (depth, depth % 3)));
+    assert_lossless(&recording);
+    let patterns = Patterns::new(&recording, Nearness::TripCounts);
+    assert_eq!(patterns.summary(5).rows, 1_000_000);
+    assert_eq!(patterns.call(0, 999_999).unwrap().index(), 999_999);
+}
+
+#[test]
+fn a_function_is_the_same_under_two_categories() {
+    let mut recording = flat(&[0, 1, 0, 1]);
+    recording.codes = vec![code("f", Category::Internal), code("f", Category::External)];
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    assert_eq!(trees::text(&patterns), "4xf");
+}
+
+#[test]
+fn threads_have_lists_of_their_own() {
+    let mut recording = flat(&[0, 0]);
+    let calls = recording.threads[0].calls.clone();
+    for calls in [calls, Vec::new()] {
+        recording.threads.push(Thread {
+            calls,
+            ..Thread::default()
+        });
+    }
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    let nodes: Vec<_> = (0..3)
+        .map(|thread| patterns.thread(thread).count())
+        .collect();
+    assert_eq!(nodes, [1, 1, 0]);
+    assert_eq!(patterns.summary(1).patterns, 2);
+}
+
+#[test]
+fn a_call_is_found_by_its_row() {
+    let recording = tree("(main {4: (epoch {10: (step fwd bwd)} eval)} save)");
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    for row in 0..recording.threads[0].calls.len() {
+        assert_eq!(patterns.call(0, row).unwrap().index(), row);
+    }
+    assert!(patterns.call(0, recording.threads[0].calls.len()).is_none());
+}
+
+#[test]
+fn statistics_are_those_of_the_repetitions() {
+    let mut recording = tree("a {3: (f g) h}");
+    let rows = &mut recording.threads[0].calls;
+    for (row, duration) in rows.iter_mut().zip([9, 10, 5, 1, 20, 6, 2, 30, 7, 3]) {
+        row.duration = duration;
+    }
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    let Some(Node::Repeat(repeat)) = patterns.thread(0).nth(1) else {
+        panic!("no repeat");
+    };
+    let statistics = repeat.statistics();
+    // What g took is part of f.
+    assert_eq!(repeat.durations().collect::<Vec<_>>(), [11, 22, 33]);
+    assert_eq!(
+        (statistics.min, statistics.max, statistics.total),
+        (11, 33, 66)
+    );
+    assert_eq!((statistics.repetitions, statistics.slowest), (3, 2));
+    assert!((statistics.mean - 22.0).abs() < 1e-9);
+    assert!((statistics.standard_deviation - (242.0f64 / 3.0).sqrt()).abs() < 1e-9);
+    assert_eq!((statistics.first_call, statistics.last_call), (2, 10));
+    assert_eq!(statistics.calls_per_repetition.single(), Some(3));
+}
+
+#[test]
+fn a_summary_counts_what_is_shown() {
+    let recording = tree("start {4: (epoch {10: (step fwd bwd)} eval)} {5: a b} save");
+    let patterns = Patterns::new(&recording, Nearness::Exact);
+    let summary = patterns.summary(2);
+    assert_eq!(summary.calls, 1 + 4 * 32 + 10 + 1);
+    // start; epoch, step, fwd, bwd, eval; 5x, a, b; save
+    assert_eq!(summary.rows, 1 + 5 + 3 + 1);
+    assert_eq!((summary.patterns, summary.deepest), (3, 2));
+    assert_eq!(summary.calls_in_patterns, 4 * 32 + 10);
+    assert!(summary.top[0].total >= summary.top[1].total);
+    assert_eq!(summary.top.len(), 2);
+}
