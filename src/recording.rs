@@ -8,6 +8,7 @@ mod build;
 mod collector;
 mod functions;
 mod nest;
+mod selection;
 mod texts;
 
 use std::num::NonZeroU32;
@@ -19,6 +20,7 @@ use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 pub(crate) use build::Builder;
 pub use collector::Collector;
 pub use functions::CallCounter;
+pub use selection::Selection;
 pub(crate) use texts::Texts;
 
 /// Everything known of one recording.
