@@ -35,6 +35,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod pager;
 pub mod pattern;
 pub mod preflight;
 pub mod record;

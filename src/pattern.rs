@@ -132,6 +132,11 @@ impl<'r> Patterns<'r> {
         }
     }
 
+    /// Whose they are.
+    pub fn recording(&self) -> &'r Recording {
+        self.recording
+    }
+
     /// What they were found by.
     pub fn nearness(&self) -> Nearness {
         self.nearness

@@ -146,6 +146,11 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    /// What both have.
+    pub(crate) fn common(self, other: Flags) -> Flags {
+        Flags(self.0 & other.0)
+    }
+
     /// Adds `other` if `condition` holds.
     pub(crate) fn set(&mut self, other: Flags, condition: bool) {
         if condition {

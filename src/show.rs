@@ -1,19 +1,37 @@
 //! `pytrace show`: a saved trace as a tree.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use anyhow::{Context as _, Result, anyhow};
+use regex::Regex;
 
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
-use crate::view::{self, TreeOptions};
+use crate::pager::Output;
+use crate::pattern::Nearness;
+use crate::recording::{Recording, Selection};
+use crate::view::{self, Style, TreeOptions};
 use crate::{format, terminal};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
+    let mut recording = read(options)?;
+    let left_out = recording.select(&selection(options)?);
+    let tree = tree_options(options);
+    let mut out = Output::open(!options.no_pager);
+    let mut written = view::write_tree(&recording, &tree, &mut out);
+    if left_out > 0 {
+        let plural = if left_out == 1 { "" } else { "s" };
+        let note = format_args!("\n{left_out} call{plural} left out, as asked for\n");
+        written = written.and_then(|()| out.write_fmt(note));
+    }
+    out.finish(written).context("failed to print the tree")
+}
+
+fn read(options: &ShowOptions) -> Result<Recording> {
     let path = options.trace.display();
-    let recording = format::read(&options.trace).map_err(|error| {
+    format::read(&options.trace).map_err(|error| {
         let is_something_else = matches!(error, ReadError::NotATrace(_));
         let error = anyhow!(error).context(format!("failed to read {path}"));
         match is_something_else {
@@ -22,22 +40,48 @@ pub fn run(options: &ShowOptions) -> Result<()> {
             ),
             false => error,
         }
-    })?;
-    let tree = TreeOptions {
+    })
+}
+
+/// Which calls are shown.
+fn selection(options: &ShowOptions) -> Result<Selection> {
+    let function = options.function.as_deref().map(Regex::new);
+    Ok(Selection {
+        threads: options.thread.clone(),
+        function: function.transpose()?,
+        min_duration: options.min_duration.map_or(0, |least| {
+            u64::try_from(least.as_nanos()).unwrap_or(u64::MAX)
+        }),
+        hide_imports: options.hide_imports,
+        hide_external: options.hide_external,
+        depth: options.depth,
+    })
+}
+
+fn tree_options(options: &ShowOptions) -> TreeOptions {
+    TreeOptions {
+        style: match options.ascii {
+            true => Style::Ascii,
+            false => terminal::style(),
+        },
+        colours: terminal::has_colours(),
+        patterns: match (options.no_patterns, options.exact_patterns) {
+            (true, _) => None,
+            (false, true) => Some(Nearness::Exact),
+            (false, false) => Some(Nearness::default()),
+        },
         values: !options.no_values,
+        times: !options.no_times,
         number_of_calls: options.number_of_calls,
         width: match options.width {
             Some(0) => None,
             Some(columns) => Some(columns.into()),
             None => terminal::stdout_columns(),
         },
-        ..TreeOptions::default()
-    };
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let shown = view::write_tree(&recording, tree, &mut out).and_then(|()| out.flush());
-    match shown {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("failed to print the tree"),
+        limit: match options.limit {
+            0 => None,
+            lines => Some(lines),
+        },
+        whole: "--limit 0 shows all; --depth, --function and --min-duration show less of it.",
     }
 }

@@ -353,23 +353,69 @@ fn senseless_lines_are_usage_errors() {
 
 #[test]
 fn subcommands_are_the_first_word() {
-    for (line, no_values, number_of_calls, width) in [
-        ("show t.json", false, false, None),
-        ("show t.json --no-values --width 0", true, false, Some(0)),
+    let show = || ShowOptions {
+        trace: "t.json".into(),
+        no_patterns: false,
+        exact_patterns: false,
+        depth: None,
+        min_duration: None,
+        thread: Vec::new(),
+        function: None,
+        hide_imports: false,
+        hide_external: false,
+        limit: DEFAULT_LIMIT,
+        no_times: false,
+        no_values: false,
+        number_of_calls: false,
+        width: None,
+        ascii: false,
+        no_pager: false,
+    };
+    let all = concat!(
+        "show --number-of-calls --width=80 --no-patterns --depth 3 --min-duration 10us --thread 7 ",
+        "--thread main --function step --hide-imports --hide-external --limit 0 --no-times ",
+        "--no-values --ascii --no-pager t.json",
+    );
+    for (line, options) in [
+        ("show t.json", show()),
         (
-            "show --number-of-calls --width=80 t.json",
-            false,
-            true,
-            Some(80),
+            "show t.json --exact-patterns",
+            ShowOptions {
+                exact_patterns: true,
+                ..show()
+            },
+        ),
+        (
+            all,
+            ShowOptions {
+                no_patterns: true,
+                depth: Some(3),
+                min_duration: Some(Duration::from_micros(10)),
+                thread: vec!["7".into(), "main".into()],
+                function: Some("step".into()),
+                hide_imports: true,
+                hide_external: true,
+                limit: 0,
+                no_times: true,
+                no_values: true,
+                number_of_calls: true,
+                width: Some(80),
+                ascii: true,
+                no_pager: true,
+                ..show()
+            },
         ),
     ] {
-        let options = ShowOptions {
-            trace: "t.json".into(),
-            no_values,
-            number_of_calls,
-            width,
-        };
         assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
+    }
+    for line in [
+        "show t.json --no-patterns --exact-patterns",
+        "show t.json --depth 0",
+        "show t.json --function (",
+        "show t.json --min-duration 10",
+    ] {
+        let error = parse(words(line)).unwrap_err();
+        assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");
     }
     for (line, python, pid) in [
         ("doctor", None, None),

@@ -323,6 +323,11 @@ impl<'p> Iterator for Nodes<'p> {
 }
 
 impl<'p> Nodes<'p> {
+    /// Whether there are no more.
+    pub fn is_empty(&self) -> bool {
+        self.stretch == 0 && self.nodes.is_empty()
+    }
+
     fn exact(&mut self, count: usize, body: &'p [Packed]) -> Node<'p> {
         let each = siblings(body, self.list.source.folds);
         let rows = self.list.rows(self.sibling..self.sibling + each);
