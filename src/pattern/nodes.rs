@@ -168,7 +168,8 @@ impl<'p> Repeat<'p> {
         self.exact
     }
 
-    /// The first repetition, folded: the template.
+    /// The first repetition, folded: the template. Where this is not exact, what its calls called
+    /// may have been different in other repetitions: see [`Repeat::repetition`].
     pub fn body(&self) -> Nodes<'p> {
         Nodes {
             list: self.list,
