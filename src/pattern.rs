@@ -74,7 +74,9 @@ pub enum Nearness {
 pub struct Patterns<'r> {
     recording: &'r Recording,
     nearness: Nearness,
+    /// Of the calls; behind them, some that no call has.
     shapes: Shapes,
+    /// Of the shapes of calls.
     folds: Folds,
     /// For each thread, see [`Shapes::add_thread`].
     roots: Vec<Shape>,
@@ -97,7 +99,7 @@ impl<'r> Patterns<'r> {
             nodes.clear();
             folder.fold(shapes.list(shape), &mut nodes);
             if let Some(near) = &mut near {
-                near.refine(&shapes, shape, &mut nodes, &mut folds);
+                near.refine(&mut shapes, shape, &mut nodes, &mut folds);
             }
             folds.push(&nodes);
         }

@@ -91,7 +91,7 @@ pub(super) struct Start {
 pub(super) struct Folds {
     nodes: Vec<Packed>,
     /// Where each list starts in `nodes`; one more than there are lists.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     near: Vec<Near>,
 }
 
@@ -108,7 +108,7 @@ impl Default for Folds {
 impl Folds {
     /// The nodes of a list.
     pub(super) fn list(&self, index: usize) -> &[Packed] {
-        &self.nodes[self.starts[index]..self.starts[index + 1]]
+        &self.nodes[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 
     pub(super) fn near(&self, index: usize) -> &Near {
@@ -118,7 +118,7 @@ impl Folds {
     /// Adds a list.
     pub(super) fn push(&mut self, nodes: &[Packed]) {
         self.nodes.extend_from_slice(nodes);
-        self.starts.push(self.nodes.len());
+        self.starts.push(self.nodes.len() as u32);
     }
 
     /// The index of what is added next.

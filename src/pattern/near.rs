@@ -9,6 +9,8 @@
 
 mod template;
 
+use std::ops::Range;
+
 use super::Nearness;
 use super::folds::{Folds, Packed, rows};
 use super::lce::Lce;
@@ -22,18 +24,19 @@ const LOOP: u32 = u32::MAX - 1;
 /// Of an [`Atom`] that is one sibling.
 const SINGLE: u32 = u32::MAX;
 
-/// How often a list is collapsed at most. It gets shorter each time; what is not found by then only
-/// stays unfolded.
+/// How often a list is collapsed at most.
 const ROUNDS: usize = 64;
+/// How many atoms are looked at in all rounds together: so many for each sibling, and some. A list
+/// gets shorter each time, so this ends only where each round finds little in much. What is not found
+/// by then only stays unfolded.
+const LOOKS: usize = 4;
+const LOOKS_ALWAYS: usize = 1 << 20;
 
-/// A sibling, or several that were collapsed.
+/// A sibling, or several that were collapsed. Small: there may be as many as calls.
 #[derive(Debug, Clone, Copy)]
 struct Atom {
-    class: u32,
     /// Index of its first sibling.
     start: u32,
-    /// Index behind its last sibling.
-    end: u32,
     /// Index into [`NearFolder::loops`], or [`SINGLE`].
     repeats: u32,
 }
@@ -47,18 +50,22 @@ struct Loop {
     body: u32,
     /// How many repetitions.
     count: u32,
+    /// Index behind its last sibling.
+    end: u32,
 }
 
 /// Finds repeats that are not exact. Wants the lists of all shapes, in their order.
 #[derive(Debug)]
 pub(super) struct NearFolder {
     nearness: Nearness,
-    classes: Shapes,
-    /// The class of each shape so far.
+    /// The class of each shape so far. A class is a shape too, that of the erased form: most have
+    /// nothing to erase and are their own.
     class_of: Vec<u32>,
     small: Small,
     /// The current list, as far as it is collapsed.
     atoms: Vec<Atom>,
+    /// For each of them.
+    classes: Vec<u32>,
     /// Atoms of loops.
     inner: Vec<Atom>,
     loops: Vec<Loop>,
@@ -69,33 +76,33 @@ impl NearFolder {
     pub(super) fn new(nearness: Nearness) -> Option<NearFolder> {
         (nearness != Nearness::Exact).then(|| NearFolder {
             nearness,
-            classes: Shapes::default(),
             class_of: Vec::new(),
             small: Small::default(),
             atoms: Vec::new(),
+            classes: Vec::new(),
             inner: Vec::new(),
             loops: Vec::new(),
         })
     }
 
     /// Replaces `nodes`, the exact folding of the callees of `shape`, if that leaves fewer rows.
+    /// Adds shapes that no call has, for classes.
     pub(super) fn refine(
         &mut self,
-        shapes: &Shapes,
+        shapes: &mut Shapes,
         shape: Shape,
         nodes: &mut Vec<Packed>,
         folds: &mut Folds,
     ) {
-        let siblings = shapes.list(shape);
-        self.collapse(siblings);
+        self.collapse(shapes, shape);
         let below: &[u32] = match self.nearness {
             Nearness::Functions => &[],
-            _ => &self.atoms.iter().map(|atom| atom.class).collect::<Vec<_>>(),
+            _ => &self.classes,
         };
-        let class = self.classes.intern(shapes.key(shape), below);
+        let class = shapes.intern(shapes.key(shape), below);
         self.class_of.push(class.0);
         if !self.loops.is_empty() {
-            let mut template = template::build(self, siblings, folds.near_len());
+            let mut template = template::build(self, shapes.list(shape), folds.near_len());
             if rows(&template.nodes) < rows(nodes) {
                 template.locate(shapes.callees(shape).map(|callee| shapes.calls(callee)));
                 *nodes = template.nodes;
@@ -104,14 +111,22 @@ impl NearFolder {
         }
     }
 
-    fn collapse(&mut self, siblings: &[u32]) {
+    fn collapse(&mut self, shapes: &mut Shapes, shape: Shape) {
         self.atoms.clear();
+        self.classes.clear();
         self.inner.clear();
         self.loops.clear();
+        let siblings = shapes.list(shape);
         self.collapse_single_calls(siblings);
+        let mut looks = siblings.len() * LOOKS + LOOKS_ALWAYS;
         for _ in 0..ROUNDS {
-            if !self.collapse_once() {
-                break;
+            // What is collapsed anew holds what it was before, too.
+            let inner = self.inner.len();
+            match looks.checked_sub(self.atoms.len()) {
+                Some(left) if self.collapse_once(shapes) => {
+                    looks = left.saturating_sub(self.inner.len() - inner);
+                }
+                _ => break,
             }
         }
     }
@@ -119,110 +134,129 @@ impl NearFolder {
     /// Makes an atom of each run of one class.
     fn collapse_single_calls(&mut self, siblings: &[u32]) {
         let class_of = |sibling: &u32| self.class_of[*sibling as usize];
+        let single = |start| Atom {
+            start,
+            repeats: SINGLE,
+        };
         let mut start = 0;
         for run in siblings.chunk_by(|a, b| class_of(a) == class_of(b)) {
-            let class = class_of(&run[0]);
             let end = start + run.len() as u32;
-            let mut repeats = SINGLE;
+            let mut atom = single(start);
             if run.len() > 1 {
-                repeats = self.loops.len() as u32;
+                atom.repeats = self.loops.len() as u32;
                 self.loops.push(Loop {
                     first: self.inner.len() as u32,
                     body: 1,
                     count: end - start,
+                    end,
                 });
-                self.inner.extend((start..end).map(|start| Atom {
-                    class,
-                    start,
-                    end: start + 1,
-                    repeats: SINGLE,
-                }));
+                self.inner.extend((start..end).map(single));
             }
-            self.atoms.push(Atom {
-                class,
-                start,
-                end,
-                repeats,
-            });
+            self.atoms.push(atom);
+            self.classes.push(class_of(&run[0]));
             start = end;
         }
     }
 
     /// Collapses what repeats, shorter bodies first, as far as it doesn't overlap. False if nothing
     /// does.
-    fn collapse_once(&mut self) -> bool {
-        let classes: Vec<u32> = self.atoms.iter().map(|atom| atom.class).collect();
-        // Start, end, length of the body.
-        let mut runs = if classes.len() <= SMALL {
-            self.small.runs(&classes)
+    fn collapse_once(&mut self, shapes: &mut Shapes) -> bool {
+        let runs = self.disjoint_runs();
+        let (mut len, mut at) = (0, 0);
+        for &(start, end, body) in &runs {
+            let (start, end) = (start as usize, end as usize);
+            len = self.shift(at..start, len);
+            (self.classes[len], self.atoms[len]) = self.repeat(shapes, start..end, body);
+            len += 1;
+            at = end;
+        }
+        len = self.shift(at..self.atoms.len(), len);
+        self.atoms.truncate(len);
+        self.classes.truncate(len);
+        !runs.is_empty()
+    }
+
+    /// Start, end and length of the body of what is to be collapsed next, from left to right.
+    fn disjoint_runs(&mut self) -> Vec<(u32, u32, u32)> {
+        let classes = &self.classes;
+        let mut runs: Vec<_> = if classes.len() <= SMALL {
+            self.small.runs(classes)
         } else {
-            let runs = maximal_runs(&Lce::new(&classes), &classes).into_iter();
+            let runs = maximal_runs(&Lce::new(classes), classes).into_iter();
             runs.map(|run| (run.start, run.end, run.period)).collect()
         };
+        for (start, end, body) in &mut runs {
+            // Whole copies only.
+            *end -= (*end - *start) % *body;
+        }
         runs.sort_unstable_by_key(|&(start, _, body)| (body, start));
         let mut taken = vec![false; classes.len()];
         runs.retain(|&(start, end, body)| {
-            // Whole copies only. Whoever is in the way is shorter, so it covers an end of this or
-            // lies within; where it lies within, it comes first in the next round.
-            let end = end - (end - start) % body;
+            // Whoever is in the way is shorter, so it covers an end of this or lies within; where
+            // it lies within, it comes first in the next round.
             let stretch = &mut taken[start as usize..end as usize];
-            let free = stretch.iter().all(|taken| !taken) && is_repeat(&classes, start, end, body);
+            let free = stretch.iter().all(|taken| !taken) && is_repeat(classes, start, end, body);
             if free {
                 stretch.fill(true);
             }
             free
         });
         runs.sort_unstable();
-        let atoms = std::mem::take(&mut self.atoms);
-        let mut at = 0;
-        for &(start, end, body) in &runs {
-            let end = end - (end - start) % body;
-            self.atoms.extend(&atoms[at..start as usize]);
-            let atom = self.repeat(&atoms[start as usize..end as usize], body);
-            self.atoms.push(atom);
-            at = end as usize;
-        }
-        self.atoms.extend(&atoms[at..]);
-        !runs.is_empty()
+        runs
     }
 
-    /// One atom for copies of a body.
-    fn repeat(&mut self, copies: &[Atom], body: u32) -> Atom {
+    /// Moves atoms to the left; returns where they end.
+    fn shift(&mut self, atoms: Range<usize>, to: usize) -> usize {
+        let end = to + atoms.len();
+        if atoms.start != to {
+            self.atoms.copy_within(atoms.clone(), to);
+            self.classes.copy_within(atoms, to);
+        }
+        end
+    }
+
+    /// One atom, with its class, for copies of a body.
+    fn repeat(&mut self, shapes: &mut Shapes, copies: Range<usize>, body: u32) -> (u32, Atom) {
         let first = self.inner.len() as u32;
-        let (class, body) = match (body, copies[0]) {
+        let Atom { start, repeats } = self.atoms[copies.start];
+        let end = self.end(self.atoms[copies.end - 1]);
+        let (class, body) = if body == 1 {
             // Loops of one class, one behind the other, are one loop.
-            (1, Atom { class, repeats, .. }) => {
-                for copy in copies {
-                    match self.loops.get(copy.repeats as usize).copied() {
-                        Some(inner) => {
-                            let from = inner.first as usize;
-                            let len = (inner.body * inner.count) as usize;
-                            self.inner.extend_from_within(from..from + len);
-                        }
-                        None => self.inner.push(*copy),
+            for copy in copies.clone() {
+                let copy = self.atoms[copy];
+                match self.loops.get(copy.repeats as usize) {
+                    Some(inner) => {
+                        let from = inner.first as usize;
+                        let len = (inner.body * inner.count) as usize;
+                        self.inner.extend_from_within(from..from + len);
                     }
+                    None => self.inner.push(copy),
                 }
-                let inner = self.loops.get(repeats as usize);
-                (class, inner.map_or(1, |inner| inner.body))
             }
-            (_, _) => {
-                self.inner.extend_from_slice(copies);
-                let classes = copies[..body as usize].iter().map(|atom| atom.class);
-                let classes: Vec<u32> = classes.collect();
-                (self.classes.intern(LOOP, &classes).0, body)
-            }
+            let inner = self.loops.get(repeats as usize);
+            (
+                self.classes[copies.start],
+                inner.map_or(1, |inner| inner.body),
+            )
+        } else {
+            self.inner.extend_from_slice(&self.atoms[copies.clone()]);
+            let body_classes = &self.classes[copies.start..copies.start + body as usize];
+            (shapes.intern(LOOP, body_classes).0, body)
         };
+        let repeats = self.loops.len() as u32;
         self.loops.push(Loop {
             first,
             body,
             count: (self.inner.len() as u32 - first) / body,
+            end,
         });
-        Atom {
-            class,
-            start: copies[0].start,
-            end: copies[copies.len() - 1].end,
-            repeats: self.loops.len() as u32 - 1,
-        }
+        (class, Atom { start, repeats })
+    }
+
+    /// The index behind its last sibling.
+    fn end(&self, atom: Atom) -> u32 {
+        let repeats = self.loops.get(atom.repeats as usize);
+        repeats.map_or(atom.start + 1, |repeats| repeats.end)
     }
 }
 

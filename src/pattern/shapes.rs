@@ -33,7 +33,7 @@ pub struct Shapes {
     /// How many calls: itself and all below it.
     sizes: Vec<u32>,
     /// Where each shape's callees start in `callees`; one more than there are shapes.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     callees: Vec<u32>,
     /// Open addressing over shape numbers; the length is a power of two.
     table: Vec<u32>,
@@ -91,7 +91,7 @@ impl Shapes {
     }
 
     fn range(&self, shape: Shape) -> Range<usize> {
-        self.starts[shape.index()]..self.starts[shape.index() + 1]
+        self.starts[shape.index()] as usize..self.starts[shape.index() + 1] as usize
     }
 
     /// Adds the shapes of a thread's calls. The answer is its root, which is no call: its callees
@@ -176,7 +176,7 @@ impl Shapes {
         self.keys.push(key);
         self.sizes.push(below + u32::from(key != ROOT));
         self.callees.extend_from_slice(callees);
-        self.starts.push(self.callees.len());
+        self.starts.push(self.callees.len() as u32);
         self.table[at] = shape.0;
         if self.keys.len() * 2 > self.table.len() {
             self.grow();

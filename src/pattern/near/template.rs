@@ -104,7 +104,7 @@ impl<'f> Builder<'f> {
             .flat_map(|atom| self.copies(atom).repetitions());
         let shapes = |repetition: &[Atom]| {
             let (first, last) = (repetition[0], repetition[repetition.len() - 1]);
-            &self.siblings[first.start as usize..last.end as usize]
+            &self.siblings[first.start as usize..self.folder.end(last) as usize]
         };
         let first = shapes(repetitions.next()?);
         if count.0 == count.1 && repetitions.all(|repetition| shapes(repetition) == first) {
@@ -115,7 +115,7 @@ impl<'f> Builder<'f> {
         Some(Near {
             count,
             starts: starts
-                .chain([atoms[0].end])
+                .chain([self.folder.end(atoms[0])])
                 .map(|sibling| Start { sibling, row: 0 })
                 .collect(),
         })
