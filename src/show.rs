@@ -1,4 +1,4 @@
-//! `pytrace show`: a saved trace as a tree.
+//! `pytrace show`: a saved trace as a tree, or as JSON.
 
 use std::io::{self, Write as _};
 
@@ -7,6 +7,9 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
+use crate::json::{self, JsonOptions};
+use crate::pattern::{Nearness, Patterns};
+use crate::recording::Recording;
 use crate::view::{self, TreeOptions};
 use crate::{format, terminal};
 
@@ -34,10 +37,29 @@ pub fn run(options: &ShowOptions) -> Result<()> {
         ..TreeOptions::default()
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let shown = view::write_tree(&recording, tree, &mut out).and_then(|()| out.flush());
-    match shown {
+    let shown = match options.json {
+        true => write_json(&recording, options, &mut out),
+        false => view::write_tree(&recording, tree, &mut out),
+    };
+    match shown.and_then(|()| out.flush()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("failed to print the tree"),
     }
+}
+
+fn write_json(
+    recording: &Recording,
+    options: &ShowOptions,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let nearness = match options.exact_patterns {
+        true => Nearness::Exact,
+        false => Nearness::default(),
+    };
+    let patterns = (!options.no_patterns).then(|| Patterns::new(recording, nearness));
+    let json = JsonOptions {
+        values: !options.no_values,
+    };
+    json::write_json(recording, patterns.as_ref(), json, out)
 }

@@ -122,6 +122,21 @@ pub struct ShowOptions {
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
 
+    /// Print JSON for scripts: the same structure, with all that is known of calls and repetitions
+    ///
+    /// docs/show-json.md tells of each member.
+    #[arg(long, conflicts_with_all = ["width", "number_of_calls"])]
+    pub json: bool,
+
+    /// Do not group what repeats: every call on its own
+    #[arg(long)]
+    pub no_patterns: bool,
+
+    /// Group only what is the same in every call, not loops whose rounds differ in how often
+    /// something in them repeats
+    #[arg(long, conflicts_with = "no_patterns")]
+    pub exact_patterns: bool,
+
     /// Leave out arguments, results and the messages of exceptions
     #[arg(long)]
     pub no_values: bool,

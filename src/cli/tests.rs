@@ -353,23 +353,52 @@ fn senseless_lines_are_usage_errors() {
 
 #[test]
 fn subcommands_are_the_first_word() {
-    for (line, no_values, number_of_calls, width) in [
-        ("show t.json", false, false, None),
-        ("show t.json --no-values --width 0", true, false, Some(0)),
+    let show = || ShowOptions {
+        trace: "t.json".into(),
+        json: false,
+        no_patterns: false,
+        exact_patterns: false,
+        no_values: false,
+        number_of_calls: false,
+        width: None,
+    };
+    for (line, options) in [
+        ("show t.json", show()),
         (
-            "show --number-of-calls --width=80 t.json",
-            false,
-            true,
-            Some(80),
+            "show t.json --no-values --width 0",
+            ShowOptions {
+                no_values: true,
+                width: Some(0),
+                ..show()
+            },
+        ),
+        (
+            "show --number-of-calls --width=80 --no-patterns t.json",
+            ShowOptions {
+                no_patterns: true,
+                number_of_calls: true,
+                width: Some(80),
+                ..show()
+            },
+        ),
+        (
+            "show --json --exact-patterns t.json",
+            ShowOptions {
+                json: true,
+                exact_patterns: true,
+                ..show()
+            },
         ),
     ] {
-        let options = ShowOptions {
-            trace: "t.json".into(),
-            no_values,
-            number_of_calls,
-            width,
-        };
         assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
+    }
+    for line in [
+        "show t.json --json --width 80",
+        "show t.json --json --number-of-calls",
+        "show t.json --no-patterns --exact-patterns",
+    ] {
+        let error = parse(words(line)).unwrap_err();
+        assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");
     }
     for (line, python, pid) in [
         ("doctor", None, None),
