@@ -6,6 +6,7 @@
 
 mod build;
 mod collector;
+mod edges;
 mod functions;
 mod nest;
 mod texts;
@@ -142,6 +143,11 @@ impl Flags {
     /// Whether all of `other` is set.
     pub fn has(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Takes `other` away.
+    pub(crate) fn clear(&mut self, other: Flags) {
+        self.0 &= !other.0;
     }
 
     /// Adds `other` if `condition` holds.
