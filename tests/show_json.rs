@@ -302,7 +302,7 @@ fn repetitions_that_differ_are_ranges() {
 #[test]
 fn depth_is_no_danger() {
     // A test's thread has a stack of 2 MB.
-    const DEPTH: usize = 200_000;
+    const DEPTH: usize = 100_000;
     let events = (0..DEPTH).map(|index| {
         let dur = 2 * (DEPTH - index);
         format!("{{\"ph\":\"X\",\"ts\":{index},\"dur\":{dur},\"name\":\"f\"}}")
