@@ -1,6 +1,6 @@
-//! `pytrace show`: a saved trace as a tree.
+//! `pytrace show`: a saved trace as a tree, or as JSON.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, anyhow};
 use regex::Regex;
@@ -8,8 +8,9 @@ use regex::Regex;
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
+use crate::json::{self, JsonOptions};
 use crate::pager::Output;
-use crate::pattern::Nearness;
+use crate::pattern::{Nearness, Patterns};
 use crate::recording::{Recording, Selection};
 use crate::view::{self, Style, TreeOptions};
 use crate::{format, terminal};
@@ -18,6 +19,11 @@ use crate::{format, terminal};
 pub fn run(options: &ShowOptions) -> Result<()> {
     let mut recording = read(options)?;
     let left_out = recording.select(&selection(options)?);
+    if options.json {
+        let mut out = Output::open(false);
+        let written = write_json(&recording, options, &mut out);
+        return out.finish(written).context("failed to print the calls");
+    }
     let tree = tree_options(options);
     let mut out = Output::open(!options.no_pager);
     let mut written = view::write_tree(&recording, &tree, &mut out);
@@ -65,11 +71,7 @@ fn tree_options(options: &ShowOptions) -> TreeOptions {
             false => terminal::style(),
         },
         colours: terminal::has_colours(),
-        patterns: match (options.no_patterns, options.exact_patterns) {
-            (true, _) => None,
-            (false, true) => Some(Nearness::Exact),
-            (false, false) => Some(Nearness::default()),
-        },
+        patterns: nearness(options),
         values: !options.no_values,
         times: !options.no_times,
         number_of_calls: options.number_of_calls,
@@ -84,4 +86,25 @@ fn tree_options(options: &ShowOptions) -> TreeOptions {
         },
         whole: "--limit 0 shows all; --depth, --function and --min-duration show less of it.",
     }
+}
+
+/// What is folded; `None`: nothing.
+fn nearness(options: &ShowOptions) -> Option<Nearness> {
+    match (options.no_patterns, options.exact_patterns) {
+        (true, _) => None,
+        (false, true) => Some(Nearness::Exact),
+        (false, false) => Some(Nearness::default()),
+    }
+}
+
+fn write_json(
+    recording: &Recording,
+    options: &ShowOptions,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let patterns = nearness(options).map(|nearness| Patterns::new(recording, nearness));
+    let json = JsonOptions {
+        values: !options.no_values,
+    };
+    json::write_json(recording, patterns.as_ref(), json, out)
 }

@@ -355,6 +355,7 @@ fn senseless_lines_are_usage_errors() {
 fn subcommands_are_the_first_word() {
     let show = || ShowOptions {
         trace: "t.json".into(),
+        json: false,
         no_patterns: false,
         exact_patterns: false,
         depth: None,
@@ -379,8 +380,9 @@ fn subcommands_are_the_first_word() {
     for (line, options) in [
         ("show t.json", show()),
         (
-            "show t.json --exact-patterns",
+            "show --json --exact-patterns t.json",
             ShowOptions {
+                json: true,
                 exact_patterns: true,
                 ..show()
             },
@@ -413,6 +415,8 @@ fn subcommands_are_the_first_word() {
         "show t.json --depth 0",
         "show t.json --function (",
         "show t.json --min-duration 10",
+        "show t.json --json --width 80",
+        "show t.json --json --number-of-calls",
     ] {
         let error = parse(words(line)).unwrap_err();
         assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");
