@@ -36,6 +36,7 @@ pub mod error;
 pub mod event;
 pub mod format;
 pub mod json;
+pub mod pager;
 pub mod pattern;
 pub mod preflight;
 pub mod record;

@@ -46,15 +46,15 @@ mod summary;
 
 pub use nodes::{Call, Count, Node, Nodes, Repeat};
 pub use shapes::{Shape, Shapes};
-pub use statistics::RepeatStatistics;
+pub use statistics::{RepeatStatistics, Times};
 pub use summary::{Summary, TopPattern};
 
 use fold::Folder;
-use folds::Folds;
+use folds::{Folds, Packed};
 use near::NearFolder;
 use nodes::Source;
 
-use crate::recording::Recording;
+use crate::recording::{Recording, Thread};
 
 /// What counts as a repetition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,6 +108,33 @@ impl<'r> Patterns<'r> {
             folds,
             roots,
         }
+    }
+
+    /// Looks for none: all lists are as they are, for who walks both kinds.
+    pub fn unfolded(recording: &'r Recording) -> Self {
+        let keys = keys::function_keys(&recording.codes);
+        let mut shapes = Shapes::default();
+        let add = |thread: &Thread| shapes.add_thread(&thread.calls, &keys);
+        let roots = recording.threads.iter().map(add).collect();
+        let mut folds = Folds::default();
+        for shape in shapes.iter() {
+            match shapes.list(shape).len() {
+                0 => folds.push(&[]),
+                siblings => folds.push(&[Packed::calls(siblings)]),
+            }
+        }
+        Patterns {
+            recording,
+            nearness: Nearness::Exact,
+            shapes,
+            folds,
+            roots,
+        }
+    }
+
+    /// Whose they are.
+    pub fn recording(&self) -> &'r Recording {
+        self.recording
     }
 
     /// What they were found by.

@@ -9,6 +9,7 @@ mod collector;
 mod edges;
 mod functions;
 mod nest;
+mod selection;
 mod texts;
 
 use std::num::NonZeroU32;
@@ -20,6 +21,7 @@ use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 pub(crate) use build::Builder;
 pub use collector::Collector;
 pub use functions::CallCounter;
+pub use selection::Selection;
 pub(crate) use texts::Texts;
 
 /// Everything known of one recording.
@@ -148,6 +150,11 @@ impl Flags {
     /// Takes `other` away.
     pub(crate) fn clear(&mut self, other: Flags) {
         self.0 &= !other.0;
+    }
+
+    /// What both have.
+    pub(crate) fn common(self, other: Flags) -> Flags {
+        Flags(self.0 & other.0)
     }
 
     /// Adds `other` if `condition` holds.

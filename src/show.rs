@@ -3,20 +3,54 @@
 use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, anyhow};
+use regex::Regex;
 
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
 use crate::json::{self, JsonOptions};
+use crate::pager::Output;
 use crate::pattern::{Nearness, Patterns};
-use crate::recording::Recording;
-use crate::view::{self, TreeOptions};
+use crate::recording::{Recording, Selection};
+use crate::view::{self, Style, TreeOptions};
 use crate::{format, terminal};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
+    let mut recording = read(options)?;
+    let left_out = recording.select(&selection(options)?);
+    if options.json {
+        return print_json(&recording, left_out, options);
+    }
+    let tree = tree_options(options);
+    let mut out = Output::open(!options.no_pager);
+    let mut written = view::write_tree(&recording, &tree, &mut out);
+    if left_out > 0 {
+        let plural = if left_out == 1 { "" } else { "s" };
+        let note = format_args!("\n{left_out} call{plural} left out, as asked for\n");
+        written = written.and_then(|()| out.write_fmt(note));
+    }
+    out.finish(written).context("failed to print the tree")
+}
+
+fn print_json(recording: &Recording, left_out: u64, options: &ShowOptions) -> Result<()> {
+    let patterns = nearness(options).map(|nearness| Patterns::new(recording, nearness));
+    let json = JsonOptions {
+        values: !options.no_values,
+        left_out,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = json::write_json(recording, patterns.as_ref(), json, &mut out);
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to print the JSON"),
+    }
+}
+
+fn read(options: &ShowOptions) -> Result<Recording> {
     let path = options.trace.display();
-    let recording = format::read(&options.trace).map_err(|error| {
+    format::read(&options.trace).map_err(|error| {
         let is_something_else = matches!(error, ReadError::NotATrace(_));
         let error = anyhow!(error).context(format!("failed to read {path}"));
         match is_something_else {
@@ -25,41 +59,53 @@ pub fn run(options: &ShowOptions) -> Result<()> {
             ),
             false => error,
         }
-    })?;
-    let tree = TreeOptions {
+    })
+}
+
+/// Which calls are shown.
+fn selection(options: &ShowOptions) -> Result<Selection> {
+    let function = options.function.as_deref().map(Regex::new);
+    Ok(Selection {
+        threads: options.thread.clone(),
+        function: function.transpose()?,
+        min_duration: options.min_duration.map_or(0, |least| {
+            u64::try_from(least.as_nanos()).unwrap_or(u64::MAX)
+        }),
+        hide_imports: options.hide_imports,
+        hide_external: options.hide_external,
+        depth: options.depth,
+    })
+}
+
+/// What is grouped; `None`: nothing.
+fn nearness(options: &ShowOptions) -> Option<Nearness> {
+    match (options.no_patterns, options.exact_patterns) {
+        (true, _) => None,
+        (false, true) => Some(Nearness::Exact),
+        (false, false) => Some(Nearness::default()),
+    }
+}
+
+fn tree_options(options: &ShowOptions) -> TreeOptions {
+    TreeOptions {
+        style: match options.ascii {
+            true => Style::Ascii,
+            false => terminal::style(),
+        },
+        colours: terminal::has_colours(),
+        patterns: nearness(options),
         values: !options.no_values,
+        times: !options.no_times,
         number_of_calls: options.number_of_calls,
         width: match options.width {
             Some(0) => None,
             Some(columns) => Some(columns.into()),
             None => terminal::stdout_columns(),
         },
-        ..TreeOptions::default()
-    };
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let shown = match options.json {
-        true => write_json(&recording, options, &mut out),
-        false => view::write_tree(&recording, tree, &mut out),
-    };
-    match shown.and_then(|()| out.flush()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("failed to print the tree"),
+        limit: match options.limit {
+            0 => None,
+            lines => Some(lines),
+        },
+        whole: "--limit 0 shows all; --depth, --function and --min-duration show less of it.",
     }
-}
-
-fn write_json(
-    recording: &Recording,
-    options: &ShowOptions,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
-    let nearness = match options.exact_patterns {
-        true => Nearness::Exact,
-        false => Nearness::default(),
-    };
-    let patterns = (!options.no_patterns).then(|| Patterns::new(recording, nearness));
-    let json = JsonOptions {
-        values: !options.no_values,
-    };
-    json::write_json(recording, patterns.as_ref(), json, out)
 }

@@ -1,22 +1,37 @@
-//! The plain call tree, as text.
+//! The call tree, as text, with what repeats folded.
 //!
 //! ```text
-//! Thread 812 python3 (main): 4 calls
-//! ├── <module>() [train.py:1]  9.31 ms
-//! │   └── Trainer.step(self=<Trainer>, batch=list[8] [1, 2, 3, …]) -> 0.25 [train.py:88]  8.90 ms
-//! │       ├── dumps(obj=0.25) -> '0.25' [__init__.py:183]  120 µs (external)
-//! │       └── Trainer.check(self=<Trainer>) [train.py:99]  5.12 µs raised ValueError: too large
+//! Thread 812 python3 (main): 14 calls
+//! <module>() [train.py:1]  9.31 ms
+//! ├── Trainer.check(self=<Trainer>) [train.py:99]  5.12 µs raised ValueError: too large
+//! └── 🔄 Repeating Pattern: 6x repetitions of 2 calls (calls #3-#14, total: 12 calls)  53.4 ms, mean …
+//!       📋 Pattern template (repeated 6 times):
+//!         ├── Trainer.step(self=<Trainer>, batch=…) -> 0.25 [train.py:88]  mean 8.90 ms
+//!         └── dumps(obj=0.25) -> '0.25' [__init__.py:183]  mean 120 µs (external)
 //! ```
+//!
+//! In a template stands what all repetitions have in common: a value in which they differ is `…`.
 
+mod budget;
 mod columns;
+mod guides;
 mod line;
+mod notes;
+mod paint;
+mod repeat;
+mod shown;
 mod text;
 mod tree;
 mod units;
+mod walk;
 
 use std::io::{self, Write};
 
-use crate::recording::{CallCounter, Recording, Thread};
+use budget::Budget;
+use tree::Tree;
+
+use crate::pattern::{Nearness, Patterns};
+use crate::recording::{Recording, Thread};
 
 pub use text::Printable;
 pub use units::Duration;
@@ -32,25 +47,41 @@ pub enum Style {
 }
 
 /// What a tree shows, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeOptions {
     /// How to draw.
     pub style: Style,
+    /// Whether lines are coloured, with escape sequences.
+    pub colours: bool,
+    /// What is folded; `None`: nothing.
+    pub patterns: Option<Nearness>,
     /// Whether arguments, results and messages of exceptions are shown.
     pub values: bool,
-    /// Whether each call has its number among those of its function, see [`CallCounter`].
+    /// Whether times are shown.
+    pub times: bool,
+    /// Whether each call has its number among those of its function, see
+    /// [`CallCounter`](crate::recording::CallCounter).
     pub number_of_calls: bool,
     /// Cut the lines of calls to so many columns, as far as their values can give way.
     pub width: Option<usize>,
+    /// How many lines to draw of calls, at most: those of the upper levels. `None`: all.
+    pub limit: Option<usize>,
+    /// What to say to whoever wants to see the rest.
+    pub whole: &'static str,
 }
 
 impl Default for TreeOptions {
     fn default() -> Self {
         TreeOptions {
             style: Style::default(),
+            colours: false,
+            patterns: Some(Nearness::default()),
             values: true,
+            times: true,
             number_of_calls: false,
             width: None,
+            limit: None,
+            whole: "",
         }
     }
 }
@@ -58,31 +89,40 @@ impl Default for TreeOptions {
 /// Writes the call tree of every thread. `out` should be buffered.
 pub fn write_tree(
     recording: &Recording,
-    options: TreeOptions,
+    options: &TreeOptions,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut counter = options.number_of_calls.then(|| CallCounter::new(recording));
+    let patterns = match options.patterns {
+        Some(nearness) => Patterns::new(recording, nearness),
+        None => Patterns::unfolded(recording),
+    };
+    let (budget, lines) = match options.limit {
+        Some(limit) => Budget::of(&patterns, limit),
+        None => (Budget::ALL, 0),
+    };
+    let mut tree = Tree::new(&patterns, options, budget);
     let mut process = None;
-    for (index, thread) in recording.threads.iter().enumerate() {
+    let threads = recording.threads.iter().enumerate();
+    for (index, thread) in threads.take_while(|(index, _)| budget.admits(0, *index)) {
         if index > 0 {
             writeln!(out)?;
         }
         if process != Some(thread.id.pid) && !thread.process_name.is_empty() {
-            writeln!(
-                out,
-                "Process {} {}",
-                thread.id.pid,
-                Printable(&thread.process_name)
-            )?;
+            let name = Printable(&thread.process_name);
+            writeln!(out, "Process {} {name}", thread.id.pid)?;
         }
         process = Some(thread.id.pid);
         write_heading(thread, out)?;
-        if let Some(counter) = &mut counter {
-            counter.begin_thread(&thread.calls);
-        }
-        tree::write_calls(recording, thread, options, counter.as_mut(), out)?;
+        tree.write(index, out)?;
     }
-    write_notes(recording, out)
+    notes::write_unseen(recording, out)?;
+    if budget != Budget::ALL {
+        notes::write_limit(lines, options, out)?;
+    }
+    if options.patterns.is_some() {
+        notes::write_summary(&patterns, options, out)?;
+    }
+    Ok(())
 }
 
 fn write_heading(thread: &Thread, out: &mut impl Write) -> io::Result<()> {
@@ -97,24 +137,5 @@ fn write_heading(thread: &Thread, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, ": {count} call{}", if count == 1 { "" } else { "s" })
 }
 
-/// What a reader has to know about what is not there.
-fn write_notes(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
-    if recording.truncated {
-        writeln!(
-            out,
-            "\nThe file ends early: calls that had not ended by then are missing."
-        )?;
-    }
-    let Some(footer) = recording.footer.as_ref().filter(|footer| footer.lost > 0) else {
-        return Ok(());
-    };
-    writeln!(out, "\nLost calls: {}", footer.lost)?;
-    for lost in &footer.lost_by_thread {
-        writeln!(
-            out,
-            "  thread {}: {}, from near call #{}",
-            lost.tid, lost.count, lost.near_call
-        )?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -124,7 +124,7 @@ fn check(name: &str, found: &str) {
     );
 }
 
-fn tree(file: &[u8], options: TreeOptions) -> String {
+fn tree(file: &[u8], options: &TreeOptions) -> String {
     let mut out = Vec::new();
     write_tree(&read_from(file).unwrap(), options, &mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -134,24 +134,24 @@ fn tree(file: &[u8], options: TreeOptions) -> String {
 fn calls_become_a_file_and_a_tree() {
     let file = common::written(&calls());
     check("everything.json", std::str::from_utf8(&file).unwrap());
-    check("everything.tree.txt", &tree(&file, TreeOptions::default()));
+    check("everything.tree.txt", &tree(&file, &TreeOptions::default()));
     let ascii = TreeOptions {
         style: Style::Ascii,
         width: Some(100),
         ..TreeOptions::default()
     };
-    check("everything.ascii.txt", &tree(&file, ascii));
+    check("everything.ascii.txt", &tree(&file, &ascii));
     let narrow = TreeOptions {
         width: Some(72),
         number_of_calls: true,
         ..TreeOptions::default()
     };
-    check("everything.narrow.txt", &tree(&file, narrow));
+    check("everything.narrow.txt", &tree(&file, &narrow));
     let bare = TreeOptions {
         values: false,
         ..TreeOptions::default()
     };
-    check("everything.bare.txt", &tree(&file, bare));
+    check("everything.bare.txt", &tree(&file, &bare));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_file_cut_short_becomes_a_tree() {
     let file = common::written(&calls());
     let text = std::str::from_utf8(&file).unwrap();
     let cut = text.find("\"call\":3").unwrap();
-    check("cut.tree.txt", &tree(&file[..cut], TreeOptions::default()));
+    check("cut.tree.txt", &tree(&file[..cut], &TreeOptions::default()));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn another_tools_file_becomes_a_tree() {
         "viztracer.tree.txt",
         &tree(
             include_bytes!("data/viztracer.json"),
-            TreeOptions::default(),
+            &TreeOptions::default(),
         ),
     );
 }

@@ -323,7 +323,7 @@ proptest! {
                 room = row.depth + 1;
             }
         }
-        write_tree(&recording, TreeOptions::default(), &mut std::io::sink()).unwrap();
+        write_tree(&recording, &TreeOptions::default(), &mut std::io::sink()).unwrap();
         for nearness in [None, Some(Nearness::Exact), Some(Nearness::TripCounts)] {
             let patterns = nearness.map(|nearness| Patterns::new(&recording, nearness));
             let mut out = Vec::new();

@@ -79,9 +79,10 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "random1000",
         make: |calls| flat(random(calls, 1000)),
     },
+    // No two callees are the same.
     Family {
         name: "distinct",
-        make: |calls| flat((0..calls as u32).collect()),
+        make: distinct,
     },
     Family {
         name: "doubled",
@@ -171,6 +172,18 @@ fn flat(symbols: Vec<u32>) -> Recording {
         calls.push(1, symbol + 1);
     }
     calls.recording()
+}
+
+/// Pairs of one of many functions in another.
+fn distinct(calls: usize) -> Recording {
+    const FUNCTIONS: u32 = 4000;
+    let mut all = Calls::new(calls);
+    all.push(0, 0);
+    for pair in 0..calls as u32 / 2 {
+        all.push(1, pair / FUNCTIONS);
+        all.push(2, pair % FUNCTIONS);
+    }
+    all.recording()
 }
 
 fn train(calls: usize, varying: bool) -> Recording {

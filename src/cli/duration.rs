@@ -1,4 +1,4 @@
-//! `--duration TIME`: a number and its unit.
+//! `TIME`: a number and its unit.
 
 use std::time::Duration;
 
@@ -14,12 +14,14 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let seconds_per_unit = match unit {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
         "ms" => 1e-3,
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3600.0,
         "" => return Err(format!("a unit is needed: `{text}s` or `{text}ms`")),
-        _ => return Err("a number and its unit are needed: ms, s, m or h".into()),
+        _ => return Err("a number and its unit are needed: us, ms, s, m or h".into()),
     };
     let number: f64 = number
         .parse()

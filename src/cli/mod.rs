@@ -1,6 +1,7 @@
 //! The command line, parsed and checked. clap ends here: what leaves are plain options.
 
 mod duration;
+mod show;
 mod split;
 mod values;
 
@@ -17,6 +18,7 @@ use crate::error::{UsageError, WithHint};
 use split::Split;
 use values::ValueArguments;
 
+pub use show::{DEFAULT_LIMIT, ShowOptions};
 pub use values::{Limits, Redact, ValueOptions};
 
 /// What the command line asks for.
@@ -113,47 +115,6 @@ pub enum Target {
     },
     /// Running processes: at least one id, none twice.
     Processes(Vec<u32>),
-}
-
-/// Options of `pytrace show`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct ShowOptions {
-    /// The trace file: Chrome trace JSON, plain or gzip-compressed
-    #[arg(value_name = "TRACE")]
-    pub trace: PathBuf,
-
-    /// Print JSON for scripts: the same structure, with all that is known of calls and repetitions
-    ///
-    /// docs/show-json.md tells of each member.
-    #[arg(long, conflicts_with_all = ["width", "number_of_calls"])]
-    pub json: bool,
-
-    /// Do not group what repeats: every call on its own
-    #[arg(long)]
-    pub no_patterns: bool,
-
-    /// Group only what is the same in every call, not loops whose rounds differ in how often
-    /// something in them repeats
-    #[arg(long, conflicts_with = "no_patterns")]
-    pub exact_patterns: bool,
-
-    /// Leave out arguments, results and the messages of exceptions
-    #[arg(long)]
-    pub no_values: bool,
-
-    /// Say of each call its number among its function's calls in its thread: `(call 3 of 12)`
-    ///
-    /// A function is a name, file and line. Resumptions of generators and coroutines are not
-    /// counted.
-    #[arg(long)]
-    pub number_of_calls: bool,
-
-    /// Cut lines to so many columns; 0: not at all
-    ///
-    /// Default: the terminal's width; what goes elsewhere is not cut. Values give way, arguments
-    /// first.
-    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16))]
-    pub width: Option<u16>,
 }
 
 /// Options of `pytrace doctor`.

@@ -358,34 +358,52 @@ fn subcommands_are_the_first_word() {
         json: false,
         no_patterns: false,
         exact_patterns: false,
+        depth: None,
+        min_duration: None,
+        thread: Vec::new(),
+        function: None,
+        hide_imports: false,
+        hide_external: false,
+        limit: DEFAULT_LIMIT,
+        no_times: false,
         no_values: false,
         number_of_calls: false,
         width: None,
+        ascii: false,
+        no_pager: false,
     };
+    let all = concat!(
+        "show --number-of-calls --width=80 --no-patterns --depth 3 --min-duration 10us --thread 7 ",
+        "--thread main --function step --hide-imports --hide-external --limit 0 --no-times ",
+        "--no-values --ascii --no-pager t.json",
+    );
     for (line, options) in [
         ("show t.json", show()),
         (
-            "show t.json --no-values --width 0",
-            ShowOptions {
-                no_values: true,
-                width: Some(0),
-                ..show()
-            },
-        ),
-        (
-            "show --number-of-calls --width=80 --no-patterns t.json",
-            ShowOptions {
-                no_patterns: true,
-                number_of_calls: true,
-                width: Some(80),
-                ..show()
-            },
-        ),
-        (
-            "show --json --exact-patterns t.json",
+            "show t.json --json --exact-patterns",
             ShowOptions {
                 json: true,
                 exact_patterns: true,
+                ..show()
+            },
+        ),
+        (
+            all,
+            ShowOptions {
+                no_patterns: true,
+                depth: Some(3),
+                min_duration: Some(Duration::from_micros(10)),
+                thread: vec!["7".into(), "main".into()],
+                function: Some("step".into()),
+                hide_imports: true,
+                hide_external: true,
+                limit: 0,
+                no_times: true,
+                no_values: true,
+                number_of_calls: true,
+                width: Some(80),
+                ascii: true,
+                no_pager: true,
                 ..show()
             },
         ),
@@ -395,7 +413,11 @@ fn subcommands_are_the_first_word() {
     for line in [
         "show t.json --json --width 80",
         "show t.json --json --number-of-calls",
+        "show t.json --json --limit 5",
         "show t.json --no-patterns --exact-patterns",
+        "show t.json --depth 0",
+        "show t.json --function (",
+        "show t.json --min-duration 10",
     ] {
         let error = parse(words(line)).unwrap_err();
         assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");

@@ -118,7 +118,7 @@ pub(super) struct ValueArguments {
     /// private_key, secret_key, session_id, session_key anywhere in the name; secret, pwd, jwt,
     /// bearer as a word of it; token, auth as its last word. REGEX takes the place of these,
     /// matches anywhere, and minds the case unless it begins with `(?i)`.
-    #[arg(long, value_name = "REGEX", value_parser = pattern, conflicts_with = "no_redact")]
+    #[arg(long, value_name = "REGEX", value_parser = redaction, conflicts_with = "no_redact")]
     redact: Vec<String>,
 
     /// Record every value, whatever its name
@@ -157,11 +157,15 @@ impl ValueArguments {
     }
 }
 
-/// Checks a regular expression.
-fn pattern(text: &str) -> Result<String, String> {
+fn redaction(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it is empty; --no-redact switches redaction off".into());
     }
+    pattern(text)
+}
+
+/// Checks a regular expression.
+pub(super) fn pattern(text: &str) -> Result<String, String> {
     match Regex::new(text) {
         Ok(_) => Ok(text.to_owned()),
         // The last of its lines says what is wrong; those before it draw a picture.

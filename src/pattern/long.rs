@@ -83,14 +83,14 @@ fn priced_runs(symbols: &[u32]) -> (Vec<Priced>, Vec<u32>) {
     (runs, vec![UNKNOWN; len as usize])
 }
 
-/// A run while the fold goes through it.
+/// A run while the fold goes through it. Small: they come and go.
 struct Active {
-    start: usize,
-    end: usize,
-    period: usize,
-    costs: usize,
+    start: u32,
+    end: u32,
+    period: u32,
+    costs: u32,
     /// Rotation of what starts at the current position.
-    phase: usize,
+    phase: u32,
     /// For each rotation, the best end of a repeat that starts with the last copy of it. Empty
     /// where there is no room for three copies.
     ends: Box<[u32]>,
@@ -211,14 +211,14 @@ impl Long<'_, '_> {
             let mut next = at + 1;
             let mut index = 0;
             while let Some(run) = active.get_mut(index) {
-                if at < run.start {
+                if at < run.start as usize {
                     active.swap_remove(index);
                     continue;
                 }
                 let end = run.best_end(at, &self.best);
                 let rows = match run.period {
                     1 => 1,
-                    _ => 1 + (self.costs[run.costs + run.phase] & !GUESS),
+                    _ => 1 + (self.costs[(run.costs + run.phase) as usize] & !GUESS),
                 };
                 let cost = self.best[end] + Cost::from(rows) * ROW + NODE;
                 if cost < best || (cost == best && end > next) {
@@ -249,28 +249,28 @@ impl Long<'_, '_> {
 impl Active {
     fn new(priced: &Priced, at: usize) -> Active {
         let run = &priced.run;
-        let period = run.period as usize;
-        let rings = (run.end - run.start >= 3 * run.period).then_some(period);
+        let copies = (run.end - run.start) / run.period;
+        let ends = if copies >= 3 { run.period } else { 0 };
         Active {
-            start: run.start as usize,
-            end: run.end as usize,
-            period,
-            costs: priced.costs as usize,
-            phase: rotation(run, at),
-            ends: vec![0; rings.unwrap_or(0)].into_boxed_slice(),
+            start: run.start,
+            end: run.end,
+            period: run.period,
+            costs: priced.costs,
+            phase: rotation(run, at) as u32,
+            ends: vec![0; ends as usize].into_boxed_slice(),
         }
     }
 
     /// Where a repeat that starts at `at` had best end; of equals, the furthest.
     fn best_end(&mut self, at: usize, best: &[Cost]) -> usize {
-        let mut end = at + 2 * self.period;
-        if let Some(kept) = self.ends.get_mut(self.phase) {
-            if end + self.period <= self.end && best[*kept as usize] <= best[end] {
-                end = *kept as usize;
+        let mut end = at as u32 + 2 * self.period;
+        if let Some(kept) = self.ends.get_mut(self.phase as usize) {
+            if end + self.period <= self.end && best[*kept as usize] <= best[end as usize] {
+                end = *kept;
             }
-            *kept = end as u32;
+            *kept = end;
         }
-        end
+        end as usize
     }
 }
 

@@ -168,7 +168,8 @@ impl<'p> Repeat<'p> {
         self.exact
     }
 
-    /// The first repetition, folded: the template.
+    /// The first repetition, folded: the template. Where this is not exact, what its calls called
+    /// may have been different in other repetitions: see [`Repeat::repetition`].
     pub fn body(&self) -> Nodes<'p> {
         Nodes {
             list: self.list,
@@ -323,6 +324,11 @@ impl<'p> Iterator for Nodes<'p> {
 }
 
 impl<'p> Nodes<'p> {
+    /// Whether there are no more.
+    pub fn is_empty(&self) -> bool {
+        self.stretch == 0 && self.nodes.is_empty()
+    }
+
     fn exact(&mut self, count: usize, body: &'p [Packed]) -> Node<'p> {
         let each = siblings(body, self.list.source.folds);
         let rows = self.list.rows(self.sibling..self.sibling + each);

@@ -34,34 +34,71 @@ pub struct RepeatStatistics {
 
 impl RepeatStatistics {
     pub(super) fn of(repeat: &Repeat<'_>) -> RepeatStatistics {
-        let mut statistics = RepeatStatistics {
-            repetitions: 0,
+        let times = Times::of(repeat.durations());
+        RepeatStatistics {
+            repetitions: times.count,
             calls_per_repetition: repeat.calls_per_repetition(),
             first_call: repeat.first_call(),
             last_call: repeat.last_call(),
             total_calls: repeat.total_calls(),
+            total: times.total,
+            mean: times.mean,
+            min: times.min,
+            max: times.max,
+            standard_deviation: times.standard_deviation,
+            slowest: times.slowest,
+        }
+    }
+}
+
+/// Durations in figures, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Times {
+    /// How many there are.
+    pub count: usize,
+    /// All together.
+    pub total: u64,
+    /// The arithmetic mean.
+    pub mean: f64,
+    /// The shortest.
+    pub min: u64,
+    /// The longest.
+    pub max: u64,
+    /// Of the population: all are known, none is a sample.
+    pub standard_deviation: f64,
+    /// Index of the longest; of equals, the first.
+    pub slowest: usize,
+}
+
+impl Times {
+    /// The figures of these; all 0 if there are none.
+    pub fn of(durations: impl IntoIterator<Item = u64>) -> Times {
+        let mut times = Times {
+            count: 0,
             total: 0,
             mean: 0.0,
-            min: u64::MAX,
+            min: 0,
             max: 0,
             standard_deviation: 0.0,
             slowest: 0,
         };
         // Welford's: squares of nanoseconds would lose the small digits.
         let mut squares = 0.0;
-        for (index, duration) in repeat.durations().enumerate() {
-            statistics.repetitions += 1;
-            statistics.total = statistics.total.saturating_add(duration);
-            let off = duration as f64 - statistics.mean;
-            statistics.mean += off / statistics.repetitions as f64;
-            squares += off * (duration as f64 - statistics.mean);
-            statistics.min = statistics.min.min(duration);
-            if index == 0 || duration > statistics.max {
-                statistics.max = duration;
-                statistics.slowest = index;
+        for (index, duration) in durations.into_iter().enumerate() {
+            times.count += 1;
+            times.total = times.total.saturating_add(duration);
+            let off = duration as f64 - times.mean;
+            times.mean += off / times.count as f64;
+            squares += off * (duration as f64 - times.mean);
+            if index == 0 || duration < times.min {
+                times.min = duration;
+            }
+            if index == 0 || duration > times.max {
+                times.max = duration;
+                times.slowest = index;
             }
         }
-        statistics.standard_deviation = (squares / statistics.repetitions as f64).sqrt();
-        statistics
+        times.standard_deviation = (squares / times.count.max(1) as f64).sqrt();
+        times
     }
 }

@@ -229,6 +229,34 @@ fn a_long_list_of_loops_is_folded_to_its_loops() {
 }
 
 #[test]
+fn long_bodies_are_folded_with_what_is_in_them() {
+    // None of these bodies is folded by itself.
+    let inner: Vec<u32> = (0..150).collect();
+    let middle = [inner.repeat(2), (200..250).collect()].concat();
+    let outer = [middle.repeat(3), vec![300]].concat();
+    for list in [
+        outer.repeat(4),
+        [vec![7], outer.repeat(40), vec![8, 9]].concat(),
+        [outer[400..].to_vec(), outer.repeat(4)].concat(),
+    ] {
+        let recording = flat(&list);
+        let patterns = Patterns::new(&recording, Nearness::Exact);
+        let repeats = patterns.thread(0).filter_map(|node| match node {
+            Node::Repeat(repeat) => Some(repeat),
+            Node::Call(_) => None,
+        });
+        let longest = repeats.max_by_key(Repeat::total_calls).unwrap();
+        assert_eq!(longest.calls_per_repetition().single(), Some(outer.len()));
+        let edges = list.len() - longest.total_calls();
+        let rows = folds::rows(patterns.folds.list(patterns.roots[0].index()));
+        assert!(
+            rows <= 3 + 150 + 50 + 1 + edges,
+            "{rows} rows, {edges} of them outside"
+        );
+    }
+}
+
+#[test]
 fn a_call_may_be_a_million_deep() {
     let recording = recording((0..1_000_000).map(|depth| (depth, depth % 3)));
     assert_lossless(&recording);

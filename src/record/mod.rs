@@ -36,7 +36,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashSet;
 
-use crate::cli::{Limits, RecordOptions, Redact, Target, ValueOptions};
+use crate::cli::{DEFAULT_LIMIT, Limits, RecordOptions, Redact, Target, ValueOptions};
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
@@ -427,11 +427,15 @@ fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> 
     match finished {
         Finished::Memory(recording) => {
             let tree = view::TreeOptions {
+                style: terminal::style(),
+                colours: terminal::has_colours(),
                 width: terminal::stdout_columns(),
+                limit: Some(DEFAULT_LIMIT),
+                whole: "-o FILE keeps the trace; then `pytrace show FILE --limit 0` shows all.",
                 ..view::TreeOptions::default()
             };
             let mut out = io::BufWriter::new(io::stdout().lock());
-            let shown = view::write_tree(&recording, tree, &mut out).and_then(|()| out.flush());
+            let shown = view::write_tree(&recording, &tree, &mut out).and_then(|()| out.flush());
             match shown {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                     Err(error).context("failed to print the tree")

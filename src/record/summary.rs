@@ -193,7 +193,7 @@ impl Summary {
         if let Some(cost) = self.cost {
             let in_all = cost * u32::try_from(calls).unwrap_or(u32::MAX);
             say(format_args!(
-                "pytrace: a recorded call costs {} on this machine: {} in all",
+                "pytrace: a recorded call costs {} on this machine, its values aside: {} in all",
                 view::Duration(nanoseconds(cost)),
                 view::Duration(nanoseconds(in_all)),
             ));

@@ -1,20 +1,12 @@
 //! A call's line.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::columns::{columns, cut};
+use super::paint::{Painted, Role};
+use super::shown::{Fact, Shown};
 use super::{Duration, Printable, Style, TreeOptions};
-use crate::recording::{Flags, Recording, Row};
+use crate::recording::Flags;
 use crate::trace::{Category, Kind};
-
-/// Makes lines, one after the other, in the same memory.
-#[derive(Debug)]
-pub(super) struct Line<'a> {
-    recording: &'a Recording,
-    options: TreeOptions,
-    text: String,
-}
 
 /// Where in a line the values stand, which may be cut.
 #[derive(Debug, Default)]
@@ -24,108 +16,129 @@ struct Values {
     outcome: Range<usize>,
 }
 
-impl<'a> Line<'a> {
-    pub(super) fn new(recording: &'a Recording, options: TreeOptions) -> Self {
-        Line {
-            recording,
-            options,
-            text: String::new(),
-        }
-    }
+/// Appends a call to what stands before it in its line, and cuts the line to the width that is asked
+/// for. `number`: it is the so-manyth of so many calls of its function; `behind`: what else there is
+/// to say.
+pub(super) fn write_call(
+    line: &mut Painted,
+    options: &TreeOptions,
+    shown: &Shown<'_>,
+    number: Option<(u64, u64)>,
+    behind: &[(Role, &str)],
+) {
+    let mut writer = CallWriter {
+        line,
+        options,
+        shown,
+    };
+    let values = writer.call(number, behind);
+    writer.fit(values);
+}
 
-    /// Begins the next line.
-    pub(super) fn begin(&mut self) {
-        self.text.clear();
-    }
+struct CallWriter<'a, 'b> {
+    line: &'a mut Painted,
+    options: &'a TreeOptions,
+    shown: &'a Shown<'b>,
+}
 
-    /// Appends what stands before the call.
-    pub(super) fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    /// Appends the call, which is the `number`th of so many of its function, and returns the line.
-    pub(super) fn finish(&mut self, row: &Row, number: Option<(u64, u64)>) -> &str {
+impl CallWriter<'_, '_> {
+    fn call(&mut self, number: Option<(u64, u64)>, behind: &[(Role, &str)]) -> Values {
         let mut values = Values::default();
-        let code = self.recording.code(row);
-        self.printable(&code.name);
+        let code = self.shown.code;
+        self.printable(Role::Name, &code.name);
         if self.options.values {
-            self.arguments(row, &mut values);
-            self.result(row, &mut values);
+            self.arguments(&mut values);
+            self.result(&mut values);
         }
         if !code.file.is_empty() {
             let file = code.file.rsplit('/').next().unwrap_or(&code.file);
-            self.push(" [");
-            self.printable(file);
-            self.push(":");
-            self.push(itoa::Buffer::new().format(code.line));
-            self.push("]");
+            self.line.push(Role::Aside, " [");
+            self.printable(Role::Aside, file);
+            self.line.push(Role::Aside, ":");
+            let mut digits = itoa::Buffer::new();
+            self.line.push(Role::Aside, digits.format(code.line));
+            self.line.push(Role::Aside, "]");
         }
-        self.push("  ");
-        self.duration(row.duration);
-        self.marks(row, code.category, number);
-        if row.flags.has(Flags::RAISED) {
-            self.exception(row, &mut values);
+        for (role, text) in behind {
+            self.line.push(*role, text);
         }
-        self.fit(values);
-        self.push("\n");
-        &self.text
+        if self.options.times && !self.shown.is_repeated {
+            self.time();
+        }
+        self.marks(number);
+        if self.shown.raised > 0 {
+            self.exception(&mut values);
+        }
+        values
     }
 
-    fn arguments(&mut self, row: &Row, values: &mut Values) {
-        let Some(arguments) = self.recording.arguments(row) else {
+    fn arguments(&mut self, values: &mut Values) {
+        let Some(arguments) = &self.shown.arguments else {
             return;
         };
         // Nobody calls these.
-        let kind = self.recording.code(row).kind;
+        let kind = self.shown.code.kind;
         if arguments.is_empty() && matches!(kind, Kind::Module | Kind::ClassBody) {
             return;
         }
-        self.push("(");
-        let begin = self.text.len();
-        for (index, (name, value)) in arguments.iter().enumerate() {
+        self.line.push(Role::Value, "(");
+        let begin = self.line.len();
+        for (index, &(name, value)) in arguments.iter().enumerate() {
             if index > 0 {
-                self.push(", ");
+                self.line.push(Role::Value, ", ");
             }
-            self.printable(name);
-            self.push("=");
-            self.printable(value);
+            self.printable(Role::Value, name);
+            self.line.push(Role::Value, "=");
+            self.fact(Role::Value, value);
         }
-        values.arguments = begin..self.text.len();
-        self.push(")");
+        values.arguments = begin..self.line.len();
+        self.line.push(Role::Value, ")");
     }
 
     /// Most functions return None: said at each, it would hide what the others return.
-    fn result(&mut self, row: &Row, values: &mut Values) {
-        let yielded = row.flags.has(Flags::YIELDED);
+    fn result(&mut self, values: &mut Values) {
+        let yielded = self.shown.flags.has(Flags::YIELDED);
         let Some(result) = self
-            .recording
-            .result(row)
-            .filter(|&result| yielded || result != "None")
+            .shown
+            .result
+            .filter(|&result| yielded || result != Fact::Same("None"))
         else {
             return;
         };
-        self.push(" -> ");
-        let begin = self.text.len();
-        self.printable(result);
-        values.outcome = begin..self.text.len();
+        self.line.push(Role::Value, " -> ");
+        let begin = self.line.len();
+        self.fact(Role::Value, result);
+        values.outcome = begin..self.line.len();
         if yielded {
-            self.push(" (yielded)");
+            self.line.push(Role::Mark, " (yielded)");
         }
     }
 
-    fn marks(&mut self, row: &Row, category: Category, number: Option<(u64, u64)>) {
-        self.push(match category {
+    fn time(&mut self) {
+        let mean = if self.shown.count > 1 { "mean " } else { "" };
+        let duration = Duration(self.shown.mean());
+        match self.options.style {
+            Style::Unicode => self
+                .line
+                .format(Role::Time, format_args!("  {mean}{duration}")),
+            Style::Ascii => self
+                .line
+                .format(Role::Time, format_args!("  {mean}{duration:#}")),
+        }
+    }
+
+    fn marks(&mut self, number: Option<(u64, u64)>) {
+        let category = match self.shown.category() {
             Category::Internal => "",
             Category::External => " (external)",
             Category::Import => " (import)",
-        });
+        };
+        if !category.is_empty() {
+            self.line.push(Role::Mark, category);
+        }
         if let Some((number, all)) = number {
-            let mut digits = itoa::Buffer::new();
-            self.push(" (call ");
-            self.push(digits.format(number));
-            self.push(" of ");
-            self.push(digits.format(all));
-            self.push(")");
+            self.line
+                .format(Role::Mark, format_args!(" (call {number} of {all})"));
         }
         for (flag, mark) in [
             (Flags::RESUMED, " (resumed)"),
@@ -133,26 +146,32 @@ impl<'a> Line<'a> {
             (Flags::UNFINISHED, " (unfinished)"),
             (Flags::END_INFERRED, " (at most)"),
         ] {
-            if row.flags.has(flag) {
-                self.push(mark);
+            if self.shown.flags.has(flag) {
+                self.line.push(Role::Mark, mark);
             }
         }
     }
 
-    fn exception(&mut self, row: &Row, values: &mut Values) {
-        self.push(" raised ");
-        match self.recording.exception(row) {
-            Some(exception) => self.printable(exception),
-            None => self.push("an exception"),
+    fn exception(&mut self, values: &mut Values) {
+        self.line.push(Role::Error, " raised ");
+        match self.shown.exception {
+            Some(Fact::Same(exception)) => self.printable(Role::Error, exception),
+            _ if self.shown.raised > 1 => self.line.push(Role::Error, "exceptions"),
+            _ => self.line.push(Role::Error, "an exception"),
+        }
+        let (raised, count) = (self.shown.raised, self.shown.count);
+        if raised < count {
+            self.line
+                .format(Role::Error, format_args!(" in {raised} of {count}"));
         }
         if self.options.values
-            && let Some(message) = self.recording.message(row)
-            && !message.is_empty()
+            && let Some(message) = self.shown.message
+            && message != Fact::Same("")
         {
-            self.push(": ");
-            let begin = self.text.len();
-            self.printable(message);
-            values.outcome = begin..self.text.len();
+            self.line.push(Role::Error, ": ");
+            let begin = self.line.len();
+            self.fact(Role::Error, message);
+            values.outcome = begin..self.line.len();
         }
     }
 
@@ -161,41 +180,39 @@ impl<'a> Line<'a> {
         let Some(width) = self.options.width else {
             return;
         };
-        let mut excess = columns(&self.text).saturating_sub(width);
-        let ellipsis = match self.options.style {
-            Style::Unicode => "…",
-            Style::Ascii => "...",
-        };
-        let before = self.text.len();
-        excess -= cut(&mut self.text, values.arguments, excess, ellipsis).min(excess);
-        let after = self.text.len();
+        let mut excess = self.line.columns().saturating_sub(width);
+        let ellipsis = self.options.style.ellipsis();
+        let before = self.line.len();
+        excess -= self
+            .line
+            .cut(values.arguments, excess, ellipsis)
+            .min(excess);
+        let after = self.line.len();
         let outcome = values.outcome;
         if !outcome.is_empty() {
             // The ellipsis may have more bytes than what it stands for.
             let outcome = outcome.start + after - before..outcome.end + after - before;
-            cut(&mut self.text, outcome, excess, ellipsis);
+            self.line.cut(outcome, excess, ellipsis);
         }
     }
 
-    fn duration(&mut self, ns: u64) {
-        let duration = Duration(ns);
-        let written = match self.options.style {
-            Style::Unicode => write!(self.text, "{duration}"),
-            Style::Ascii => write!(self.text, "{duration:#}"),
-        };
-        debug_assert!(written.is_ok(), "memory takes any text");
+    fn fact(&mut self, role: Role, fact: Fact<'_>) {
+        match fact {
+            Fact::Same(text) => self.printable(role, text),
+            Fact::Differs => self.line.push(role, self.options.style.ellipsis()),
+        }
     }
 
-    fn printable(&mut self, text: &str) {
-        let written = write!(self.text, "{}", Printable(text));
-        debug_assert!(written.is_ok(), "memory takes any text");
+    fn printable(&mut self, role: Role, text: &str) {
+        self.line.format(role, format_args!("{}", Printable(text)));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::columns;
     use super::*;
-    use crate::recording::Collector;
+    use crate::recording::{Collector, Recording};
     use crate::trace::{Arguments, Call, Code, Exit, Sink as _, ThreadId, Time};
     use proptest::prelude::*;
 
@@ -238,10 +255,14 @@ mod tests {
             width,
             ..TreeOptions::default()
         };
-        let mut line = Line::new(recording, options);
-        line.begin();
-        line.push("└── ");
-        line.finish(&recording.threads[0].calls[0], None).to_owned()
+        let mut line = Painted::default();
+        line.push(Role::Aside, "└── ");
+        let row = &recording.threads[0].calls[0];
+        let shown = Shown::of(recording, row, std::iter::empty());
+        write_call(&mut line, &options, &shown, None, &[]);
+        let mut out = Vec::new();
+        line.write(false, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

@@ -1,168 +1,167 @@
-//! How calls stand to each other: the guides in front of them.
+//! A thread's calls and repeats as lines.
 
 use std::io::{self, Write};
 
-use super::line::Line;
-use super::{Style, TreeOptions};
-use crate::recording::{CallCounter, Recording, Row, Thread};
+use super::TreeOptions;
+use super::budget::{Budget, has_template};
+use super::guides::Path;
+use super::line::write_call;
+use super::paint::{Painted, Role};
+use super::repeat;
+use super::shown::Shown;
+use super::walk::{Step, Walk, only_call};
+use crate::pattern::{Call, Node, Patterns, Repeat};
+use crate::recording::CallCounter;
 
-/// Depth from which the outer guides are left out: a line's length must not grow with the depth, or
-/// a deep recursion would print gigabytes of them.
-const DEEP: usize = 64;
-/// By how many levels at a time.
-const STRIDE: usize = 32;
+/// A call's number among its function's, and how many these are.
+type Number = Option<(u64, u64)>;
 
-/// The four columns before a call or below a caller.
-struct Guides {
-    child: &'static str,
-    last_child: &'static str,
-    passing: &'static str,
-    blank: &'static str,
-    omitted: &'static str,
+/// Writes lines for the threads of a recording, one thread after the other.
+pub(super) struct Tree<'a, 'p> {
+    patterns: &'p Patterns<'p>,
+    options: &'a TreeOptions,
+    budget: Budget,
+    counter: Option<CallCounter>,
+    line: Painted,
 }
 
-impl Style {
-    fn guides(self) -> Guides {
-        match self {
-            Style::Unicode => Guides {
-                child: "├── ",
-                last_child: "└── ",
-                passing: "│   ",
-                blank: "    ",
-                omitted: "⋯",
-            },
-            Style::Ascii => Guides {
-                child: "|-- ",
-                last_child: "`-- ",
-                passing: "|   ",
-                blank: "    ",
-                omitted: "...",
-            },
+impl<'a, 'p> Tree<'a, 'p> {
+    pub(super) fn new(
+        patterns: &'p Patterns<'p>,
+        options: &'a TreeOptions,
+        budget: Budget,
+    ) -> Self {
+        Tree {
+            patterns,
+            options,
+            budget,
+            counter: options
+                .number_of_calls
+                .then(|| CallCounter::new(patterns.recording())),
+            line: Painted::default(),
         }
     }
-}
 
-/// Writes a line for each call of `thread`.
-pub(super) fn write_calls(
-    recording: &Recording,
-    thread: &Thread,
-    options: TreeOptions,
-    mut counter: Option<&mut CallCounter>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let guides = options.style.guides();
-    let mut line = Line::new(recording, options);
-    let last_children = last_children(&thread.calls);
-    // For each ancestor of the current row, whether it was a last child.
-    let mut closed: Vec<bool> = Vec::new();
-    for (row, &last) in thread.calls.iter().zip(&last_children) {
-        let depth = row.depth as usize;
-        closed.truncate(depth);
-        let omitted = if depth < DEEP {
-            0
-        } else {
-            (depth / STRIDE - 1) * STRIDE
-        };
-        line.begin();
-        if omitted > 0 {
-            line.push(guides.omitted);
-            line.push(itoa::Buffer::new().format(omitted));
-            line.push(" ");
-        }
-        for &closed in closed.iter().skip(omitted) {
-            line.push(if closed { guides.blank } else { guides.passing });
-        }
-        line.push(if last {
-            guides.last_child
-        } else {
-            guides.child
+    /// Writes the calls of a thread.
+    pub(super) fn write(&mut self, thread: usize, out: &mut impl Write) -> io::Result<()> {
+        let rows = &self.patterns.recording().threads[thread].calls;
+        let numbers: Option<Vec<Number>> = self.counter.as_mut().map(|counter| {
+            counter.begin_thread(rows);
+            rows.iter().map(|row| counter.next(row)).collect()
         });
-        closed.push(last);
-        let number = counter.as_mut().and_then(|counter| counter.next(row));
-        out.write_all(line.finish(row, number).as_bytes())?;
-    }
-    Ok(())
-}
-
-/// For each row, whether no sibling follows it.
-fn last_children(rows: &[Row]) -> Vec<bool> {
-    let mut last = vec![false; rows.len()];
-    // From the back: for each depth, whether a call was seen below the same caller.
-    let mut seen: Vec<bool> = Vec::new();
-    for (row, last) in rows.iter().zip(&mut last).rev() {
-        let depth = row.depth as usize;
-        seen.truncate(depth + 1);
-        seen.resize(depth + 1, false);
-        *last = !seen[depth];
-        seen[depth] = true;
-    }
-    last
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Style, write_tree};
-    use super::*;
-    use crate::recording::Flags;
-    use crate::trace::Time;
-    use proptest::prelude::*;
-
-    fn rows(depths: impl IntoIterator<Item = u32>) -> Vec<Row> {
-        let row = |depth| Row {
-            start: Time(0),
-            duration: 0,
-            number: 0,
-            code: 0,
-            depth,
-            exception: None,
-            arguments: None,
-            outcome: None,
-            flags: Flags::default(),
-        };
-        depths.into_iter().map(row).collect()
-    }
-
-    #[test]
-    fn a_line_stays_short_a_million_deep() {
-        let recording = Recording {
-            threads: vec![Thread {
-                calls: rows(0..1_000_000),
-                ..Thread::default()
-            }],
-            codes: vec![crate::trace::Code {
-                name: "f".into(),
-                file: "/p/f.py".into(),
-                line: 1,
-                kind: crate::trace::Kind::Function,
-                category: crate::trace::Category::Internal,
-            }],
-            ..Recording::default()
-        };
-        let mut out = Vec::new();
-        let options = TreeOptions {
-            style: Style::Ascii,
-            ..TreeOptions::default()
-        };
-        write_tree(&recording, options, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert_eq!(text.lines().count(), 1_000_001);
-        assert!(text.lines().all(|line| line.len() < 300));
-        assert!(text.ends_with("`-- f [f.py:1]  0 ns\n"));
-    }
-
-    proptest! {
-        #[test]
-        fn a_last_child_has_no_sibling_behind_it(steps in prop::collection::vec(0u32..6, 0..60)) {
-            let mut depth = 0u32;
-            let rows = rows(steps.iter().enumerate().map(|(index, &step)| {
-                depth = if index == 0 { 0 } else { (depth + 1).saturating_sub(step) };
-                depth
-            }));
-            for (index, last) in last_children(&rows).into_iter().enumerate() {
-                let row = &rows[index];
-                let next = rows[index + 1..].iter().find(|next| next.depth <= row.depth);
-                prop_assert_eq!(last, next.is_none_or(|next| next.depth < row.depth));
+        let mut path = Path::new(self.options.style);
+        let mut walk = Walk::new(self.patterns, thread);
+        while let Some(step) = walk.next() {
+            self.line.clear();
+            // Level 0 is the threads'.
+            if !self.budget.admits(step.level + 1, step.index) {
+                self.rest(&mut walk, &path, &step);
+                self.end(out)?;
+                continue;
+            }
+            path.begin(step.level, step.last, &mut self.line);
+            let goes_on = self.budget.admits(step.level + 2, 0);
+            let template = has_template(&step) && goes_on;
+            path.open(step.level, step.last, template);
+            match &step.node {
+                Node::Call(call) => {
+                    let number = numbers.as_ref().and_then(|numbers| numbers[call.index()]);
+                    self.call(&walk, &step, call, number, goes_on);
+                }
+                Node::Repeat(repeat) => self.repeat(&walk, &step, repeat, goes_on),
+            }
+            self.end(out)?;
+            if let Node::Repeat(repeat) = &step.node
+                && template
+            {
+                self.line.clear();
+                path.begin_template(&mut self.line);
+                repeat::write_template(&mut self.line, self.options.style, repeat);
+                self.end(out)?;
+            }
+            if !goes_on {
+                walk.skip_below();
             }
         }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.line.write(self.options.colours, out)
+    }
+
+    /// The line of a call. `goes_on`: what it called has its own lines.
+    fn call(
+        &mut self,
+        walk: &Walk<'_>,
+        step: &Step<'_>,
+        call: &Call<'_>,
+        number: Number,
+        goes_on: bool,
+    ) {
+        let shown = Shown::of(
+            self.patterns.recording(),
+            call.row(),
+            walk.others(step, call),
+        );
+        // One that stands for others has no number of its own.
+        let number = number.filter(|_| shown.count == 1);
+        write_call(&mut self.line, self.options, &shown, number, &[]);
+        if !goes_on {
+            self.calls_below(call.rows().len() - 1);
+        }
+    }
+
+    fn repeat(&mut self, walk: &Walk<'_>, step: &Step<'_>, repeat: &Repeat<'_>, goes_on: bool) {
+        let style = self.options.style;
+        let times = self.options.times.then(|| {
+            let times = walk.times(step, repeat);
+            repeat::times(style, &times, step.inside)
+        });
+        let times = times.as_deref().unwrap_or_default();
+        match only_call(repeat) {
+            None => {
+                repeat::write_heading(&mut self.line, style, repeat, step.inside);
+                self.line.push(Role::Time, times);
+                if !goes_on {
+                    let ellipsis = style.ellipsis();
+                    self.line.format(Role::Aside, format_args!(" {ellipsis}"));
+                }
+            }
+            Some(call) => {
+                repeat::write_count(&mut self.line, style, repeat);
+                let others = walk.others_of_repeat(step, repeat);
+                let mut shown = Shown::of(self.patterns.recording(), call.row(), others);
+                shown.is_repeated = true;
+                let numbers = match step.inside {
+                    true => String::new(),
+                    false => repeat::numbers(repeat),
+                };
+                let behind = [(Role::Aside, &*numbers), (Role::Time, times)];
+                write_call(&mut self.line, self.options, &shown, None, &behind);
+                if !goes_on {
+                    self.calls_below(call.rows().len() - 1);
+                }
+            }
+        }
+    }
+
+    fn calls_below(&mut self, calls: usize) {
+        if calls > 0 {
+            let plural = if calls == 1 { "" } else { "s" };
+            self.line
+                .format(Role::Mark, format_args!(" (+{calls} call{plural} below)"));
+        }
+    }
+
+    /// The line that stands for those of a list that are not shown.
+    fn rest(&mut self, walk: &mut Walk<'_>, path: &Path, step: &Step<'_>) {
+        let (nodes, calls) = walk.skip_list(step);
+        path.begin(step.level, true, &mut self.line);
+        let ellipsis = self.options.style.ellipsis();
+        self.line.format(
+            Role::Mark,
+            format_args!("{ellipsis} {nodes} more, {calls} calls in all"),
+        );
     }
 }

@@ -1,0 +1,229 @@
+//! Leaving calls out of a recording.
+
+use regex::Regex;
+
+use super::{Recording, Row, Thread};
+use crate::trace::{Category, Code};
+
+/// Which calls are wanted. The default is all.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// Only these threads: by thread id, or by name.
+    pub threads: Vec<String>,
+    /// Only calls of functions whose name matches, and what they lead to.
+    pub function: Option<Regex>,
+    /// Only calls that took so many nanoseconds at least.
+    pub min_duration: u64,
+    /// No activity of the import system, nor the bodies of the modules it runs.
+    pub hide_imports: bool,
+    /// No calls to functions outside the scope.
+    pub hide_external: bool,
+    /// Only so many levels of calls, of those that all else leaves.
+    pub depth: Option<u32>,
+}
+
+impl Selection {
+    fn is_all(&self) -> bool {
+        self.threads.is_empty()
+            && self.function.is_none()
+            && self.min_duration == 0
+            && !self.hide_imports
+            && !self.hide_external
+            && self.depth.is_none()
+    }
+
+    fn admits_thread(&self, thread: &Thread) -> bool {
+        let tid = thread.id.tid.to_string();
+        self.threads.is_empty()
+            || self
+                .threads
+                .iter()
+                .any(|wanted| *wanted == thread.name || *wanted == tid)
+    }
+
+    fn admits(&self, row: &Row, code: &Code) -> bool {
+        let hidden = match code.category {
+            Category::Internal => false,
+            Category::External => self.hide_external,
+            Category::Import => self.hide_imports,
+        };
+        !hidden && row.duration >= self.min_duration
+    }
+
+    fn matches(&self, code: &Code) -> bool {
+        match &self.function {
+            None => true,
+            Some(pattern) => pattern.is_match(&code.name),
+        }
+    }
+}
+
+impl Recording {
+    /// Leaves out what is not wanted, and threads of which nothing is left. What a call that is left out
+    /// called stands below the nearest call above it that is left, or at the top. Calls keep their
+    /// numbers. Returns how many calls are left out.
+    pub fn select(&mut self, selection: &Selection) -> u64 {
+        if selection.is_all() {
+            return 0;
+        }
+        let codes = &self.codes;
+        let matching: Vec<bool> = codes.iter().map(|code| selection.matches(code)).collect();
+        let mut left_out = 0;
+        self.threads.retain_mut(|thread| {
+            let before = thread.calls.len();
+            if selection.admits_thread(thread) {
+                select_calls(&mut thread.calls, codes, &matching, selection);
+            } else {
+                thread.calls = Vec::new();
+            }
+            left_out += (before - thread.calls.len()) as u64;
+            // One that has none at all says so.
+            before == 0 || !thread.calls.is_empty()
+        });
+        left_out
+    }
+}
+
+/// Of the row at some depth: what there is to know for those below it.
+#[derive(Clone, Copy)]
+struct Above {
+    /// How many calls are left, this one among them.
+    depth: u32,
+    /// Whether it, or a call above it, is of a function that is asked for.
+    matched: bool,
+}
+
+fn select_calls(rows: &mut Vec<Row>, codes: &[Code], matching: &[bool], selection: &Selection) {
+    // By depth before; a call tree may be a million deep.
+    let mut path: Vec<Above> = Vec::new();
+    rows.retain_mut(|row| {
+        path.truncate(row.depth as usize);
+        let above = path.last().copied().unwrap_or(Above {
+            depth: 0,
+            matched: false,
+        });
+        let matched = above.matched || matching[row.code as usize];
+        let kept = matched
+            && selection.admits(row, &codes[row.code as usize])
+            && selection.depth.is_none_or(|depth| above.depth < depth);
+        path.push(Above {
+            depth: above.depth + u32::from(kept),
+            matched,
+        });
+        row.depth = above.depth;
+        kept
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Flags;
+    use super::*;
+    use crate::trace::{Kind, ThreadId, Time};
+
+    const NAMES: [(&str, Category); 4] = [
+        ("main", Category::Internal),
+        ("A.step", Category::Internal),
+        ("dumps", Category::External),
+        ("_find_and_load", Category::Import),
+    ];
+
+    fn recording(calls: &[(u32, u32)]) -> Recording {
+        let codes = NAMES.map(|(name, category)| Code {
+            name: name.into(),
+            file: String::new(),
+            line: 1,
+            kind: Kind::Function,
+            category,
+        });
+        let row = |(index, &(depth, code)): (usize, &(u32, u32))| Row {
+            start: Time(0),
+            duration: 100 - 10 * u64::from(depth),
+            number: index as u64 + 1,
+            code,
+            depth,
+            exception: None,
+            arguments: None,
+            outcome: None,
+            flags: Flags::default(),
+        };
+        let thread = |tid, name: &str| Thread {
+            id: ThreadId { pid: 1, tid },
+            name: name.into(),
+            calls: calls.iter().enumerate().map(row).collect(),
+            ..Thread::default()
+        };
+        Recording {
+            threads: vec![thread(1, "one"), thread(2, "two")],
+            codes: codes.into(),
+            ..Recording::default()
+        }
+    }
+
+    /// What is left of a thread: depth and number of each call.
+    fn left(selection: &Selection) -> Vec<(u32, u64)> {
+        // main { dumps { step { step } } import { main } step }
+        let calls = [(0, 0), (1, 2), (2, 1), (3, 1), (1, 3), (2, 0), (1, 1)];
+        let mut recording = recording(&calls);
+        let out = recording.select(selection);
+        let left: Vec<_> = match recording.threads.first() {
+            Some(thread) => thread
+                .calls
+                .iter()
+                .map(|row| (row.depth, row.number))
+                .collect(),
+            None => Vec::new(),
+        };
+        let threads = recording.threads.len();
+        assert_eq!(out as usize, 2 * calls.len() - threads * left.len());
+        left
+    }
+
+    #[test]
+    fn what_is_hidden_leaves_its_callees_to_its_caller() {
+        let all = vec![(0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (2, 6), (1, 7)];
+        assert_eq!(left(&Selection::default()), all);
+        let hide_external = Selection {
+            hide_external: true,
+            ..Selection::default()
+        };
+        let expected = [(0, 1), (1, 3), (2, 4), (1, 5), (2, 6), (1, 7)];
+        assert_eq!(left(&hide_external), expected);
+        let hide_imports = Selection {
+            hide_imports: true,
+            hide_external: true,
+            depth: Some(2),
+            ..Selection::default()
+        };
+        assert_eq!(left(&hide_imports), [(0, 1), (1, 3), (1, 6), (1, 7)]);
+    }
+
+    #[test]
+    fn functions_come_with_what_they_call() {
+        let selection = |pattern: &str| Selection {
+            function: Some(Regex::new(pattern).unwrap()),
+            ..Selection::default()
+        };
+        assert_eq!(left(&selection("step$")), [(0, 3), (1, 4), (0, 7)]);
+        assert_eq!(left(&selection("^step")), []);
+    }
+
+    #[test]
+    fn short_calls_and_other_threads_are_left_out() {
+        let long = Selection {
+            min_duration: 90,
+            ..Selection::default()
+        };
+        assert_eq!(left(&long), [(0, 1), (1, 2), (1, 5), (1, 7)]);
+        for wanted in ["2", "two"] {
+            let mut recording = recording(&[(0, 0)]);
+            let threads = vec![wanted.to_owned()];
+            let out = recording.select(&Selection {
+                threads,
+                ..Selection::default()
+            });
+            assert_eq!((out, recording.threads.len()), (1, 1));
+            assert_eq!(recording.threads[0].id.tid, 2);
+        }
+    }
+}

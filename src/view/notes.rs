@@ -1,0 +1,119 @@
+//! What stands below the trees.
+
+use std::io::{self, Write};
+
+use super::{Duration, Printable, Style, TreeOptions};
+use crate::pattern::{Patterns, Repeat};
+use crate::recording::Recording;
+
+/// Patterns that are named, and calls of each.
+const TOP: usize = 3;
+const NAMES: usize = 3;
+
+/// What a reader has to know about what is not there.
+pub(super) fn write_unseen(recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+    if recording.truncated {
+        writeln!(
+            out,
+            "\nThe file ends early: calls that had not ended by then are missing."
+        )?;
+    }
+    let Some(footer) = recording.footer.as_ref().filter(|footer| footer.lost > 0) else {
+        return Ok(());
+    };
+    writeln!(out, "\nLost calls: {}", footer.lost)?;
+    for lost in &footer.lost_by_thread {
+        writeln!(
+            out,
+            "  thread {}: {}, from near call #{}",
+            lost.tid, lost.count, lost.near_call
+        )?;
+    }
+    Ok(())
+}
+
+/// What `--limit` has left out.
+pub(super) fn write_limit(
+    lines: usize,
+    options: &TreeOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let limit = options.limit.unwrap_or_default();
+    writeln!(
+        out,
+        "\nThe upper levels of {lines} lines, {limit} at most. {}",
+        options.whole
+    )
+}
+
+/// What folding came to, and which patterns took longest.
+pub(super) fn write_summary(
+    patterns: &Patterns<'_>,
+    options: &TreeOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let summary = patterns.summary(TOP);
+    if summary.patterns == 0 {
+        return Ok(());
+    }
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    writeln!(
+        out,
+        "\n{} calls in {} row{}: {} pattern{}, up to {} deep, with {:.1} % of the calls",
+        summary.calls,
+        summary.rows,
+        plural(summary.rows),
+        summary.patterns,
+        plural(summary.patterns),
+        summary.deepest,
+        summary.share_in_patterns() * 100.0,
+    )?;
+    if summary.patterns < 2 || !options.times {
+        return Ok(());
+    }
+    writeln!(out, "Those that took longest:")?;
+    for top in &summary.top {
+        let total = Duration(top.total);
+        match options.style {
+            Style::Unicode => write!(out, "  {total}")?,
+            Style::Ascii => write!(out, "  {total:#}")?,
+        }
+        let statistics = top.repeat.statistics();
+        write!(
+            out,
+            " in {}x {}, calls #{}-#{} of thread {}: ",
+            statistics.repetitions,
+            match statistics.calls_per_repetition.single() {
+                Some(1) => "1 call".to_owned(),
+                Some(calls) => format!("{calls} calls"),
+                None => "similar calls".to_owned(),
+            },
+            statistics.first_call,
+            statistics.last_call,
+            patterns.recording().threads[top.thread].id.tid,
+        )?;
+        write_names(patterns, &top.repeat, options, out)?;
+    }
+    Ok(())
+}
+
+/// The first functions that a repetition calls.
+fn write_names(
+    patterns: &Patterns<'_>,
+    repeat: &Repeat<'_>,
+    options: &TreeOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut calls = repeat.repetition(0);
+    for (index, call) in calls.by_ref().take(NAMES).enumerate() {
+        if index > 0 {
+            write!(out, ", ")?;
+        }
+        let name = &patterns.recording().code(call.row()).name;
+        write!(out, "{}", Printable(name))?;
+    }
+    if calls.next().is_some() {
+        write!(out, ", {}", options.style.ellipsis())?;
+    }
+    writeln!(out)
+}
