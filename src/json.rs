@@ -43,11 +43,16 @@ const FORMAT: u32 = 1;
 pub struct JsonOptions {
     /// Whether arguments, results and messages of exceptions are.
     pub values: bool,
+    /// How many calls were left out of the recording as asked for, which is told.
+    pub left_out: u64,
 }
 
 impl Default for JsonOptions {
     fn default() -> Self {
-        JsonOptions { values: true }
+        JsonOptions {
+            values: true,
+            left_out: 0,
+        }
     }
 }
 
@@ -114,7 +119,10 @@ pub fn write_json(
         }
         nest.end()?;
     }
-    nest.finish("stats", &StatisticsMembers::of(recording, patterns))
+    nest.finish(
+        "stats",
+        &StatisticsMembers::of(recording, patterns, options),
+    )
 }
 
 /// The calls of a thread, on their way out.

@@ -20,9 +20,7 @@ pub fn run(options: &ShowOptions) -> Result<()> {
     let mut recording = read(options)?;
     let left_out = recording.select(&selection(options)?);
     if options.json {
-        let mut out = Output::open(false);
-        let written = write_json(&recording, options, &mut out);
-        return out.finish(written).context("failed to print the calls");
+        return print_json(&recording, left_out, options);
     }
     let tree = tree_options(options);
     let mut out = Output::open(!options.no_pager);
@@ -33,6 +31,21 @@ pub fn run(options: &ShowOptions) -> Result<()> {
         written = written.and_then(|()| out.write_fmt(note));
     }
     out.finish(written).context("failed to print the tree")
+}
+
+fn print_json(recording: &Recording, left_out: u64, options: &ShowOptions) -> Result<()> {
+    let patterns = nearness(options).map(|nearness| Patterns::new(recording, nearness));
+    let json = JsonOptions {
+        values: !options.no_values,
+        left_out,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = json::write_json(recording, patterns.as_ref(), json, &mut out);
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to print the JSON"),
+    }
 }
 
 fn read(options: &ShowOptions) -> Result<Recording> {
@@ -64,6 +77,15 @@ fn selection(options: &ShowOptions) -> Result<Selection> {
     })
 }
 
+/// What is grouped; `None`: nothing.
+fn nearness(options: &ShowOptions) -> Option<Nearness> {
+    match (options.no_patterns, options.exact_patterns) {
+        (true, _) => None,
+        (false, true) => Some(Nearness::Exact),
+        (false, false) => Some(Nearness::default()),
+    }
+}
+
 fn tree_options(options: &ShowOptions) -> TreeOptions {
     TreeOptions {
         style: match options.ascii {
@@ -86,25 +108,4 @@ fn tree_options(options: &ShowOptions) -> TreeOptions {
         },
         whole: "--limit 0 shows all; --depth, --function and --min-duration show less of it.",
     }
-}
-
-/// What is folded; `None`: nothing.
-fn nearness(options: &ShowOptions) -> Option<Nearness> {
-    match (options.no_patterns, options.exact_patterns) {
-        (true, _) => None,
-        (false, true) => Some(Nearness::Exact),
-        (false, false) => Some(Nearness::default()),
-    }
-}
-
-fn write_json(
-    recording: &Recording,
-    options: &ShowOptions,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
-    let patterns = nearness(options).map(|nearness| Patterns::new(recording, nearness));
-    let json = JsonOptions {
-        values: !options.no_values,
-    };
-    json::write_json(recording, patterns.as_ref(), json, out)
 }

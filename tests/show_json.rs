@@ -23,7 +23,10 @@ fn text(recording: &Recording, nearness: Option<Nearness>, values: bool) -> Stri
     write_json(
         recording,
         patterns.as_ref(),
-        JsonOptions { values },
+        JsonOptions {
+            values,
+            left_out: 0,
+        },
         &mut out,
     )
     .unwrap();
@@ -321,6 +324,17 @@ fn show(options: &[&str]) -> Command {
     command.args(["show", TRACE, "--json"]).args(options);
     command.stdin(Stdio::null());
     command
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let output = show(&["--depth", "1", "--no-patterns"]).output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let recording = pytrace::format::read(TRACE.as_ref()).unwrap();
+    let rows = || recording.threads.iter().flat_map(|thread| &thread.calls);
+    let outermost = rows().filter(|row| row.depth == 0).count();
+    assert_eq!(value["stats"]["calls"], outermost);
+    assert_eq!(value["stats"]["left_out"], rows().count() - outermost);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
             width: Some(usize::from(bytes.len() as u8)),
             ..TreeOptions::default()
         };
-        let _ = write_tree(&recording, options, &mut std::io::sink());
+        let _ = write_tree(&recording, &options, &mut std::io::sink());
         let patterns = Patterns::new(&recording, Nearness::default());
         let mut json = Vec::new();
         let options = JsonOptions::default();

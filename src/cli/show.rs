@@ -21,7 +21,7 @@ pub struct ShowOptions {
     /// Print JSON for scripts: the same structure, with all that is known of calls and repetitions
     ///
     /// docs/show-json.md tells of each member.
-    #[arg(long, conflicts_with_all = ["width", "number_of_calls", "limit", "no_times", "ascii"])]
+    #[arg(long, conflicts_with_all = ["limit", "no_times", "number_of_calls", "width", "ascii"])]
     pub json: bool,
 
     /// Do not group what repeats: every call on its own

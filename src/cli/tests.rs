@@ -380,7 +380,7 @@ fn subcommands_are_the_first_word() {
     for (line, options) in [
         ("show t.json", show()),
         (
-            "show --json --exact-patterns t.json",
+            "show t.json --json --exact-patterns",
             ShowOptions {
                 json: true,
                 exact_patterns: true,
@@ -411,12 +411,13 @@ fn subcommands_are_the_first_word() {
         assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
     }
     for line in [
+        "show t.json --json --width 80",
+        "show t.json --json --number-of-calls",
+        "show t.json --json --limit 5",
         "show t.json --no-patterns --exact-patterns",
         "show t.json --depth 0",
         "show t.json --function (",
         "show t.json --min-duration 10",
-        "show t.json --json --width 80",
-        "show t.json --json --number-of-calls",
     ] {
         let error = parse(words(line)).unwrap_err();
         assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");

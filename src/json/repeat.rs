@@ -21,12 +21,12 @@ pub(super) struct RepeatMembers {
     last_call: u64,
     total_calls: usize,
     #[serde(flatten)]
-    times: Times,
+    times: TimeMembers,
 }
 
 /// Over the repetitions.
 #[derive(Serialize)]
-pub(super) struct Times {
+pub(super) struct TimeMembers {
     total_ns: u64,
     mean_ns: f64,
     min_ns: u64,
@@ -49,16 +49,16 @@ impl RepeatMembers {
             first_call: statistics.first_call,
             last_call: statistics.last_call,
             total_calls: statistics.total_calls,
-            times: Times::of(repeat, &statistics, calls),
+            times: TimeMembers::of(repeat, &statistics, calls),
         }
     }
 }
 
-impl Times {
+impl TimeMembers {
     fn of(repeat: &Repeat<'_>, statistics: &RepeatStatistics, calls: &[Row]) -> Self {
         let slowest = repeat.repetitions().nth(statistics.slowest);
         let row = slowest.map_or(repeat.rows().start, |rows| rows.start);
-        Times {
+        TimeMembers {
             total_ns: statistics.total,
             mean_ns: round(statistics.mean),
             min_ns: statistics.min,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::JsonOptions;
 use super::repeat::RepeatMembers;
 use crate::pattern::{Patterns, TopPattern};
 use crate::recording::Recording;
@@ -13,6 +14,8 @@ const TOP: usize = 10;
 pub(super) struct StatisticsMembers<'r> {
     threads: usize,
     calls: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: u64,
     #[serde(flatten)]
     patterns: Option<PatternMembers<'r>>,
     lost: u64,
@@ -41,11 +44,16 @@ struct TopMembers<'r> {
 }
 
 impl<'r> StatisticsMembers<'r> {
-    pub(super) fn of(recording: &'r Recording, patterns: Option<&Patterns<'_>>) -> Self {
+    pub(super) fn of(
+        recording: &'r Recording,
+        patterns: Option<&Patterns<'_>>,
+        options: JsonOptions,
+    ) -> Self {
         let calls = recording.threads.iter().map(|thread| thread.calls.len());
         StatisticsMembers {
             threads: recording.threads.len(),
             calls: calls.sum(),
+            left_out: options.left_out,
             patterns: patterns.map(|patterns| PatternMembers::of(recording, patterns)),
             lost: recording.footer.as_ref().map_or(0, |footer| footer.lost),
             truncated: recording.truncated,
@@ -79,4 +87,8 @@ impl<'r> TopMembers<'r> {
             repeat: RepeatMembers::of(&top.repeat, &thread.calls),
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
