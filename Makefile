@@ -34,7 +34,7 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 	$(PYTRACE) show trace.json
 	@printf '\n%s\n' \
 		'The whole trace is in trace.json. To look at it:' \
-		'  $(PYTRACE) show trace.json | less' \
+		'  $(PYTRACE) show trace.json' \
 		'  https://ui.perfetto.dev           "Open trace file": it stays on this machine'
 
 test: lint test-unit test-root test-layouts test-truth ## all checks, from lint to test-truth

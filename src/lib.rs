@@ -14,12 +14,12 @@
 //!                                       └─► recording::Collector ─► Recording ◄───────────────┘
 //!                                                                      │
 //!                                                                      ▼
-//!                                                                view::write_tree
+//!                                                   view::write_tree, json::write_json
 //! ```
 //!
 //! | module | subject | may use |
 //! | --- | --- | --- |
-//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`] | the data and what is done with it | nothing outside: pure |
+//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`], [`json`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
 //! | [`value`] | captured values to text | the record types that [`event`] names |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
@@ -35,6 +35,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod json;
 pub mod pager;
 pub mod pattern;
 pub mod preflight;

@@ -6,6 +6,7 @@
 
 mod build;
 mod collector;
+mod edges;
 mod functions;
 mod nest;
 mod selection;
@@ -149,6 +150,11 @@ impl Flags {
     /// What both have.
     pub(crate) fn common(self, other: Flags) -> Flags {
         Flags(self.0 & other.0)
+    }
+
+    /// Takes `other` away.
+    pub(crate) fn clear(&mut self, other: Flags) {
+        self.0 &= !other.0;
     }
 
     /// Adds `other` if `condition` holds.

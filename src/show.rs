@@ -1,6 +1,6 @@
-//! `pytrace show`: a saved trace as a tree.
+//! `pytrace show`: a saved trace as a tree, or as JSON.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result, anyhow};
 use regex::Regex;
@@ -8,8 +8,9 @@ use regex::Regex;
 use crate::cli::ShowOptions;
 use crate::error::WithHint as _;
 use crate::format::ReadError;
+use crate::json::{self, JsonOptions};
 use crate::pager::Output;
-use crate::pattern::Nearness;
+use crate::pattern::{Nearness, Patterns};
 use crate::recording::{Recording, Selection};
 use crate::view::{self, Style, TreeOptions};
 use crate::{format, terminal};
@@ -18,6 +19,9 @@ use crate::{format, terminal};
 pub fn run(options: &ShowOptions) -> Result<()> {
     let mut recording = read(options)?;
     let left_out = recording.select(&selection(options)?);
+    if options.json {
+        return print_json(&recording, left_out, options);
+    }
     let tree = tree_options(options);
     let mut out = Output::open(!options.no_pager);
     let mut written = view::write_tree(&recording, &tree, &mut out);
@@ -27,6 +31,21 @@ pub fn run(options: &ShowOptions) -> Result<()> {
         written = written.and_then(|()| out.write_fmt(note));
     }
     out.finish(written).context("failed to print the tree")
+}
+
+fn print_json(recording: &Recording, left_out: u64, options: &ShowOptions) -> Result<()> {
+    let patterns = nearness(options).map(|nearness| Patterns::new(recording, nearness));
+    let json = JsonOptions {
+        values: !options.no_values,
+        left_out,
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = json::write_json(recording, patterns.as_ref(), json, &mut out);
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("failed to print the JSON"),
+    }
 }
 
 fn read(options: &ShowOptions) -> Result<Recording> {
@@ -58,6 +77,15 @@ fn selection(options: &ShowOptions) -> Result<Selection> {
     })
 }
 
+/// What is grouped; `None`: nothing.
+fn nearness(options: &ShowOptions) -> Option<Nearness> {
+    match (options.no_patterns, options.exact_patterns) {
+        (true, _) => None,
+        (false, true) => Some(Nearness::Exact),
+        (false, false) => Some(Nearness::default()),
+    }
+}
+
 fn tree_options(options: &ShowOptions) -> TreeOptions {
     TreeOptions {
         style: match options.ascii {
@@ -65,11 +93,7 @@ fn tree_options(options: &ShowOptions) -> TreeOptions {
             false => terminal::style(),
         },
         colours: terminal::has_colours(),
-        patterns: match (options.no_patterns, options.exact_patterns) {
-            (true, _) => None,
-            (false, true) => Some(Nearness::Exact),
-            (false, false) => Some(Nearness::default()),
-        },
+        patterns: nearness(options),
         values: !options.no_values,
         times: !options.no_times,
         number_of_calls: options.number_of_calls,

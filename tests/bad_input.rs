@@ -287,7 +287,7 @@ fn of_a_trace_that_was_cut_off_everything_before_is_shown() {
     assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
     let text = shown.text();
     assert!(
-        text.contains("── f") && text.contains(" [x.py:1]") && !text.contains("<module>"),
+        text.contains("\nf") && text.contains(" [x.py:1]") && !text.contains("<module>"),
         "{text}"
     );
     assert!(text.ends_with("The file ends early: calls that had not ended by then are missing.\n"));

@@ -25,8 +25,14 @@ fn piped(options: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a terminal of 72 columns gets to see.
+/// What a terminal of 72 columns gets to see that has no colours.
 fn on_a_terminal(options: &[&str]) -> String {
+    let variables = [("LC_ALL", "C.UTF-8"), ("NO_COLOR", "1"), ("PAGER", "cat")];
+    on_a_terminal_with(&variables, options)
+}
+
+/// What a terminal of 72 columns gets to see, where these variables and no others are set.
+fn on_a_terminal_with(variables: &[(&str, &str)], options: &[&str]) -> String {
     let size = Winsize {
         ws_row: 24,
         ws_col: 72,
@@ -34,7 +40,14 @@ fn on_a_terminal(options: &[&str]) -> String {
         ws_ypixel: 0,
     };
     let pty = openpty(Some(&size), None).unwrap();
-    let mut child = show(options).stdout(pty.slave).spawn().unwrap();
+    let mut command = show(options);
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    command.env("TERM", "xterm").envs(variables.iter().copied());
+    let mut child = command.stdout(pty.slave).spawn().unwrap();
+    // Its copy of the terminal's end goes with it.
+    drop(command);
     let mut text = Vec::new();
     // A terminal that nobody has open any more ends with an error.
     let _ = File::from(pty.master).read_to_end(&mut text);
@@ -62,4 +75,82 @@ fn lines_are_cut_to_the_terminal_or_as_asked() {
     assert_eq!(on_a_terminal(&["--number-of-calls"]), narrow);
     let tree = include_str!("data/everything.tree.txt");
     assert_eq!(on_a_terminal(&["--width=0"]), tree);
+}
+
+#[test]
+fn a_terminal_has_colours_unless_somebody_objects() {
+    let shown = |variables: &[(&str, &str)]| on_a_terminal_with(variables, &["--no-pager"]);
+    let utf8 = ("LANG", "C.UTF-8");
+    let coloured = shown(&[utf8]);
+    assert!(
+        coloured.contains("\u{1b}[1mTrainer.step\u{1b}[0m"),
+        "{coloured}"
+    );
+    for plain in [
+        shown(&[utf8, ("NO_COLOR", "1")]),
+        shown(&[utf8, ("TERM", "dumb")]),
+        piped(&[]),
+    ] {
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+    }
+    assert!(shown(&[utf8, ("NO_COLOR", "")]).contains('\u{1b}'));
+}
+
+#[test]
+fn a_terminal_without_utf_8_gets_ascii() {
+    let ascii = include_str!("data/everything.ascii.txt");
+    let width = "--width=100";
+    assert_eq!(piped(&["--ascii", width]), ascii);
+    for locale in ["C", "de_DE.ISO-8859-1"] {
+        let variables = [("LC_ALL", locale), ("NO_COLOR", "1"), ("PAGER", "cat")];
+        assert_eq!(on_a_terminal_with(&variables, &[width]), ascii, "{locale}");
+    }
+}
+
+#[test]
+fn a_terminal_gets_a_pager() {
+    let utf8 = [("LANG", "C.UTF-8"), ("NO_COLOR", "1")];
+    let with = |pager| [utf8[0], utf8[1], pager];
+    let whole = on_a_terminal(&[]);
+    // It is run by a shell, and has what git gives to less.
+    let own = on_a_terminal_with(&with(("PYTRACE_PAGER", "echo LESS=$LESS; head -n 1")), &[]);
+    let first = whole.lines().next().unwrap();
+    assert_eq!(own, format!("LESS=FRX\n{first}\n"));
+    let ordinary = on_a_terminal_with(&with(("PAGER", "tail -n 1")), &[]);
+    assert_eq!(ordinary.trim_end(), whole.lines().last().unwrap());
+    assert_eq!(on_a_terminal_with(&with(("PYTRACE_PAGER", "")), &[]), whole);
+    let none = on_a_terminal_with(&with(("PAGER", "false")), &["--no-pager"]);
+    assert_eq!(none, whole);
+}
+
+#[test]
+fn what_is_not_wanted_is_left_out_and_counted() {
+    for (options, lines, left_out) in [
+        (&["--hide-imports"][..], 14, 1),
+        (&["--hide-imports", "--hide-external"], 12, 3),
+        (&["--thread", "812"], 12, 1),
+        (&["--thread", "813"], 5, 8),
+        (&["--depth", "1"], 8, 7),
+        (&["--min-duration", "1.1ms"], 10, 5),
+        (&["--function", "^Trainer"], 9, 4),
+        (&["--function", "nothing"], 2, 9),
+    ] {
+        let text = piped(options);
+        assert_eq!(text.lines().count(), lines, "{options:?}: {text}");
+        let note = match left_out {
+            1 => "1 call left out, as asked for\n".to_owned(),
+            count => format!("{count} calls left out, as asked for\n"),
+        };
+        assert!(text.ends_with(&note), "{options:?}: {text}");
+    }
+    let text = piped(&["--no-times", "--no-values", "--hide-imports"]);
+    assert!(text.contains("├── Trainer.step [train.py:88]\n"), "{text}");
+}
+
+#[test]
+fn upper_levels_are_shown_of_what_is_long() {
+    let text = piped(&["--limit", "8"]);
+    assert!(text.contains("more, "), "{text}");
+    assert!(text.contains("\nThe upper levels of 13 lines, 8 at most. --limit 0 shows all"));
+    assert_eq!(piped(&["--limit", "0"]), piped(&[]));
 }

@@ -18,6 +18,12 @@ pub struct ShowOptions {
     #[arg(value_name = "TRACE")]
     pub trace: PathBuf,
 
+    /// Print JSON for scripts: the same structure, with all that is known of calls and repetitions
+    ///
+    /// docs/show-json.md tells of each member.
+    #[arg(long, conflicts_with_all = ["limit", "no_times", "number_of_calls", "width", "ascii"])]
+    pub json: bool,
+
     /// Do not group what repeats: every call on its own
     #[arg(long)]
     pub no_patterns: bool,

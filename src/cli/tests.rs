@@ -355,6 +355,7 @@ fn senseless_lines_are_usage_errors() {
 fn subcommands_are_the_first_word() {
     let show = || ShowOptions {
         trace: "t.json".into(),
+        json: false,
         no_patterns: false,
         exact_patterns: false,
         depth: None,
@@ -379,8 +380,9 @@ fn subcommands_are_the_first_word() {
     for (line, options) in [
         ("show t.json", show()),
         (
-            "show t.json --exact-patterns",
+            "show t.json --json --exact-patterns",
             ShowOptions {
+                json: true,
                 exact_patterns: true,
                 ..show()
             },
@@ -409,6 +411,9 @@ fn subcommands_are_the_first_word() {
         assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
     }
     for line in [
+        "show t.json --json --width 80",
+        "show t.json --json --number-of-calls",
+        "show t.json --json --limit 5",
         "show t.json --no-patterns --exact-patterns",
         "show t.json --depth 0",
         "show t.json --function (",

@@ -23,6 +23,8 @@ pub(super) struct Event<'a> {
     ts: &'a [u8],
     dur: Option<&'a [u8]>,
     text: CodeText<'a>,
+    /// Where other tools have the file; their line is not the function's first.
+    filename: &'a [u8],
     call: Option<&'a [u8]>,
     depth: Option<&'a [u8]>,
     exception: Option<&'a [u8]>,
@@ -67,6 +69,10 @@ impl<'a> Event<'a> {
             }
             Ok(())
         })?;
+        if event.text.file.is_empty() {
+            event.text.file = event.filename;
+            event.text.line = b"";
+        }
         Ok(event)
     }
 
@@ -79,6 +85,7 @@ impl<'a> Event<'a> {
             (b"depth", Value::Scalar(text)) => self.depth = Some(text),
             (b"line", Value::Scalar(text)) => self.text.line = text,
             (b"file", Value::String(text)) => self.text.file = text,
+            (b"filename", Value::String(text)) => self.filename = text,
             (b"kind", Value::String(text)) => self.text.kind = text,
             (b"name", Value::String(text)) => self.label = text,
             (b"exception", Value::String(text)) => {
@@ -124,18 +131,22 @@ impl Events {
         match event.phase {
             b"X" => {
                 if let Some(start) = at() {
-                    self.call(thread, start, event);
+                    let (row, numbered) = self.row(start, event);
+                    self.builder.call(thread, row, numbered);
                 }
             }
             b"B" => {
                 if let Some(at) = at() {
-                    let code = self.codes.index(&mut self.builder, event.text);
-                    self.builder.begin(thread, at, code);
+                    let (row, _) = self.row(at, event);
+                    self.builder.begin(thread, row);
                 }
             }
             b"E" => {
                 if let Some(at) = at() {
-                    self.builder.end(thread, at);
+                    // Its name may be left out.
+                    let named = !event.text.name.is_empty();
+                    let code = named.then(|| self.codes.index(&mut self.builder, event.text));
+                    self.builder.end(thread, at, code);
                 }
             }
             b"M" => match event.text.name {
@@ -147,7 +158,8 @@ impl Events {
         }
     }
 
-    fn call(&mut self, thread: ThreadId, start: Time, event: &Event<'_>) {
+    /// The row of a call, and whether its number and depth are known.
+    fn row(&mut self, start: Time, event: &Event<'_>) -> (Row, bool) {
         let duration = event.dur.and_then(read_micros);
         let number = event.call.and_then(read_integer);
         let depth = event
@@ -170,8 +182,7 @@ impl Events {
             outcome,
             flags,
         };
-        self.builder
-            .call(thread, row, number.is_some() && depth.is_some());
+        (row, number.is_some() && depth.is_some())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
+use super::edges::{self, Edge, EdgeKind};
 use super::nest;
 use super::texts::Texts;
 use super::{Flags, Footer, Recording, Row, Thread};
@@ -30,14 +31,6 @@ pub(crate) struct Names {
     exception_index: HashMap<Box<str>, NonZeroU32>,
     processes: HashMap<u32, String>,
     threads: HashMap<ThreadId, String>,
-}
-
-/// Where a call began or ended, in files that tell the two apart.
-#[derive(Debug, Clone, Copy)]
-struct Edge {
-    at: Time,
-    /// `None` at the end of a call.
-    begin: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -74,6 +67,16 @@ impl Names {
         index
     }
 
+    /// For each code the number of its name.
+    fn numbers(&self) -> Vec<u32> {
+        let mut known = HashMap::new();
+        let numbers = self.codes.iter().map(|code| {
+            let next = known.len() as u32;
+            *known.entry(&*code.name).or_insert(next)
+        });
+        numbers.collect()
+    }
+
     /// Names a process.
     pub(crate) fn process(&mut self, pid: u32, name: String) {
         self.processes.insert(pid, name);
@@ -93,17 +96,23 @@ impl Builder {
         thread.rows.push(row);
     }
 
-    /// Adds the begin of a call of `code`.
-    pub(crate) fn begin(&mut self, thread: ThreadId, at: Time, code: u32) {
-        self.thread(thread).edges.push(Edge {
-            at,
-            begin: Some(code),
+    /// Adds a call of which the begin is known; it lasts until its [`Builder::end`].
+    pub(crate) fn begin(&mut self, thread: ThreadId, mut row: Row) {
+        row.flags.set(Flags::UNFINISHED, true);
+        let thread = self.thread(thread);
+        thread.numbered = false;
+        let index = u32::try_from(thread.rows.len()).expect("memory ends before the calls do");
+        thread.edges.push(Edge {
+            at: row.start,
+            kind: EdgeKind::Begin(index),
         });
+        thread.rows.push(row);
     }
 
-    /// Adds the end of the call that began last.
-    pub(crate) fn end(&mut self, thread: ThreadId, at: Time) {
-        self.thread(thread).edges.push(Edge { at, begin: None });
+    /// Adds an end: of the call that began last, or of the last one that has the name of `code`.
+    pub(crate) fn end(&mut self, thread: ThreadId, at: Time, code: Option<u32>) {
+        let kind = EdgeKind::End(code);
+        self.thread(thread).edges.push(Edge { at, kind });
     }
 
     /// Sorts and nests the rows.
@@ -111,6 +120,11 @@ impl Builder {
         let mut names = self.names;
         let mut texts = self.texts;
         texts.close();
+        let has_edges = self.threads.iter().any(|thread| !thread.edges.is_empty());
+        let code_names = match has_edges {
+            true => names.numbers(),
+            false => Vec::new(),
+        };
         let mut threads: Vec<Thread> = self
             .threads
             .into_iter()
@@ -122,7 +136,7 @@ impl Builder {
                     .get(&thread.id.pid)
                     .cloned()
                     .unwrap_or_default(),
-                calls: thread.finish(),
+                calls: thread.finish(&code_names),
             })
             .filter(|thread| !thread.calls.is_empty())
             .collect();
@@ -159,46 +173,20 @@ impl Builder {
 }
 
 impl ThreadRows {
-    fn finish(mut self) -> Vec<Row> {
-        if self.numbered && self.edges.is_empty() {
+    /// `names` has for each code the number of its name.
+    fn finish(mut self, names: &[u32]) -> Vec<Row> {
+        let begun = self.edges.iter();
+        let begun = begun.filter(|edge| matches!(edge.kind, EdgeKind::Begin(_)));
+        let all_begun = !self.edges.is_empty() && begun.count() == self.rows.len();
+        edges::pair(self.edges, &mut self.rows, names);
+        if all_begun {
+            self.rows.sort_unstable_by_key(|row| row.number);
+        } else if self.numbered {
             self.rows.sort_unstable_by_key(|row| row.number);
             nest::by_depth(&mut self.rows);
         } else {
-            self.pair_edges();
             nest::by_time(&mut self.rows);
         }
         self.rows
-    }
-
-    /// Makes rows of the begins and ends. An end without begin is dropped; a begin without end lasts
-    /// until the last edge.
-    fn pair_edges(&mut self) {
-        self.edges.sort_by_key(|edge| edge.at);
-        let last = self.edges.last().map_or(Time(0), |edge| edge.at);
-        let mut open: Vec<usize> = Vec::new();
-        for edge in &self.edges {
-            match edge.begin {
-                Some(code) => {
-                    open.push(self.rows.len());
-                    self.rows.push(Row {
-                        start: edge.at,
-                        duration: last.0 - edge.at.0,
-                        number: 0,
-                        code,
-                        depth: 0,
-                        exception: None,
-                        arguments: None,
-                        outcome: None,
-                        flags: Flags::UNFINISHED,
-                    });
-                }
-                None => {
-                    if let Some(row) = open.pop().map(|index| &mut self.rows[index]) {
-                        row.duration = edge.at.0 - row.start.0;
-                        row.flags = Flags::default();
-                    }
-                }
-            }
-        }
     }
 }

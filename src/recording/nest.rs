@@ -27,7 +27,19 @@ pub(super) fn by_depth(rows: &mut [Row]) {
 /// For rows that only know their time: an ancestor is who was running at the start. Puts them in
 /// order and numbers them.
 pub(super) fn by_time(rows: &mut [Row]) {
-    rows.sort_by_key(|row| (row.start, Reverse(row.duration)));
+    let in_order_of_end = is_in_order_of_end(rows);
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.number = index as u64;
+    }
+    rows.sort_unstable_by_key(|row| {
+        // Of two that take the same time, the caller is written first by who writes begins, last by
+        // who writes ends. Those that take none may be siblings.
+        let place = match in_order_of_end && row.duration > 0 {
+            true => !row.number,
+            false => row.number,
+        };
+        (row.start, Reverse(row.duration), place)
+    });
     let mut open: Vec<Time> = Vec::new();
     for (index, row) in rows.iter_mut().enumerate() {
         while open.last().is_some_and(|&end| end <= row.start) {
@@ -42,6 +54,16 @@ pub(super) fn by_time(rows: &mut [Row]) {
             .map_or(row.end(), |&caller| caller.min(row.end()));
         open.push(end);
     }
+}
+
+/// Whether a file wrote its calls as they ended, rather than as they began.
+fn is_in_order_of_end(rows: &[Row]) -> bool {
+    let descents = |time: fn(&Row) -> Time| {
+        let pairs = rows.windows(2);
+        pairs.filter(|pair| time(&pair[1]) < time(&pair[0])).count()
+    };
+    // Rounded times may be out of order as well.
+    descents(|row| row.end()) < descents(|row| row.start)
 }
 
 fn saturate(depth: usize) -> u32 {

@@ -12,26 +12,38 @@ use crate::trace::{Category, Kind};
 #[derive(Debug, Default)]
 struct Values {
     arguments: Range<usize>,
+    /// How long repetitions took each.
+    spread: Range<usize>,
     /// The result or, behind all else, the message.
     outcome: Range<usize>,
 }
 
+/// What there is to say of a call that repeats.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeated<'a> {
+    /// Of its calls.
+    pub(super) numbers: &'a str,
+    /// How long the repetitions took.
+    pub(super) mean: &'a str,
+    pub(super) spread: &'a str,
+}
+
 /// Appends a call to what stands before it in its line, and cuts the line to the width that is asked
-/// for. `number`: it is the so-manyth of so many calls of its function; `behind`: what else there is
-/// to say.
+/// for. `number`: it is the so-manyth of so many calls of its function; `repeated`: it stands for all
+/// repetitions, whose times these are.
 pub(super) fn write_call(
     line: &mut Painted,
     options: &TreeOptions,
     shown: &Shown<'_>,
     number: Option<(u64, u64)>,
-    behind: &[(Role, &str)],
+    repeated: Option<Repeated<'_>>,
 ) {
     let mut writer = CallWriter {
         line,
         options,
         shown,
     };
-    let values = writer.call(number, behind);
+    let values = writer.call(number, repeated);
     writer.fit(values);
 }
 
@@ -42,7 +54,7 @@ struct CallWriter<'a, 'b> {
 }
 
 impl CallWriter<'_, '_> {
-    fn call(&mut self, number: Option<(u64, u64)>, behind: &[(Role, &str)]) -> Values {
+    fn call(&mut self, number: Option<(u64, u64)>, repeated: Option<Repeated<'_>>) -> Values {
         let mut values = Values::default();
         let code = self.shown.code;
         self.printable(Role::Name, &code.name);
@@ -59,10 +71,13 @@ impl CallWriter<'_, '_> {
             self.line.push(Role::Aside, digits.format(code.line));
             self.line.push(Role::Aside, "]");
         }
-        for (role, text) in behind {
-            self.line.push(*role, text);
-        }
-        if self.options.times && !self.shown.is_repeated {
+        if let Some(repeated) = repeated {
+            self.line.push(Role::Aside, repeated.numbers);
+            self.line.push(Role::Time, repeated.mean);
+            let begin = self.line.len();
+            self.line.push(Role::Time, repeated.spread);
+            values.spread = begin..self.line.len();
+        } else if self.options.times {
             self.time();
         }
         self.marks(number);
@@ -175,25 +190,41 @@ impl CallWriter<'_, '_> {
         }
     }
 
-    /// Cuts the values as far as the line is too wide: the arguments first, which are the longest.
+    /// Makes the line shorter as far as it is too wide: how times differ goes first; then the arguments
+    /// are cut, which are the longest; then the result or message.
     fn fit(&mut self, values: Values) {
         let Some(width) = self.options.width else {
             return;
         };
-        let mut excess = self.line.columns().saturating_sub(width);
         let ellipsis = self.options.style.ellipsis();
-        let before = self.line.len();
-        excess -= self
-            .line
-            .cut(values.arguments, excess, ellipsis)
-            .min(excess);
-        let after = self.line.len();
-        let outcome = values.outcome;
+        let mut excess = self.line.columns().saturating_sub(width);
+        let mut outcome = values.outcome;
+        if excess > 0 && !values.spread.is_empty() {
+            let all = usize::MAX;
+            excess = excess.saturating_sub(self.cut(values.spread, all, "", &mut outcome));
+        }
+        excess = excess.saturating_sub(self.cut(values.arguments, excess, ellipsis, &mut outcome));
         if !outcome.is_empty() {
-            // The ellipsis may have more bytes than what it stands for.
-            let outcome = outcome.start + after - before..outcome.end + after - before;
             self.line.cut(outcome, excess, ellipsis);
         }
+    }
+
+    /// Cuts a part and moves the one behind it with it.
+    fn cut(
+        &mut self,
+        part: Range<usize>,
+        less: usize,
+        ellipsis: &str,
+        behind: &mut Range<usize>,
+    ) -> usize {
+        let (before, end) = (self.line.len(), part.end);
+        let saved = self.line.cut(part, less, ellipsis);
+        if behind.start >= end {
+            // An ellipsis may have more bytes than what it stands for.
+            let after = self.line.len();
+            *behind = behind.start + after - before..behind.end + after - before;
+        }
+        saved
     }
 
     fn fact(&mut self, role: Role, fact: Fact<'_>) {
@@ -259,7 +290,7 @@ mod tests {
         line.push(Role::Aside, "└── ");
         let row = &recording.threads[0].calls[0];
         let shown = Shown::of(recording, row, std::iter::empty());
-        write_call(&mut line, &options, &shown, None, &[]);
+        write_call(&mut line, &options, &shown, None, None);
         let mut out = Vec::new();
         line.write(false, &mut out).unwrap();
         String::from_utf8(out).unwrap()

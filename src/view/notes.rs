@@ -66,7 +66,8 @@ pub(super) fn write_summary(
         summary.patterns,
         plural(summary.patterns),
         summary.deepest,
-        summary.share_in_patterns() * 100.0,
+        // Not rounded up: 100 % are all.
+        (summary.share_in_patterns() * 1000.0).floor() / 10.0,
     )?;
     if summary.patterns < 2 || !options.times {
         return Ok(());

@@ -96,6 +96,14 @@ impl Painted {
         saved
     }
 
+    /// Drops what stands from `start` on if the line is wider than that.
+    pub(super) fn drop_beyond(&mut self, width: Option<usize>, start: usize) {
+        if width.is_some_and(|width| self.columns() > width) {
+            self.text.truncate(start);
+            self.starts.retain(|&(at, _)| at < start);
+        }
+    }
+
     /// Writes the line.
     pub(super) fn write(&self, colours: bool, out: &mut impl io::Write) -> io::Result<()> {
         if !colours {

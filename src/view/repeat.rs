@@ -79,29 +79,42 @@ pub(super) fn write_template(line: &mut Painted, style: Style, repeat: &Repeat<'
     }
 }
 
-/// How long repetitions took. `inside`: of a repeat in another one, whose slowest repetition has no
-/// number.
-pub(super) fn times(style: Style, times: &Times, inside: bool) -> String {
-    let time = |ns: u64| match style {
-        Style::Unicode => Duration(ns).to_string(),
-        Style::Ascii => format!("{:#}", Duration(ns)),
-    };
-    let plus_minus = match style {
-        Style::Unicode => "±",
-        Style::Ascii => "+/-",
-    };
-    // A mean of durations is one.
-    let (mean, deviation) = (times.mean.round(), times.standard_deviation.round());
-    let mut text = format!(
-        "  {}, mean {} {plus_minus} {}, {} to {}",
-        time(times.total),
-        time(mean as u64),
-        time(deviation as u64),
-        time(times.min),
-        time(times.max),
-    );
-    if !inside && times.min < times.max {
-        text.push_str(&format!(", slowest: repetition {}", times.slowest + 1));
+/// How long repetitions took.
+#[derive(Debug, Default)]
+pub(super) struct TimesText {
+    /// Together, and on average.
+    pub(super) mean: String,
+    /// How they differ; what gives way first where a line is too long.
+    pub(super) spread: String,
+}
+
+impl TimesText {
+    /// `inside`: of a repeat in another one, whose slowest repetition has no number.
+    pub(super) fn new(style: Style, times: &Times, inside: bool) -> Self {
+        let time = |ns: u64| match style {
+            Style::Unicode => Duration(ns).to_string(),
+            Style::Ascii => format!("{:#}", Duration(ns)),
+        };
+        let plus_minus = match style {
+            Style::Unicode => "±",
+            Style::Ascii => "+/-",
+        };
+        // A mean of durations is one.
+        let (mean, deviation) = (times.mean.round(), times.standard_deviation.round());
+        let mut text = TimesText {
+            mean: format!("  {}, mean {}", time(times.total), time(mean as u64)),
+            spread: format!(
+                " {plus_minus} {}, {} to {}",
+                time(deviation as u64),
+                time(times.min),
+                time(times.max),
+            ),
+        };
+        if !inside && times.min < times.max {
+            let slowest = times.slowest + 1;
+            text.spread
+                .push_str(&format!(", slowest: repetition {slowest}"));
+        }
+        text
     }
-    text
 }

@@ -15,8 +15,6 @@ pub(super) struct Shown<'a> {
     pub(super) flags: Flags,
     /// How many calls these are.
     pub(super) count: usize,
-    /// Whether they are one repeat, whose times are said by themselves.
-    pub(super) is_repeated: bool,
     /// How many an exception left.
     pub(super) raised: usize,
     /// Of all, in nanoseconds.
@@ -51,7 +49,6 @@ impl<'a> Shown<'a> {
             message: recording.message(first).map(Fact::Same),
             flags: first.flags,
             count: 1,
-            is_repeated: false,
             raised: usize::from(first.flags.has(Flags::RAISED)),
             duration: first.duration.into(),
         };

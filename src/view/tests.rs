@@ -198,11 +198,12 @@ main [main.py:7]
 ├── f1 [f1.py:7] (+1 call below)
 └── … 98 more, 197 calls in all"
     );
-    assert_eq!(
-        drawn(4),
-        "main [main.py:7]\n└── … 100 more, 201 calls in all"
+    let one = drawn(5);
+    assert!(
+        one.ends_with("├── f0 [f0.py:7] (+1 call below)\n└── … 99 more, 199 calls in all"),
+        "{one}"
     );
-    assert_eq!(drawn(3), "main [main.py:7] (+201 calls below)");
+    assert_eq!(drawn(4), "main [main.py:7] (+201 calls below)");
 }
 
 #[test]

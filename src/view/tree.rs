@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use super::TreeOptions;
 use super::budget::{Budget, has_template};
 use super::guides::Path;
-use super::line::write_call;
+use super::line::{Repeated, write_call};
 use super::paint::{Painted, Role};
-use super::repeat;
+use super::repeat::{self, TimesText};
 use super::shown::Shown;
 use super::walk::{Step, Walk, only_call};
 use crate::pattern::{Call, Node, Patterns, Repeat};
@@ -106,7 +106,7 @@ impl<'a, 'p> Tree<'a, 'p> {
         );
         // One that stands for others has no number of its own.
         let number = number.filter(|_| shown.count == 1);
-        write_call(&mut self.line, self.options, &shown, number, &[]);
+        write_call(&mut self.line, self.options, &shown, number, None);
         if !goes_on {
             self.calls_below(call.rows().len() - 1);
         }
@@ -114,35 +114,37 @@ impl<'a, 'p> Tree<'a, 'p> {
 
     fn repeat(&mut self, walk: &Walk<'_>, step: &Step<'_>, repeat: &Repeat<'_>, goes_on: bool) {
         let style = self.options.style;
-        let times = self.options.times.then(|| {
-            let times = walk.times(step, repeat);
-            repeat::times(style, &times, step.inside)
-        });
-        let times = times.as_deref().unwrap_or_default();
-        match only_call(repeat) {
-            None => {
-                repeat::write_heading(&mut self.line, style, repeat, step.inside);
-                self.line.push(Role::Time, times);
-                if !goes_on {
-                    let ellipsis = style.ellipsis();
-                    self.line.format(Role::Aside, format_args!(" {ellipsis}"));
-                }
+        let times = match self.options.times {
+            true => TimesText::new(style, &walk.times(step, repeat), step.inside),
+            false => TimesText::default(),
+        };
+        let Some(call) = only_call(repeat) else {
+            repeat::write_heading(&mut self.line, style, repeat, step.inside);
+            self.line.push(Role::Time, &times.mean);
+            let start = self.line.len();
+            self.line.push(Role::Time, &times.spread);
+            self.line.drop_beyond(self.options.width, start);
+            if !goes_on {
+                let ellipsis = style.ellipsis();
+                self.line.format(Role::Aside, format_args!(" {ellipsis}"));
             }
-            Some(call) => {
-                repeat::write_count(&mut self.line, style, repeat);
-                let others = walk.others_of_repeat(step, repeat);
-                let mut shown = Shown::of(self.patterns.recording(), call.row(), others);
-                shown.is_repeated = true;
-                let numbers = match step.inside {
-                    true => String::new(),
-                    false => repeat::numbers(repeat),
-                };
-                let behind = [(Role::Aside, &*numbers), (Role::Time, times)];
-                write_call(&mut self.line, self.options, &shown, None, &behind);
-                if !goes_on {
-                    self.calls_below(call.rows().len() - 1);
-                }
-            }
+            return;
+        };
+        repeat::write_count(&mut self.line, style, repeat);
+        let others = walk.others_of_repeat(step, repeat);
+        let shown = Shown::of(self.patterns.recording(), call.row(), others);
+        let numbers = match step.inside {
+            true => String::new(),
+            false => repeat::numbers(repeat),
+        };
+        let repeated = Repeated {
+            numbers: &numbers,
+            mean: &times.mean,
+            spread: &times.spread,
+        };
+        write_call(&mut self.line, self.options, &shown, None, Some(repeated));
+        if !goes_on {
+            self.calls_below(call.rows().len() - 1);
         }
     }
 

@@ -159,7 +159,7 @@ impl<'p> Walk<'p> {
             }
         };
         Level {
-            nodes: nodes,
+            nodes,
             index: 0,
             inside,
             strides,
