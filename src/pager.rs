@@ -1,10 +1,17 @@
 //! Standard output, through a pager where somebody sits before it: as git does it.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use nix::sys::signal::{SigHandler, Signal, signal};
+
+use crate::error::say;
+
+/// What a shell exits with if there is no such command.
+const NOT_FOUND: i32 = 127;
 
 /// Where text goes.
 #[derive(Debug)]
@@ -43,7 +50,12 @@ impl Output {
             } => {
                 let flushed = written.and_then(|()| input.flush());
                 drop(input);
-                child.wait().and(flushed)
+                match child.wait()?.code() {
+                    Some(NOT_FOUND) => {
+                        return Err(io::Error::other("the shell did not find the pager"));
+                    }
+                    _ => flushed,
+                }
             }
         };
         match finished {
@@ -69,10 +81,18 @@ impl Write for Output {
     }
 }
 
+/// Whether the shell would make one word of it, and nothing else; as git decides it.
+fn is_word(command: &OsStr) -> bool {
+    let special = b"|&;<>()$`\\\"' \t\n*?[#~=%";
+    !command.as_bytes().iter().any(|byte| special.contains(byte))
+}
+
 fn start() -> Option<Output> {
     let asked_for = ["PYTRACE_PAGER", "PAGER"].into_iter().find_map(env::var_os);
-    let mut command = match asked_for {
-        Some(pager) if pager.is_empty() || pager == "cat" => return None,
+    let mut command = match &asked_for {
+        Some(pager) if pager.is_empty() || *pager == "cat" => return None,
+        // One that is not there is found to be so only if no shell stands between.
+        Some(pager) if is_word(pager) => Command::new(pager),
         Some(pager) => {
             let mut shell = Command::new("sh");
             shell.arg("-c").arg(pager);
@@ -84,7 +104,18 @@ fn start() -> Option<Output> {
         // Ends by itself where all fits on the screen; shows colours; leaves the text there.
         command.env("LESS", "FRX");
     }
-    let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
+    let mut child = match command.stdin(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            if let Some(pager) = asked_for {
+                say(format_args!(
+                    "pytrace: no pager {}: {error}",
+                    pager.display()
+                ));
+            }
+            return None;
+        }
+    };
     let input = BufWriter::new(child.stdin.take()?);
     // Ctrl-C is the pager's: it goes back to its prompt, and ends on q.
     // SAFETY: no handler is installed.

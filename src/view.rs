@@ -103,7 +103,7 @@ pub fn write_tree(
     let mut tree = Tree::new(&patterns, options, budget);
     let mut process = None;
     let threads = recording.threads.iter().enumerate();
-    for (index, thread) in threads.take_while(|(index, _)| budget.admits(0, *index)) {
+    for (index, thread) in threads.take(budget.threads) {
         if index > 0 {
             writeln!(out)?;
         }
@@ -115,6 +115,10 @@ pub fn write_tree(
         write_heading(thread, out)?;
         tree.write(index, out)?;
     }
+    if recording.threads.is_empty() {
+        writeln!(out, "No calls.")?;
+    }
+    notes::write_threads(recording, budget.threads, options, out)?;
     notes::write_unseen(recording, out)?;
     if budget != Budget::ALL {
         notes::write_limit(lines, options, out)?;

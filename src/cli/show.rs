@@ -71,8 +71,8 @@ pub struct ShowOptions {
 
     /// Say of each call its number among its function's calls in its thread: `(call 3 of 12)`
     ///
-    /// A function is a name, file and line. Resumptions of generators and coroutines are not
-    /// counted, nor are calls numbered that repeat.
+    /// Of those that the other options leave. A function is a name, file and line. Resumptions of
+    /// generators and coroutines are not counted, nor are calls numbered that repeat.
     #[arg(long)]
     pub number_of_calls: bool,
 

@@ -20,8 +20,8 @@ pub struct Summary<'p> {
     pub deepest: usize,
     /// How many calls belong to a repeat, themselves or through a caller.
     pub calls_in_patterns: usize,
-    /// The repeats that took longest, see [`Repeat::total_time`], longest first. Inside another
-    /// repeat only the first occurrence counts.
+    /// The repeats that took longest, see [`Repeat::total_time`], longest first: of those that stand
+    /// in no other.
     pub top: Vec<TopPattern<'p>>,
 }
 
@@ -90,6 +90,10 @@ pub(super) fn summarize<'p>(patterns: &'p Patterns<'_>, top: usize) -> Summary<'
                     }
                     let nodes = repeat.body();
                     levels.push(Level { nodes, nesting });
+                    // Those within others are a part of these; their own figures are of the first only.
+                    if nesting > 1 {
+                        continue;
+                    }
                     let total = repeat.total_time();
                     if top > 0 && (longest.len() < top || is_longer(&longest, total)) {
                         // Of equals the first one wins: later ones rank lower.

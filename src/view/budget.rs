@@ -4,9 +4,11 @@
 use super::walk::{Step, Walk, only_call};
 use crate::pattern::{Node, Patterns};
 
-/// How much is drawn. Levels are counted from 0, the threads.
+/// How much is drawn. What a thread starts with is level 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Budget {
+    /// How many threads are drawn: the first ones.
+    pub(super) threads: usize,
     /// Levels that are drawn whole.
     levels: usize,
     /// How many nodes of each list of the next level are.
@@ -23,24 +25,35 @@ struct List {
 impl Budget {
     /// Everything.
     pub(super) const ALL: Budget = Budget {
+        threads: usize::MAX,
         levels: usize::MAX,
         nodes: 0,
     };
 
     /// What fits into `limit` lines, and how many lines there are.
     pub(super) fn of(patterns: &Patterns<'_>, limit: usize) -> (Budget, usize) {
-        let mut lines_of_levels = vec![0];
-        each_list(patterns, |level, list| {
+        let headings = headings(patterns);
+        let all_threads = headings.len();
+        let mut all: usize = headings.last().copied().unwrap_or_default();
+        each_list(patterns, all_threads, |_, list| all += list.lines);
+        if all <= limit {
+            return (Budget::ALL, all);
+        }
+        // Headings take half of the room at most.
+        let threads = headings.partition_point(|&lines| lines <= limit / 2);
+        let threads = threads.clamp(1.min(all_threads), all_threads);
+        let mut room = limit.saturating_sub(headings.get(threads - 1).copied().unwrap_or_default());
+        if threads < all_threads {
+            // A line says so, behind an empty one.
+            room = room.saturating_sub(2);
+        }
+        let mut lines_of_levels = Vec::new();
+        each_list(patterns, threads, |level, list| {
             if lines_of_levels.len() <= level {
                 lines_of_levels.resize(level + 1, 0);
             }
             lines_of_levels[level] += list.lines;
         });
-        let all = lines_of_levels.iter().sum();
-        if all <= limit {
-            return (Budget::ALL, all);
-        }
-        let mut room = limit;
         let mut levels = 0;
         for &lines in &lines_of_levels {
             if lines > room {
@@ -50,7 +63,7 @@ impl Budget {
             levels += 1;
         }
         let mut lists = Vec::new();
-        each_list(patterns, |level, list| {
+        each_list(patterns, threads, |level, list| {
             if level == levels {
                 lists.push(list);
             }
@@ -59,13 +72,35 @@ impl Budget {
         if levels == 0 {
             nodes = nodes.max(1);
         }
-        (Budget { levels, nodes }, all)
+        let budget = Budget {
+            threads,
+            levels,
+            nodes,
+        };
+        (budget, all)
     }
 
     /// Whether a node is drawn that stands at this index of its list.
     pub(super) fn admits(&self, level: usize, index: usize) -> bool {
         level < self.levels || (level == self.levels && index < self.nodes)
     }
+}
+
+/// How many lines the headings of the first threads take: of one, of two, ...
+fn headings(patterns: &Patterns<'_>) -> Vec<usize> {
+    let mut process = None;
+    let mut lines = 0;
+    let threads = patterns.recording().threads.iter();
+    let lines = threads.map(|thread| {
+        // The heading, and before it an empty line or, if it is the first of all, none.
+        lines += 1 + usize::from(lines > 0);
+        if process != Some(thread.id.pid) && !thread.process_name.is_empty() {
+            lines += 1;
+        }
+        process = Some(thread.id.pid);
+        lines
+    });
+    lines.collect()
 }
 
 /// How many nodes of each list there is room for, with a line for what is left out.
@@ -94,29 +129,16 @@ fn most_nodes(lists: &[List], room: usize) -> usize {
     fitting
 }
 
-/// Calls `found` with each list that is drawn, and its level.
-fn each_list(patterns: &Patterns<'_>, mut found: impl FnMut(usize, List)) {
-    let threads = &patterns.recording().threads;
-    found(
-        0,
-        List {
-            nodes: threads.len(),
-            // A heading, an empty line, and the process's, mostly.
-            lines: 2 * threads.len(),
-        },
-    );
+/// Calls `found` with each list that is drawn of the first threads, and its level.
+fn each_list(patterns: &Patterns<'_>, threads: usize, mut found: impl FnMut(usize, List)) {
     let mut open: Vec<List> = Vec::new();
-    for thread in 0..threads.len() {
+    for thread in 0..threads {
         for step in Walk::new(patterns, thread) {
-            while open.len() > step.level + 1 {
+            // What was open as deep as this has ended, but for the list that goes on.
+            let going_on = step.level + usize::from(step.index > 0);
+            while open.len() > going_on {
                 if let Some(list) = open.pop() {
-                    found(open.len() + 1, list);
-                }
-            }
-            if step.index == 0 && open.len() == step.level + 1 {
-                // Another list of the same level: the one before has ended.
-                if let Some(list) = open.pop() {
-                    found(step.level + 1, list);
+                    found(open.len(), list);
                 }
             }
             if open.len() == step.level {
@@ -126,7 +148,7 @@ fn each_list(patterns: &Patterns<'_>, mut found: impl FnMut(usize, List)) {
             open[step.level].lines += lines(&step);
         }
         while let Some(list) = open.pop() {
-            found(open.len() + 1, list);
+            found(open.len(), list);
         }
     }
 }

@@ -32,6 +32,26 @@ pub(super) fn write_unseen(recording: &Recording, out: &mut impl Write) -> io::R
     Ok(())
 }
 
+/// How many threads are not drawn, if only the first so many are.
+pub(super) fn write_threads(
+    recording: &Recording,
+    drawn: usize,
+    options: &TreeOptions,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let rest = recording.threads.get(drawn..).unwrap_or_default();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let calls: usize = rest.iter().map(|thread| thread.calls.len()).sum();
+    let (threads, plural) = (rest.len(), if rest.len() == 1 { "" } else { "s" });
+    let ellipsis = options.style.ellipsis();
+    writeln!(
+        out,
+        "\n{ellipsis} {threads} more thread{plural}, {calls} calls in all"
+    )
+}
+
 /// What `--limit` has left out.
 pub(super) fn write_limit(
     lines: usize,

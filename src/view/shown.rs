@@ -77,10 +77,12 @@ impl<'a> Shown<'a> {
         if row.arguments != first.arguments {
             self.meet_arguments(recording, row);
         }
-        if row.outcome != first.outcome || row.flags != first.flags {
-            meet(&mut self.result, recording.result(row));
-        }
         if !row.flags.has(Flags::RAISED) {
+            if self.raised == self.count - 1 {
+                self.result = recording.result(row).map(Fact::Same);
+            } else if row.outcome != first.outcome || row.flags != first.flags {
+                meet(&mut self.result, recording.result(row));
+            }
             return;
         }
         self.raised += 1;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::recording::{Flags, Row};
-use crate::trace::{Category, Code, Kind, Time};
+use crate::trace::{Category, Code, Kind, ThreadId, Time};
 
 /// A recording of one thread: depth and name of each call, from number `first` on. Each lasts so many
 /// microseconds as it has letters.
@@ -126,7 +126,6 @@ main [main.py:7]  4.00 µs
 14 calls in 6 rows: 2 patterns, up to 2 deep, with 85.7 % of the calls
 Those that took longest:
   27.0 µs in 3x 4 calls, calls #2-#13 of thread 0: step, log
-  6.00 µs in 2x 1 call, calls #3-#4 of thread 0: get
 "
     );
     let plain = TreeOptions {
@@ -158,6 +157,18 @@ main [main.py:7]
         ├── step [step.py:7]
         ├── 🔄 2..5x similar get [get.py:7]
         └── log [log.py:7]"
+    );
+    let calls = [2, 5, 3].map(|gets| {
+        let mut calls = vec![(0, "step")];
+        calls.extend([(1, "get")].repeat(gets));
+        calls
+    });
+    let of_one_call = tree(&super::tests::recording(1, &calls.concat()), &bare());
+    assert_eq!(
+        of_one_call,
+        "\
+🔄 3x similar step [step.py:7] (calls #1-#13, total: 13 calls) (below: the first, others differ)
+└── 🔄 2x get [get.py:7]"
     );
     let exact = TreeOptions {
         patterns: Some(Nearness::Exact),
@@ -191,19 +202,42 @@ fn of_many_lines_the_upper_levels_are_drawn() {
     );
     assert!(levels.ends_with("└── f99 [f99.py:7] (+2 calls below)"));
     assert_eq!(
-        drawn(6),
+        drawn(5),
         "\
 main [main.py:7]
 ├── f0 [f0.py:7] (+1 call below)
 ├── f1 [f1.py:7] (+1 call below)
 └── … 98 more, 197 calls in all"
     );
-    let one = drawn(5);
+    let one = drawn(4);
     assert!(
         one.ends_with("├── f0 [f0.py:7] (+1 call below)\n└── … 99 more, 199 calls in all"),
         "{one}"
     );
-    assert_eq!(drawn(4), "main [main.py:7] (+201 calls below)");
+    assert_eq!(drawn(3), "main [main.py:7] (+201 calls below)");
+}
+
+#[test]
+fn of_many_threads_the_first_are_drawn() {
+    let mut recording = recording(1, &[(0, "f"), (1, "g"), (1, "h")]);
+    let thread = |tid| Thread {
+        id: ThreadId { pid: 1, tid },
+        calls: recording.threads[0].calls.clone(),
+        ..Thread::default()
+    };
+    recording.threads = (1..=10).map(thread).collect();
+    for (limit, threads, lines) in [(49, 10, 49), (48, 10, 29), (20, 5, 16), (2, 1, 4)] {
+        let options = TreeOptions {
+            limit: Some(limit),
+            patterns: None,
+            ..bare()
+        };
+        let text = drawn(&recording, &options);
+        let (tree, _) = text.split_once("\nThe upper").unwrap_or((&text, ""));
+        assert_eq!(tree.matches("Thread ").count(), threads, "{text}");
+        assert_eq!(tree.trim_end().lines().count(), lines, "{text}");
+        assert_eq!(tree.contains(" more thread"), threads < 10, "{text}");
+    }
 }
 
 #[test]

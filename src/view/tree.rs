@@ -53,14 +53,14 @@ impl<'a, 'p> Tree<'a, 'p> {
         let mut walk = Walk::new(self.patterns, thread);
         while let Some(step) = walk.next() {
             self.line.clear();
-            // Level 0 is the threads'.
-            if !self.budget.admits(step.level + 1, step.index) {
+            // A line that stands for one other would save nothing.
+            if !self.budget.admits(step.level, step.index) && !step.last {
                 self.rest(&mut walk, &path, &step);
                 self.end(out)?;
                 continue;
             }
             path.begin(step.level, step.last, &mut self.line);
-            let goes_on = self.budget.admits(step.level + 2, 0);
+            let goes_on = self.budget.admits(step.level + 1, 0);
             let template = has_template(&step) && goes_on;
             path.open(step.level, step.last, template);
             match &step.node {
@@ -105,7 +105,7 @@ impl<'a, 'p> Tree<'a, 'p> {
             walk.others(step, call),
         );
         // One that stands for others has no number of its own.
-        let number = number.filter(|_| shown.count == 1);
+        let number = number.filter(|_| !step.inside);
         write_call(&mut self.line, self.options, &shown, number, None);
         if !goes_on {
             self.calls_below(call.rows().len() - 1);
@@ -114,9 +114,14 @@ impl<'a, 'p> Tree<'a, 'p> {
 
     fn repeat(&mut self, walk: &Walk<'_>, step: &Step<'_>, repeat: &Repeat<'_>, goes_on: bool) {
         let style = self.options.style;
-        let times = match self.options.times {
+        // Where the count differs, the times of the one that is shown are nobody's.
+        let times = match self.options.times && repeat.count().single().is_some() {
             true => TimesText::new(style, &walk.times(step, repeat), step.inside),
             false => TimesText::default(),
+        };
+        let first_only = match goes_on && !repeat.is_exact() {
+            true => " (below: the first, others differ)",
+            false => "",
         };
         let Some(call) = only_call(repeat) else {
             repeat::write_heading(&mut self.line, style, repeat, step.inside);
@@ -124,6 +129,9 @@ impl<'a, 'p> Tree<'a, 'p> {
             let start = self.line.len();
             self.line.push(Role::Time, &times.spread);
             self.line.drop_beyond(self.options.width, start);
+            if step.inside {
+                self.line.push(Role::Mark, first_only);
+            }
             if !goes_on {
                 let ellipsis = style.ellipsis();
                 self.line.format(Role::Aside, format_args!(" {ellipsis}"));
@@ -143,6 +151,9 @@ impl<'a, 'p> Tree<'a, 'p> {
             spread: &times.spread,
         };
         write_call(&mut self.line, self.options, &shown, None, Some(repeated));
+        if !call.callees().is_empty() {
+            self.line.push(Role::Mark, first_only);
+        }
         if !goes_on {
             self.calls_below(call.rows().len() - 1);
         }

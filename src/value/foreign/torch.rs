@@ -26,6 +26,12 @@ const INLINE: usize = 5;
 /// `device_opt_`.
 const ELEMENTS: usize = 96;
 const TYPE: usize = 104;
+/// Bits behind the device. In the same place in 1.13 to 2.15: the class of the tensor, or
+/// Python, tells other sizes (`sizes_strides_policy_`, `CustomSizes`), another device than those here:
+/// nested tensors, symbolic sizes, `FakeTensor`.
+const POLICY: usize = 110;
+const CUSTOM_SIZES: u8 = 1 << 3;
+const CUSTOM_DEVICE: u8 = 1 << 7;
 /// More than that no tensor has (`at::MAX_DIMS` is 64, of those that are indexed).
 const DIMENSIONS_MAX: u64 = 64;
 
@@ -79,7 +85,8 @@ const TYPES: [&str; 46] = [
     "float4_e2m1fn_x2",
 ];
 
-/// `c10::DeviceType` (torch/headeronly/core/DeviceType.h), by number.
+/// `c10::DeviceType` (torch/headeronly/core/DeviceType.h), by number; "": versions differ in what it is
+/// (8: ort, then maia; 19: privateuseone, then mtia).
 const DEVICES: [&str; 21] = [
     "cpu",
     "cuda",
@@ -89,7 +96,7 @@ const DEVICES: [&str; 21] = [
     "ideep",
     "hip",
     "fpga",
-    "maia",
+    "",
     "xla",
     "vulkan",
     "metal",
@@ -100,7 +107,7 @@ const DEVICES: [&str; 21] = [
     "ve",
     "lazy",
     "ipu",
-    "mtia",
+    "",
     "privateuseone",
 ];
 
@@ -108,8 +115,9 @@ const DEVICES: [&str; 21] = [
 #[derive(Debug, PartialEq, Eq)]
 struct Tensor {
     dtype: &'static str,
-    device: Device,
-    /// None: there are more dimensions than lie in the object.
+    /// None: the tensor's class tells it.
+    device: Option<Device>,
+    /// None: the tensor's class tells them, or there are more dimensions than lie in the object.
     sizes: Option<Vec<u64>>,
 }
 
@@ -130,8 +138,9 @@ pub(in super::super) fn tensor(writer: &mut Writer<'_>, value: &Value, _: usize)
             writer.out.push(' ');
             super::dimensions(writer.out, sizes);
         }
-        writer.out.push(' ');
-        tensor.device.write(writer.out);
+        if let Some(device) = tensor.device {
+            device.write(writer.out);
+        }
     }
     writer.out.push('>');
 }
@@ -156,7 +165,6 @@ pub(in super::super) fn device(writer: &mut Writer<'_>, value: &Value, _: usize)
         _ => None,
     };
     if let Some(device) = found {
-        writer.out.push(' ');
         device.write(writer.out);
     }
     writer.out.push('>');
@@ -203,10 +211,11 @@ impl Tensor {
             }
             None
         };
+        let policy = *bytes.get(POLICY)?;
         Some(Tensor {
             dtype,
-            device,
-            sizes,
+            device: (policy & CUSTOM_DEVICE == 0).then_some(device),
+            sizes: sizes.filter(|_| policy & CUSTOM_SIZES == 0),
         })
     }
 }
@@ -230,7 +239,12 @@ impl Device {
         new.filter(is_sane).or_else(|| old().filter(is_sane))
     }
 
+    /// Writes it behind a space, if it has a name.
     fn write(self, out: &mut String) {
+        if self.kind.is_empty() {
+            return;
+        }
+        out.push(' ');
         out.push_str(self.kind);
         if let Some(index) = self.index {
             let _ = write!(out, ":{index}");
@@ -260,12 +274,14 @@ mod tests {
 
     fn found(read: &[u8]) -> Option<String> {
         let tensor = Tensor::find(read)?;
-        let mut text = format!("{} ", tensor.dtype);
+        let mut text = tensor.dtype.to_owned();
         if let Some(sizes) = tensor.sizes {
+            text.push(' ');
             super::super::dimensions(&mut text, &sizes);
         }
-        text.push(' ');
-        tensor.device.write(&mut text);
+        if let Some(device) = tensor.device {
+            device.write(&mut text);
+        }
         Some(text)
     }
 
@@ -292,7 +308,17 @@ mod tests {
             "float16 (0,) cpu"
         );
         let many = read(64, 6, &[0x7f00_1000, 0], 64, CPU);
-        assert_eq!(found(&many).unwrap(), "float16  cpu");
+        assert_eq!(found(&many).unwrap(), "float16 cpu");
+    }
+
+    #[test]
+    fn what_the_class_tells_is_not_told() {
+        let mut nested = read(56, 3, &[0, 0, 0], 0, CPU);
+        nested[56 - 48 + POLICY] = 0x49;
+        assert_eq!(found(&nested).unwrap(), "float16 cpu");
+        let mut symbolic = read(56, 1, &[0], 0, CPU);
+        symbolic[56 - 48 + POLICY] = 0x99;
+        assert_eq!(found(&symbolic).unwrap(), "float16");
     }
 
     #[test]
