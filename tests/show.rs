@@ -133,7 +133,7 @@ fn what_is_not_wanted_is_left_out_and_counted() {
         (&["--depth", "1"], 8, 7),
         (&["--min-duration", "1.1ms"], 10, 5),
         (&["--function", "^Trainer"], 9, 4),
-        (&["--function", "nothing"], 2, 9),
+        (&["--function", "nothing"], 3, 9),
     ] {
         let text = piped(options);
         assert_eq!(text.lines().count(), lines, "{options:?}: {text}");

@@ -165,6 +165,13 @@ impl CallWriter<'_, '_> {
                 self.line.push(Role::Mark, mark);
             }
         }
+        let (unfinished, count) = (self.shown.unfinished, self.shown.count);
+        if unfinished > 0 && unfinished < count {
+            self.line.format(
+                Role::Mark,
+                format_args!(" (unfinished in {unfinished} of {count})"),
+            );
+        }
     }
 
     fn exception(&mut self, values: &mut Values) {

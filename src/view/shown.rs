@@ -17,6 +17,8 @@ pub(super) struct Shown<'a> {
     pub(super) count: usize,
     /// How many an exception left.
     pub(super) raised: usize,
+    /// How many had not ended: their mean duration is but a bound.
+    pub(super) unfinished: usize,
     /// Of all, in nanoseconds.
     pub(super) duration: u128,
 }
@@ -50,6 +52,7 @@ impl<'a> Shown<'a> {
             flags: first.flags,
             count: 1,
             raised: usize::from(first.flags.has(Flags::RAISED)),
+            unfinished: usize::from(first.flags.has(Flags::UNFINISHED)),
             duration: first.duration.into(),
         };
         for row in others {
@@ -73,6 +76,7 @@ impl<'a> Shown<'a> {
         self.count += 1;
         self.duration += u128::from(row.duration);
         self.flags = self.flags.common(row.flags);
+        self.unfinished += usize::from(row.flags.has(Flags::UNFINISHED));
         // Most texts that are the same are so by index.
         if row.arguments != first.arguments {
             self.meet_arguments(recording, row);
