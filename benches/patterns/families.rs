@@ -55,6 +55,21 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "trips",
         make: |calls| flat(trips(calls)),
     },
+    // Loops in loops in one frame, all of varying numbers of rounds.
+    Family {
+        name: "nests",
+        make: |calls| flat(nests(calls)),
+    },
+    // `a b a a b a a a b ...`
+    Family {
+        name: "growing",
+        make: |calls| flat(growing(calls)),
+    },
+    // Near repeats that are found one level after the other, in much that does not repeat.
+    Family {
+        name: "levels",
+        make: |calls| flat(levels(calls)),
+    },
     Family {
         name: "fibonacci",
         make: |calls| flat(fibonacci(calls)),
@@ -282,6 +297,49 @@ fn trips(calls: usize) -> Vec<u32> {
         list.resize(list.len() + 1 + random.below(50) as usize, 2);
         list.push(3);
     }
+    list
+}
+
+fn nests(calls: usize) -> Vec<u32> {
+    fn nest(list: &mut Vec<u32>, random: &mut Random, level: u32) {
+        list.push(level);
+        for _ in 0..1 + random.below(4) {
+            match level {
+                8 => list.push(9),
+                _ => nest(list, random, level + 1),
+            }
+        }
+    }
+    let mut random = Random(19);
+    let mut list = Vec::with_capacity(calls + 300_000);
+    while list.len() < calls {
+        nest(&mut list, &mut random, 1);
+    }
+    list.truncate(calls);
+    list
+}
+
+fn growing(calls: usize) -> Vec<u32> {
+    let mut list = Vec::with_capacity(calls + 10_000);
+    for count in 1.. {
+        if list.len() >= calls {
+            break;
+        }
+        list.resize(list.len() + count, 1);
+        list.push(2);
+    }
+    list
+}
+
+/// Of each `x`, the next is `x x y`, each `y` with callees of its own number of rounds.
+fn levels(calls: usize) -> Vec<u32> {
+    let mut random = Random(23);
+    let mut list = vec![0];
+    for level in 1..17 {
+        list.extend_from_within(..);
+        list.resize(list.len() + 1 + random.below(3) as usize, level);
+    }
+    list.extend((list.len()..calls).map(|_| 100 + random.below(1000)));
     list
 }
 

@@ -11,14 +11,17 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn start() -> Result<Memory> {
-        // Forgets the peak so far, see proc(5).
-        fs::write("/proc/self/clear_refs", "5").context("failed to reset the peak of memory")?;
         Ok(Memory {
             before: status("VmRSS")?,
         })
     }
 
-    /// The peak since then, in megabytes above what there was.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        // See proc(5).
+        fs::write("/proc/self/clear_refs", "5").context("failed to reset the peak of memory")
+    }
+
+    /// The peak since it was forgotten, in megabytes above what there was at the start.
     pub(crate) fn beyond(&self) -> Result<f64> {
         Ok((status("VmHWM")? - self.before).max(0.0))
     }
