@@ -44,7 +44,7 @@ impl RepeatMembers {
         RepeatMembers {
             repeat: repeat.count(),
             exact: (!repeat.is_exact()).then_some(false),
-            repetitions: is_range.then_some(statistics.repetitions),
+            repetitions: is_range.then_some(statistics.times.count),
             calls_per_repetition: statistics.calls_per_repetition,
             first_call: statistics.first_call,
             last_call: statistics.last_call,
@@ -56,15 +56,15 @@ impl RepeatMembers {
 
 impl TimeMembers {
     fn of(repeat: &Repeat<'_>, statistics: &RepeatStatistics, calls: &[Row]) -> Self {
-        let slowest = repeat.repetitions().nth(statistics.slowest);
+        let slowest = repeat.repetitions().nth(statistics.times.slowest);
         let row = slowest.map_or(repeat.rows().start, |rows| rows.start);
         TimeMembers {
-            total_ns: statistics.total,
-            mean_ns: round(statistics.mean),
-            min_ns: statistics.min,
-            max_ns: statistics.max,
-            stddev_ns: round(statistics.standard_deviation),
-            slowest_repetition: statistics.slowest,
+            total_ns: statistics.times.total,
+            mean_ns: round(statistics.times.mean),
+            min_ns: statistics.times.min,
+            max_ns: statistics.times.max,
+            stddev_ns: round(statistics.times.standard_deviation),
+            slowest_repetition: statistics.times.slowest,
             slowest_first_call: calls[row].number,
         }
     }

@@ -2,14 +2,12 @@
 
 use super::nodes::{Count, Repeat};
 
-/// Times over the repetitions of a [`Repeat`], in nanoseconds.
+/// A [`Repeat`] in figures.
 ///
 /// A repetition lasts as long as its calls together: the sum of the durations of the siblings it
 /// consists of, without what the caller did between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RepeatStatistics {
-    /// How many repetitions these are.
-    pub repetitions: usize,
     /// How many calls each is, with those below it.
     pub calls_per_repetition: Count,
     /// Number of the first call.
@@ -18,35 +16,18 @@ pub struct RepeatStatistics {
     pub last_call: u64,
     /// How many calls all are, with those below them.
     pub total_calls: usize,
-    /// All repetitions together.
-    pub total: u64,
-    /// The arithmetic mean.
-    pub mean: f64,
-    /// Of the fastest.
-    pub min: u64,
-    /// Of the slowest.
-    pub max: u64,
-    /// Of the population: all repetitions are known, none is a sample.
-    pub standard_deviation: f64,
-    /// Index of the slowest repetition; of equals, the first.
-    pub slowest: usize,
+    /// How long the repetitions took.
+    pub times: Times,
 }
 
 impl RepeatStatistics {
     pub(super) fn of(repeat: &Repeat<'_>) -> RepeatStatistics {
-        let times = Times::of(repeat.durations());
         RepeatStatistics {
-            repetitions: times.count,
             calls_per_repetition: repeat.calls_per_repetition(),
             first_call: repeat.first_call(),
             last_call: repeat.last_call(),
             total_calls: repeat.total_calls(),
-            total: times.total,
-            mean: times.mean,
-            min: times.min,
-            max: times.max,
-            standard_deviation: times.standard_deviation,
-            slowest: times.slowest,
+            times: Times::of(repeat.durations()),
         }
     }
 }

@@ -121,9 +121,9 @@ fn assert_consistent(patterns: &Patterns<'_>) {
                 assert!(count.max >= 2);
                 let statistics = repeat.statistics();
                 assert_eq!(statistics.total_calls, rows.len());
-                assert_eq!(statistics.total, repeat.total_time());
-                let slowest = repeat.durations().nth(statistics.slowest).unwrap();
-                assert_eq!(slowest, statistics.max);
+                assert_eq!(statistics.times.total, repeat.total_time());
+                let slowest = repeat.durations().nth(statistics.times.slowest).unwrap();
+                assert_eq!(slowest, statistics.times.max);
                 levels.push(repeat.body());
             }
         }
@@ -317,12 +317,16 @@ fn statistics_are_those_of_the_repetitions() {
     // What g took is part of f.
     assert_eq!(repeat.durations().collect::<Vec<_>>(), [11, 22, 33]);
     assert_eq!(
-        (statistics.min, statistics.max, statistics.total),
+        (
+            statistics.times.min,
+            statistics.times.max,
+            statistics.times.total
+        ),
         (11, 33, 66)
     );
-    assert_eq!((statistics.repetitions, statistics.slowest), (3, 2));
-    assert!((statistics.mean - 22.0).abs() < 1e-9);
-    assert!((statistics.standard_deviation - (242.0f64 / 3.0).sqrt()).abs() < 1e-9);
+    assert_eq!((statistics.times.count, statistics.times.slowest), (3, 2));
+    assert!((statistics.times.mean - 22.0).abs() < 1e-9);
+    assert!((statistics.times.standard_deviation - (242.0f64 / 3.0).sqrt()).abs() < 1e-9);
     assert_eq!((statistics.first_call, statistics.last_call), (2, 10));
     assert_eq!(statistics.calls_per_repetition.single(), Some(3));
 }

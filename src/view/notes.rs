@@ -103,7 +103,7 @@ pub(super) fn write_summary(
         write!(
             out,
             " in {}x {}, calls #{}-#{} of thread {}: ",
-            statistics.repetitions,
+            statistics.times.count,
             match statistics.calls_per_repetition.single() {
                 Some(1) => "1 call".to_owned(),
                 Some(calls) => format!("{calls} calls"),
