@@ -120,6 +120,10 @@ class Pdb(Counting):
                 # dies in the debugger, of which the oracle is told nothing.
                 self.cmdframe = None
 
+            def user_return(self, frame, value):
+                # 3.13.0's keeps it until the next event: the same.
+                self.enterframe = None
+
         self.make_stepper = Stepper
 
     def start(self, main):
