@@ -24,7 +24,11 @@ pub fn run(options: &ShowOptions) -> Result<()> {
     }
     let tree = tree_options(options);
     let mut out = Output::open(!options.no_pager);
-    let mut written = view::write_tree(&recording, &tree, &mut out);
+    let mut written = match recording.threads.is_empty() {
+        true => out.write_all(b"No calls.\n"),
+        false => Ok(()),
+    };
+    written = written.and_then(|()| view::write_tree(&recording, &tree, &mut out));
     if left_out > 0 {
         let plural = if left_out == 1 { "" } else { "s" };
         let note = format_args!("\n{left_out} call{plural} left out, as asked for\n");

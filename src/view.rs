@@ -115,9 +115,6 @@ pub fn write_tree(
         write_heading(thread, out)?;
         tree.write(index, out)?;
     }
-    if recording.threads.is_empty() {
-        writeln!(out, "No calls.")?;
-    }
     notes::write_threads(recording, budget.threads, options, out)?;
     notes::write_unseen(recording, out)?;
     if budget != Budget::ALL {
