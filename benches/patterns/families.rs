@@ -74,6 +74,11 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "fibonacci",
         make: |calls| flat(fibonacci(calls)),
     },
+    // Fibonacci words that are all different: what was found in one is of no use for the next.
+    Family {
+        name: "fibonaccis",
+        make: |calls| flat(fibonaccis(calls, 300)),
+    },
     Family {
         name: "thuemorse",
         make: |calls| flat((0..calls as u32).map(|at| at.count_ones() % 2).collect()),
@@ -351,6 +356,15 @@ fn fibonacci(len: usize) -> Vec<u32> {
     }
     word.truncate(len);
     word
+}
+
+/// Such words of a length, each with two letters of its own.
+fn fibonaccis(calls: usize, len: usize) -> Vec<u32> {
+    let word = fibonacci(len);
+    // Any two of a thousand letters.
+    let pairs = (0..1000u32).flat_map(|a| (0..a).map(move |b| [a, b]));
+    let words = pairs.flat_map(|pair| word.iter().map(move |&letter| pair[letter as usize]));
+    words.cycle().take(calls).collect()
 }
 
 /// Each binary word of a length once.

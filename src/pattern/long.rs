@@ -48,6 +48,8 @@ struct Long<'s, 'm> {
     /// Rows of folded bodies.
     costs: Vec<u32>,
     foldings: Foldings,
+    /// Starts and places of bodies that are still to be priced.
+    left: Vec<(usize, usize)>,
 }
 
 /// The repeats of the best folding: start and end.
@@ -59,6 +61,7 @@ pub(super) fn repeats(symbols: &[u32], small: &mut Small) -> Vec<(u32, u32)> {
         runs,
         costs,
         foldings: Foldings::new(symbols.len()),
+        left: Vec::new(),
     };
     long.price_all();
     let coming = long
@@ -95,7 +98,7 @@ impl Long<'_, '_> {
         for index in 0..self.runs.len() {
             let period = self.runs[index].run.period;
             if period < SHORT {
-                self.price_short(index);
+                self.price(index);
             } else {
                 let level = (period / SHORT).ilog2() as usize;
                 levels.resize_with(levels.len().max(level + 1), Vec::new);
@@ -151,31 +154,44 @@ impl Long<'_, '_> {
         run.start as usize..=last.min((run.start + run.period) as usize - 1)
     }
 
-    fn price_short(&mut self, index: usize) {
-        let period = self.runs[index].run.period as usize;
-        for start in self.starts(index) {
-            let place = self.place(index, start);
-            if self.costs[place] == UNKNOWN {
-                self.costs[place] = self.small.rows(&self.symbols[start..start + period]);
-            }
-        }
-    }
-
     fn price(&mut self, index: usize) {
         let period = self.runs[index].run.period as usize;
-        for start in self.starts(index) {
+        let starts = self.starts(index);
+        let mut left = std::mem::take(&mut self.left);
+        for start in starts {
             let place = self.place(index, start);
             if self.costs[place] != UNKNOWN {
                 continue;
             }
             let end = start + period;
-            self.costs[place] = if period > SMALL {
-                (self.foldings.between(start, end).max(2) + 1) | GUESS
-            } else if self.foldings.first_boundary(start, end) == end {
-                self.foldings.between(start, end)
+            if period > SMALL {
+                self.costs[place] = (self.foldings.between(start, end).max(2) + 1) | GUESS;
+            } else if period as u32 >= SHORT && self.foldings.first_boundary(start, end) == end {
+                self.costs[place] = self.foldings.between(start, end);
             } else {
-                self.small.rows(&self.symbols[start..end])
-            };
+                left.push((start, place));
+            }
+        }
+        self.price_by_themselves(&left, period);
+        left.clear();
+        self.left = left;
+    }
+
+    /// Prices the bodies at these places, from left to right.
+    fn price_by_themselves(&mut self, bodies: &[(usize, usize)], period: usize) {
+        match *bodies {
+            [] => {}
+            [(start, place)] => {
+                self.costs[place] = self.small.rows(&self.symbols[start..start + period]);
+            }
+            [(first, _), .., (last, _)] => {
+                let starts = bodies.iter().map(|(start, _)| start - first);
+                let stretch = &self.symbols[first..last + period];
+                let rows = self.small.rows_from(stretch, period, starts);
+                for (rows, (_, place)) in rows.zip(bodies) {
+                    self.costs[*place] = rows;
+                }
+            }
         }
     }
 

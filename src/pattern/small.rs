@@ -12,6 +12,9 @@ use squares::Squares;
 /// The longest list that is folded here, and the longest body whose cost is always exact.
 pub(super) const SMALL: usize = 128;
 
+/// Where bodies of that length start and end: all rotations of one, side by side.
+const WIDE: usize = 2 * SMALL - 1;
+
 /// Rows above, nodes below: the smaller number is the better folding.
 type Cost = u32;
 const ROW: Cost = 1 << 16;
@@ -22,24 +25,24 @@ const NODE: Cost = 1;
 pub(super) struct Small {
     squares: Squares,
     /// For each position, the cost of the best folding from there to the end.
-    best: [Cost; SMALL + 1],
+    best: [Cost; WIDE + 1],
     /// For each position, where the first node of that folding ends, and its period, if it is a
     /// repeat.
-    first: [(u8, u8); SMALL],
+    first: [(u8, u8); WIDE],
     /// For each square, where a repeat that starts with it had best end.
     ends: Vec<u8>,
     /// For each end of a body, the longest body that ends there and is to be folded.
-    longest: [u8; SMALL + 1],
+    longest: [u8; WIDE + 1],
 }
 
 impl Default for Small {
     fn default() -> Self {
         Small {
             squares: Squares::default(),
-            best: [0; SMALL + 1],
-            first: [(0, 0); SMALL],
+            best: [0; WIDE + 1],
+            first: [(0, 0); WIDE],
             ends: Vec::new(),
-            longest: [0; SMALL + 1],
+            longest: [0; WIDE + 1],
         }
     }
 }
@@ -49,6 +52,25 @@ impl Small {
     pub(super) fn rows(&mut self, symbols: &[u32]) -> u32 {
         self.solve(symbols);
         self.best[0] / ROW
+    }
+
+    /// Rows of the best foldings of stretches of one length, from each of `starts` on. Those have
+    /// most in common.
+    pub(super) fn rows_from<'a>(
+        &'a mut self,
+        symbols: &[u32],
+        stretch: usize,
+        starts: impl Iterator<Item = usize> + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.squares.find_up_to(symbols, stretch / 2);
+        self.prepare(symbols.len());
+        starts.map(move |start| {
+            if self.squares.all.is_empty() {
+                return stretch as u32;
+            }
+            self.fold(start, start + stretch);
+            self.best[start] / ROW
+        })
     }
 
     /// The repeats of the best folding: start, end and length of the body.
@@ -74,18 +96,25 @@ impl Small {
 
     fn solve(&mut self, symbols: &[u32]) {
         self.squares.find(symbols);
-        self.ends.resize(self.squares.all.len(), 0);
+        self.prepare(symbols.len());
         if self.squares.all.is_empty() {
             self.best[0] = symbols.len() as Cost * (ROW + NODE);
-            return;
+        } else {
+            self.fold(0, symbols.len());
         }
-        self.price();
-        self.fold(0, symbols.len());
+    }
+
+    /// Once the squares of a list of that length are found.
+    fn prepare(&mut self, len: usize) {
+        self.ends.resize(self.squares.all.len(), 0);
+        if !self.squares.all.is_empty() {
+            self.price(len);
+        }
     }
 
     /// Gives the bodies of all squares their costs.
-    fn price(&mut self) {
-        self.longest.fill(0);
+    fn price(&mut self, len: usize) {
+        self.longest[..=len].fill(0);
         for run in &self.squares.runs {
             // What is shorter than that and does not repeat itself has nothing to fold.
             if run.period > 2 {
@@ -95,7 +124,7 @@ impl Small {
                 }
             }
         }
-        for end in 0..self.longest.len() {
+        for end in 0..=len {
             let longest = usize::from(self.longest[end]);
             if longest > 0 {
                 self.fold(end - longest, end);

@@ -196,6 +196,21 @@ proptest! {
     }
 
     #[test]
+    fn stretches_side_by_side_cost_what_they_cost_alone(
+        sequence in loops(2 * SMALL - 1),
+        stretch in 2..=SMALL,
+    ) {
+        let mut small = Small::default();
+        let starts = (0..(sequence.len() + 1).saturating_sub(stretch)).take(stretch);
+        let alone: Vec<u32> = starts
+            .clone()
+            .map(|start| small.rows(&sequence[start..start + stretch]))
+            .collect();
+        let side_by_side: Vec<u32> = small.rows_from(&sequence, stretch, starts).collect();
+        prop_assert_eq!(alone, side_by_side);
+    }
+
+    #[test]
     fn nothing_repeats_in_what_is_left(sequence in loops(3000)) {
         let folded = Folder::default().folded(&sequence);
         prop_assert!(irreducible(&sequence, &folded));

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Cost, ROW, SMALL};
+use super::{Cost, ROW, SMALL, WIDE};
 
 /// A stretch that repeats itself, as long as it goes.
 #[derive(Debug, Clone, Copy)]
@@ -90,13 +90,39 @@ impl Squares {
     /// Finds them; costs are those of bodies in which nothing repeats.
     pub(super) fn find(&mut self, symbols: &[u32]) {
         self.find_runs(symbols);
+        self.index(symbols.len());
+    }
+
+    /// The same for those of bodies up to a length, in a list that may be twice as long.
+    pub(super) fn find_up_to(&mut self, symbols: &[u32], most: usize) {
+        debug_assert!(symbols.len() <= WIDE);
+        self.runs.clear();
+        for period in 1..=most.min(symbols.len() / 2) {
+            // How many symbols up to here are what is a period later.
+            let mut same = 0;
+            for end in period..=symbols.len() {
+                if end < symbols.len() && symbols[end - period] == symbols[end] {
+                    same += 1;
+                    continue;
+                }
+                if same >= period {
+                    let start = end - period - same;
+                    self.push_run(start as u8, end as u8, period as u8);
+                }
+                same = 0;
+            }
+        }
+        self.index(symbols.len());
+    }
+
+    fn index(&mut self, len: usize) {
         self.all.clear();
         if self.runs.is_empty() {
             return;
         }
         self.costs.clear();
         self.starts.clear();
-        self.starts.resize(symbols.len() + 2, 0);
+        self.starts.resize(len + 2, 0);
         // Counts, shifted by two so that filling in shifts them to their place.
         for run in &mut self.runs {
             run.costs = self.costs.len() as u16;
@@ -112,8 +138,8 @@ impl Squares {
         for position in 2..self.starts.len() {
             self.starts[position] += self.starts[position - 1];
         }
-        let len = self.starts[self.starts.len() - 1];
-        self.all.resize(len.into(), Square::NONE);
+        let squares = self.starts[self.starts.len() - 1];
+        self.all.resize(squares.into(), Square::NONE);
         for index in 0..self.runs.len() {
             self.fill(self.runs[index]);
         }
@@ -123,7 +149,7 @@ impl Squares {
     /// Enters the squares of a run. Of each position, `starts` has where its next one belongs, one
     /// behind its own place.
     fn fill(&mut self, run: Run) {
-        let mut known = [0u16; SMALL];
+        let mut known = [0u16; WIDE];
         for start in (run.start..=run.last()).rev() {
             let place = &mut self.starts[usize::from(start) + 1];
             let next = usize::from(start) + usize::from(run.period);
