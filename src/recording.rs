@@ -90,7 +90,7 @@ pub struct Thread {
 }
 
 /// A call of a [`Recording`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Row {
     /// When it started or resumed.
     pub start: Time,

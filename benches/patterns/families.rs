@@ -1,6 +1,6 @@
 //! Traces that are like programs', and lists that are hard to fold.
 
-use pytrace::recording::{Flags, Recording, Row, Thread};
+use pytrace::recording::{Recording, Row, Thread};
 use pytrace::trace::{Category, Code, Kind, Time};
 
 pub(crate) struct Family {
@@ -158,10 +158,7 @@ impl Calls {
             number,
             code,
             depth,
-            exception: None,
-            arguments: None,
-            outcome: None,
-            flags: Flags::default(),
+            ..Row::default()
         });
     }
 

@@ -119,10 +119,7 @@ mod tests {
             number: 0,
             code: 0,
             depth,
-            exception: None,
-            arguments: None,
-            outcome: None,
-            flags: Flags::default(),
+            ..Row::default()
         };
         for (calls, expected) in [
             (&[][..], &[][..]),

@@ -4,7 +4,7 @@ mod vectors;
 
 use super::nodes::{Node, Nodes};
 use super::*;
-use crate::recording::{Flags, Row, Thread};
+use crate::recording::{Row, Thread};
 use crate::trace::{Category, Code, Kind, Time};
 use trees::{any_tree, tree};
 
@@ -21,10 +21,7 @@ fn recording(calls: impl IntoIterator<Item = (u32, u32)>) -> Recording {
         number: index + 1,
         code,
         depth,
-        exception: None,
-        arguments: None,
-        outcome: None,
-        flags: Flags::default(),
+        ..Row::default()
     };
     let calls: Vec<Row> = (0..).zip(calls).map(row).collect();
     let codes = calls.iter().map(|row| row.code + 1).max().unwrap_or(0);

@@ -73,7 +73,6 @@ fn saturate(depth: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::Flags;
 
     fn row(start: u64, end: u64, number: u64, depth: u32) -> Row {
         Row {
@@ -82,10 +81,7 @@ mod tests {
             number,
             code: 0,
             depth,
-            exception: None,
-            arguments: None,
-            outcome: None,
-            flags: Flags::default(),
+            ..Row::default()
         }
     }
 

@@ -117,7 +117,6 @@ fn select_calls(rows: &mut Vec<Row>, codes: &[Code], matching: &[bool], selectio
 
 #[cfg(test)]
 mod tests {
-    use super::super::Flags;
     use super::*;
     use crate::trace::{Kind, ThreadId, Time};
 
@@ -142,10 +141,7 @@ mod tests {
             number: index as u64 + 1,
             code,
             depth,
-            exception: None,
-            arguments: None,
-            outcome: None,
-            flags: Flags::default(),
+            ..Row::default()
         };
         let thread = |tid, name: &str| Thread {
             id: ThreadId { pid: 1, tid },

@@ -4,7 +4,7 @@ pub(super) mod numpy;
 mod pandas;
 pub(super) mod torch;
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::nodes::Node;
 use super::text::Writer;
@@ -35,7 +35,7 @@ pub(super) fn opaque_instance(writer: &mut Writer<'_>, node: &Node, class: &str)
 }
 
 /// Writes lengths as the tuple that Python shows.
-fn dimensions(out: &mut String, lengths: &[u64]) {
+fn dimensions(out: &mut String, lengths: &[impl Display]) {
     out.push('(');
     for (index, length) in lengths.iter().enumerate() {
         if index > 0 {

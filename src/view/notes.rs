@@ -99,21 +99,21 @@ pub(super) fn write_summary(
             Style::Unicode => write!(out, "  {total}")?,
             Style::Ascii => write!(out, "  {total:#}")?,
         }
-        let statistics = top.repeat.statistics();
+        let repeat = &top.repeat;
         write!(
             out,
             " in {}x {}, calls #{}-#{} of thread {}: ",
-            statistics.times.count,
-            match statistics.calls_per_repetition.single() {
+            repeat.repetitions().len(),
+            match repeat.calls_per_repetition().single() {
                 Some(1) => "1 call".to_owned(),
                 Some(calls) => format!("{calls} calls"),
                 None => "similar calls".to_owned(),
             },
-            statistics.first_call,
-            statistics.last_call,
+            repeat.first_call(),
+            repeat.last_call(),
             patterns.recording().threads[top.thread].id.tid,
         )?;
-        write_names(patterns, &top.repeat, options, out)?;
+        write_names(patterns, repeat, options, out)?;
     }
     Ok(())
 }

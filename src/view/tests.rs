@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::recording::{Flags, Row};
+use crate::recording::Row;
 use crate::trace::{Category, Code, Kind, ThreadId, Time};
 
 /// A recording of one thread: depth and name of each call, from number `first` on. Each lasts so many
@@ -24,10 +24,7 @@ fn recording(first: u64, calls: &[(u32, &str)]) -> Recording {
         number: first + index as u64,
         code: names.binary_search(name).unwrap() as u32,
         depth: *depth,
-        exception: None,
-        arguments: None,
-        outcome: None,
-        flags: Flags::default(),
+        ..Row::default()
     };
     Recording {
         threads: vec![Thread {

@@ -19,19 +19,10 @@ pub(super) fn shape(writer: &mut Writer<'_>, node: &Node) {
     if lengths.iter().all(Option::is_none) {
         return;
     }
-    writer.out.push_str(" (");
-    for (index, length) in lengths.iter().enumerate() {
-        if index > 0 {
-            writer.out.push_str(", ");
-        }
-        match length {
-            Some(length) => writer.out.push_str(&length.to_string()),
-            None => writer.out.push('?'),
-        }
-    }
-    writer
-        .out
-        .push_str(if lengths.len() == 1 { ",)" } else { ")" });
+    let known = |length: &Option<u64>| length.map_or("?".to_owned(), |length| length.to_string());
+    let lengths: Vec<String> = lengths.iter().map(known).collect();
+    writer.out.push(' ');
+    super::dimensions(writer.out, &lengths);
 }
 
 /// Finds its way through captured nodes.
