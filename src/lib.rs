@@ -34,6 +34,7 @@ pub mod cpython;
 pub mod doctor;
 pub mod error;
 pub mod event;
+pub mod explore;
 pub mod format;
 pub mod json;
 pub mod pager;

@@ -5,6 +5,7 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod build;
+mod calls;
 mod collector;
 mod edges;
 mod functions;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 
 pub(crate) use build::Builder;
+pub use calls::Calls;
 pub use collector::Collector;
 pub use functions::CallCounter;
 pub use selection::Selection;

@@ -77,6 +77,7 @@ fn selection(options: &ShowOptions) -> Result<Selection> {
         }),
         hide_imports: options.hide_imports,
         hide_external: options.hide_external,
+        only_exceptions: options.only_exceptions,
         depth: options.depth,
     })
 }

@@ -57,6 +57,10 @@ pub struct ShowOptions {
     #[arg(long)]
     pub hide_external: bool,
 
+    /// Show only calls that an exception left, and those above them
+    #[arg(long)]
+    pub only_exceptions: bool,
+
     /// Draw so many lines at most, those of the upper levels; 0: all of them
     #[arg(long, value_name = "LINES", default_value_t = DEFAULT_LIMIT)]
     pub limit: usize,

@@ -364,6 +364,7 @@ fn subcommands_are_the_first_word() {
         function: None,
         hide_imports: false,
         hide_external: false,
+        only_exceptions: false,
         limit: DEFAULT_LIMIT,
         no_times: false,
         no_values: false,

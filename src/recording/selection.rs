@@ -2,7 +2,8 @@
 
 use regex::Regex;
 
-use super::{Recording, Row, Thread};
+use super::calls::{Calls, Kept};
+use super::{Flags, Recording, Row, Thread};
 use crate::trace::{Category, Code};
 
 /// Which calls are wanted. The default is all.
@@ -18,6 +19,8 @@ pub struct Selection {
     pub hide_imports: bool,
     /// No calls to functions outside the scope.
     pub hide_external: bool,
+    /// Only calls that an exception left, and those above them.
+    pub only_exceptions: bool,
     /// Only so many levels of calls, of those that all else leaves.
     pub depth: Option<u32>,
 }
@@ -29,6 +32,7 @@ impl Selection {
             && self.min_duration == 0
             && !self.hide_imports
             && !self.hide_external
+            && !self.only_exceptions
             && self.depth.is_none()
     }
 
@@ -50,11 +54,11 @@ impl Selection {
         !hidden && row.duration >= self.min_duration
     }
 
-    fn matches(&self, code: &Code) -> bool {
-        match &self.function {
-            None => true,
-            Some(pattern) => pattern.is_match(&code.name),
-        }
+    /// For each code whether its function is asked for.
+    fn matching(&self, codes: &[Code]) -> Vec<bool> {
+        let function = self.function.as_ref();
+        let matches = |code: &Code| function.is_none_or(|pattern| pattern.is_match(&code.name));
+        codes.iter().map(matches).collect()
     }
 }
 
@@ -66,13 +70,18 @@ impl Recording {
         if selection.is_all() {
             return 0;
         }
+        let matching = selection.matching(&self.codes);
         let codes = &self.codes;
-        let matching: Vec<bool> = codes.iter().map(|code| selection.matches(code)).collect();
         let mut left_out = 0;
         self.threads.retain_mut(|thread| {
             let before = thread.calls.len();
             if selection.admits_thread(thread) {
-                select_calls(&mut thread.calls, codes, &matching, selection);
+                let kept = keep(&thread.calls, codes, &matching, selection);
+                for (to, kept) in kept.iter().enumerate() {
+                    thread.calls[to] = thread.calls[kept.index as usize];
+                    thread.calls[to].depth = kept.depth;
+                }
+                thread.calls.truncate(kept.len());
             } else {
                 thread.calls = Vec::new();
             }
@@ -81,6 +90,17 @@ impl Recording {
             before == 0 || !thread.calls.is_empty()
         });
         left_out
+    }
+
+    /// The wanted calls of the thread with this index, be that thread wanted or not. The recording stays
+    /// as it is.
+    pub fn calls(&self, thread: usize, selection: &Selection) -> Calls<'_> {
+        let rows = &self.threads[thread].calls[..];
+        if selection.is_all() {
+            return Calls::all(rows);
+        }
+        let matching = selection.matching(&self.codes);
+        Calls::kept(rows, keep(rows, &self.codes, &matching, selection))
     }
 }
 
@@ -93,26 +113,46 @@ struct Above {
     matched: bool,
 }
 
-fn select_calls(rows: &mut Vec<Row>, codes: &[Code], matching: &[bool], selection: &Selection) {
+fn keep(rows: &[Row], codes: &[Code], matching: &[bool], selection: &Selection) -> Vec<Kept> {
+    let raised = selection.only_exceptions.then(|| with_callers(rows));
     // By depth before; a call tree may be a million deep.
     let mut path: Vec<Above> = Vec::new();
-    rows.retain_mut(|row| {
+    let mut kept = Vec::new();
+    for (index, row) in (0..).zip(rows) {
         path.truncate(row.depth as usize);
         let above = path.last().copied().unwrap_or(Above {
             depth: 0,
             matched: false,
         });
         let matched = above.matched || matching[row.code as usize];
-        let kept = matched
+        let is_kept = matched
             && selection.admits(row, &codes[row.code as usize])
-            && selection.depth.is_none_or(|depth| above.depth < depth);
+            && selection.depth.is_none_or(|depth| above.depth < depth)
+            && raised.as_ref().is_none_or(|raised| raised[index as usize]);
+        if is_kept {
+            let depth = above.depth;
+            kept.push(Kept { index, depth });
+        }
         path.push(Above {
-            depth: above.depth + u32::from(kept),
+            depth: above.depth + u32::from(is_kept),
             matched,
         });
-        row.depth = above.depth;
-        kept
-    });
+    }
+    kept
+}
+
+/// Which calls an exception left, or one below them.
+fn with_callers(rows: &[Row]) -> Vec<bool> {
+    let mut wanted = vec![false; rows.len()];
+    // From the end, depth of the last one that is wanted: the next one less deep called it.
+    let mut last = 0;
+    for (wanted, row) in wanted.iter_mut().zip(rows).rev() {
+        if row.flags.has(Flags::RAISED) || row.depth < last {
+            *wanted = true;
+            last = row.depth;
+        }
+    }
+    wanted
 }
 
 #[cfg(test)]
@@ -172,6 +212,13 @@ mod tests {
         };
         let threads = recording.threads.len();
         assert_eq!(out as usize, 2 * calls.len() - threads * left.len());
+        let whole = self::recording(&calls);
+        let same = whole.calls(0, selection);
+        let positions = 0..same.len();
+        let seen: Vec<_> = positions
+            .map(|at| (same.depth(at), same.row(at).number))
+            .collect();
+        assert_eq!(seen, left);
         left
     }
 
@@ -202,6 +249,29 @@ mod tests {
         };
         assert_eq!(left(&selection("step$")), [(0, 3), (1, 4), (0, 7)]);
         assert_eq!(left(&selection("^step")), []);
+    }
+
+    #[test]
+    fn exceptions_come_with_what_called_them() {
+        let rows = [
+            (0, false),
+            (1, false),
+            (1, false),
+            (2, true),
+            (2, false),
+            (1, true),
+            (2, false),
+        ];
+        let rows = rows.map(|(depth, raised)| {
+            let mut row = Row {
+                depth,
+                ..Row::default()
+            };
+            row.flags.set(Flags::RAISED, raised);
+            row
+        });
+        let expected = [true, false, true, true, false, true, false];
+        assert_eq!(with_callers(&rows), expected);
     }
 
     #[test]

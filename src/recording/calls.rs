@@ -1,0 +1,82 @@
+//! The calls of a thread that somebody looks at.
+
+use std::sync::Arc;
+
+use super::Row;
+
+/// The calls of a thread: all of them, or those that a [`Selection`](super::Selection) leaves.
+///
+/// A call has a *position* among these, which is what lists and patterns go by, and an *index* into
+/// [`Thread::calls`](super::Thread::calls), which stays what it is whatever is selected. What is left
+/// costs eight bytes a call: the rows stay where they are. A clone is a handle.
+#[derive(Debug, Clone)]
+pub struct Calls<'r> {
+    rows: &'r [Row],
+    kept: Option<Arc<[Kept]>>,
+}
+
+/// A call that is left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// Its index.
+    pub(super) index: u32,
+    /// How many calls that are left are above it.
+    pub(super) depth: u32,
+}
+
+impl<'r> Calls<'r> {
+    /// All of a thread's calls.
+    pub fn all(rows: &'r [Row]) -> Self {
+        Calls { rows, kept: None }
+    }
+
+    /// Some of a thread's calls, in order.
+    pub(super) fn kept(rows: &'r [Row], kept: Vec<Kept>) -> Self {
+        let kept = Some(kept.into());
+        Calls { rows, kept }
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        match &self.kept {
+            Some(kept) => kept.len(),
+            None => self.rows.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The call at a position.
+    pub fn row(&self, position: usize) -> &'r Row {
+        &self.rows[self.index(position)]
+    }
+
+    /// How many of these calls are above the one at a position.
+    pub fn depth(&self, position: usize) -> u32 {
+        match &self.kept {
+            Some(kept) => kept[position].depth,
+            None => self.rows[position].depth,
+        }
+    }
+
+    /// Index of the call at a position.
+    pub fn index(&self, position: usize) -> usize {
+        match &self.kept {
+            Some(kept) => kept[position].index as usize,
+            None => position,
+        }
+    }
+
+    /// Position of the call with an index, if it is left.
+    pub fn position(&self, index: usize) -> Option<usize> {
+        match &self.kept {
+            Some(kept) => kept
+                .binary_search_by_key(&index, |kept| kept.index as usize)
+                .ok(),
+            None => (index < self.rows.len()).then_some(index),
+        }
+    }
+}
