@@ -21,8 +21,10 @@ mod output;
 mod read;
 mod scan;
 mod values;
+mod write;
 
 pub use chrome::{ChromeWriter, Ended};
 pub use file::{Compression, OutputFile, Storage};
 pub use output::Output;
 pub use read::{ReadError, read, read_from};
+pub use write::write;

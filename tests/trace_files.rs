@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use pytrace::format::{Compression, OutputFile, ReadError, read_from};
+use pytrace::format::{self, Compression, OutputFile, ReadError, read_from};
 use pytrace::recording::{Collector, Flags, Recording, Row};
 use pytrace::trace::{Call, Category, Code, Kind, Sink, ThreadId};
 use serde_json::Value;
@@ -114,6 +114,21 @@ proptest! {
         for (key, (_, row, _)) in rows(&recording) {
             prop_assert_eq!(row.depth, depths[&key]);
         }
+    }
+
+    #[test]
+    fn what_was_read_is_written_again(calls in common::calls()) {
+        let recording = read_from(&common::written(&calls)[..]).unwrap();
+        let mut again = Vec::new();
+        format::write(&recording, &mut again).unwrap();
+        let again = read_from(&again[..]).unwrap();
+        prop_assert_eq!(rows(&again), rows(&recording));
+        prop_assert_eq!(&again.footer, &recording.footer);
+        let names = |recording: &Recording| -> Vec<_> {
+            let threads = recording.threads.iter();
+            threads.map(|thread| (thread.name.clone(), thread.process_name.clone())).collect()
+        };
+        prop_assert_eq!(names(&again), names(&recording));
     }
 
     #[test]
