@@ -35,6 +35,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod explore;
+pub mod export;
 pub mod format;
 pub mod json;
 pub mod pager;

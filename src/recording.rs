@@ -70,6 +70,19 @@ impl Recording {
         outcome.map(|index| self.texts.get(index))
     }
 
+    /// Leaves out arguments, results and the messages of exceptions, as if they had not been recorded.
+    pub fn forget_values(&mut self) {
+        for row in self.threads.iter_mut().flat_map(|thread| &mut thread.calls) {
+            row.arguments = None;
+            row.outcome = None;
+            row.flags.clear(Flags::YIELDED);
+        }
+        self.texts = Texts::default();
+        if let Some(footer) = &mut self.footer {
+            footer.values = None;
+        }
+    }
+
     /// The message of the exception that left `row`, where it is known.
     pub fn message(&self, row: &Row) -> Option<&str> {
         let outcome = row.outcome.filter(|_| row.flags.has(Flags::RAISED));

@@ -1,6 +1,7 @@
 //! The command line, parsed and checked. clap ends here: what leaves are plain options.
 
 mod duration;
+mod export;
 mod show;
 mod split;
 mod values;
@@ -18,6 +19,7 @@ use crate::error::{UsageError, WithHint};
 use split::Split;
 use values::ValueArguments;
 
+pub use export::{ExportFormat, ExportOptions};
 pub use show::{DEFAULT_LIMIT, ShowOptions};
 pub use values::{Limits, Redact, ValueOptions};
 
@@ -28,6 +30,8 @@ pub enum Command {
     Record(Box<RecordOptions>),
     /// Print a saved trace.
     Show(ShowOptions),
+    /// Write a saved trace in another form.
+    Export(ExportOptions),
     /// Report what this machine and an interpreter allow.
     Doctor(DoctorOptions),
     /// Print this text (`--help`, `--version`) to stdout and be done.
@@ -138,6 +142,7 @@ const USAGE: &str = "pytrace [OPTIONS] SCRIPT [ARGS]...
        pytrace [OPTIONS] -- COMMAND [ARGS]...
        pytrace [OPTIONS] --pid PID
        pytrace show TRACE
+       pytrace export TRACE -o FILE
        pytrace doctor [--python PATH | --pid PID]";
 
 const EXAMPLES: &str = "\
@@ -175,6 +180,9 @@ struct Arguments {
 enum Subcommands {
     /// Print the tree of a saved trace
     Show(ShowOptions),
+
+    /// Make a saved trace into a page, a tree or another trace file
+    Export(ExportOptions),
 
     /// Report what this machine and an interpreter allow, and the probe plan
     Doctor(DoctorOptions),
@@ -286,13 +294,13 @@ where
     if args.first().is_some_and(is_subcommand) {
         return match parse_with_clap(&args) {
             Ok(Arguments {
-                command: Some(Subcommands::Show(options)),
+                command: Some(subcommand),
                 ..
-            }) => Ok(Command::Show(options)),
-            Ok(Arguments {
-                command: Some(Subcommands::Doctor(options)),
-                ..
-            }) => Ok(Command::Doctor(options)),
+            }) => Ok(match subcommand {
+                Subcommands::Show(options) => Command::Show(options),
+                Subcommands::Export(options) => Command::Export(options),
+                Subcommands::Doctor(options) => Command::Doctor(options),
+            }),
             Ok(_) => unreachable!("the first word is a subcommand"),
             Err(error) => from_clap(error, &[]),
         };

@@ -1,0 +1,180 @@
+// Answers the questions of docs/serve-api.md from what a report holds: no server is asked.
+
+import { Refused } from "pytrace/api.js";
+import { StaticTree } from "pytrace/report_tree.js";
+
+/** The data of this page, if it is a report of its own; `null`: there is a server. */
+export function reportOf(document) {
+  const element = document.getElementById("report");
+  return element === null ? null : new Report(JSON.parse(element.textContent));
+}
+
+/** Stands in for `Server`, with the same methods; what it does not hold it says. */
+export class Report extends EventTarget {
+  #data;
+  #trees = new Map();
+  #searches = new Map();
+
+  constructor(data) {
+    super();
+    this.#data = data;
+  }
+
+  /** What was left out of it, a sentence each. */
+  get leftOut() {
+    return this.#data.left_out;
+  }
+
+  async trace() {
+    return this.#data.trace;
+  }
+
+  async rows({ thread, open = "", from, count }) {
+    const { total, rows, open: opened } = this.#tree(thread).rows(open, Number(from), Number(count));
+    return { total, from: Number(from), open: opened, calls: this.#data.trees[thread].calls, rows };
+  }
+
+  async reveal({ thread, row, open = "" }) {
+    return this.#tree(thread).reveal(open, Number(row));
+  }
+
+  async call({ thread, row }) {
+    const found = this.#tree(thread).call(Number(row));
+    if (found === null) throw new Refused("the report shows one repetition of each pattern: this call is not in it", 404);
+    const path = this.#data.paths[found.call.code] ?? found.call.file;
+    return { ...found, path, module_line: found.call.line, readable: false, next_same: null, previous_same: null };
+  }
+
+  async source() {
+    throw new Refused("a report holds no sources", 404);
+  }
+
+  async search({ q, in: places, after, direction = "next", limit = 50 }) {
+    const hits = this.#hits(q, places);
+    const at = after === undefined || after === "" ? null : after.split(".").map(Number);
+    const isBehind = (hit) => at === null || compare(hit, at) > 0;
+    const isBefore = (hit) => at === null || compare(hit, at) < 0;
+    const wanted = direction === "previous" ? hits.filter(isBefore).reverse() : hits.filter(isBehind);
+    return { hits: wanted.slice(0, Number(limit)), at: null, done: true, scanned: hits.length };
+  }
+
+  async searchCount({ q, in: places, at }) {
+    const hits = this.#hits(q, places);
+    const place = at === undefined || at === "" ? null : String(at).split(".").map(Number);
+    return {
+      count: hits.length,
+      before: place === null ? 0 : hits.filter((hit) => compare(hit, place) < 0).length,
+      at: null,
+      done: true,
+    };
+  }
+
+  async timeline({ threads, from, to, width, depth = 0, levels = 40 }) {
+    const { timeline, trace } = this.#data;
+    const wanted = threads === undefined || threads === "" ? null : new Set(String(threads).split(",").map(Number));
+    const begin = Number(from ?? trace.start);
+    const end = Number(to ?? trace.end);
+    const first = Number(depth);
+    const isShown = (level) => level >= first && level < first + Number(levels);
+    const pixel = (timeline.to - timeline.from) / timeline.width;
+    const scale = Number(width) / Math.max(1, end - begin);
+    const lanes = timeline.lanes.filter((lane) => wanted === null || wanted.has(lane.thread));
+    return {
+      from: begin,
+      to: end,
+      codes: timeline.codes,
+      lanes: lanes.map((lane) => ({
+        ...lane,
+        slices: moved(lane.slices, isShown, timeline.from, begin, end),
+        bands: moved(lane.bands, isShown, timeline.from, begin, end),
+        dense: lane.dense.filter(([level]) => isShown(level)).flatMap(([level, x, pixels, calls]) => {
+          const left = Math.max(0, Math.floor((timeline.from + x * pixel - begin) * scale));
+          const right = Math.min(Number(width), Math.ceil((timeline.from + (x + pixels) * pixel - begin) * scale));
+          return right > left ? [[level, left, right - left, calls]] : [];
+        }),
+      })),
+    };
+  }
+
+  async flame({ at = "" }) {
+    const { flame } = this.#data;
+    const top = at === "" ? -1 : flame.nodes.findIndex((node) => String(node[6]) === String(at));
+    if (top < 0) return flame;
+    const depth = flame.nodes[top][0];
+    let end = top + 1;
+    while (end < flame.nodes.length && flame.nodes[end][0] > depth) end += 1;
+    const nodes = flame.nodes.slice(top, end).map(([level, code, total, self, calls, parent, node], index) =>
+      [level - depth, code, total, self, calls, index === 0 ? -1 : parent - top, node]);
+    return { ...flame, total: flame.nodes[top][2], calls: flame.nodes[top][4], nodes };
+  }
+
+  async functions({ sort = "self", order = "desc", from = 0, count = 100, q = "" }) {
+    const text = q.toLowerCase();
+    const rows = this.#data.functions.rows.filter(({ name, file }) =>
+      name.toLowerCase().includes(text) || file.toLowerCase().includes(text));
+    return page(sorted(rows, sort, order), from, count);
+  }
+
+  async function({ code }) {
+    const found = this.#data.function[code];
+    if (found === undefined) throw new Refused("the report holds the details of the heaviest functions only", 404);
+    return found;
+  }
+
+  async patterns({ from = 0, count = 100, sort = "total" }) {
+    const { patterns } = this.#data;
+    const rows = sorted(patterns.rows, sort, "desc");
+    return { ...page(rows, from, count), summary: patterns.summary };
+  }
+
+  cancel() {}
+
+  #tree(thread) {
+    const index = Number(thread);
+    let tree = this.#trees.get(index);
+    if (tree === undefined) {
+      tree = new StaticTree(this.#data.trees[index]?.rows ?? []);
+      this.#trees.set(index, tree);
+    }
+    return tree;
+  }
+
+  // In order of thread and row, each line once.
+  #hits(q, places) {
+    const key = `${places ?? ""}\n${q}`;
+    let hits = this.#searches.get(key);
+    if (hits === undefined) {
+      hits = this.#data.trees.flatMap((_, thread) =>
+        this.#tree(thread).search(q, places).map((hit) => ({ thread, ...hit })));
+      this.#searches.clear();
+      this.#searches.set(key, hits);
+    }
+    return hits;
+  }
+}
+
+function compare(hit, [thread, row]) {
+  return hit.thread - thread || hit.row - row;
+}
+
+function moved(parts, isShown, origin, begin, end) {
+  return parts
+    .filter(([level, start, duration]) => isShown(level) && origin + start <= end && origin + start + duration >= begin)
+    .map(([level, start, ...rest]) => [level, origin + start - begin, ...rest]);
+}
+
+function sorted(rows, column, order) {
+  const value = (row) => {
+    const found = row[column];
+    return Array.isArray(found) ? found[1] : found;
+  };
+  const ranked = [...rows].sort((a, b) => {
+    const [x, y] = [value(a), value(b)];
+    return typeof x === "string" ? x.localeCompare(y) : x - y;
+  });
+  return order === "asc" ? ranked : ranked.reverse();
+}
+
+function page(rows, from, count) {
+  return { total: rows.length, rows: rows.slice(Number(from), Number(from) + Number(count)) };
+}
