@@ -44,6 +44,7 @@ mod small;
 mod statistics;
 mod summary;
 
+pub(crate) use keys::function_keys;
 pub use nodes::{Call, Count, Node, Nodes, Repeat};
 pub use shapes::{Shape, Shapes};
 pub use statistics::{RepeatStatistics, Times};
@@ -85,7 +86,7 @@ pub struct Patterns<'r> {
 impl<'r> Patterns<'r> {
     /// Finds them.
     pub fn new(recording: &'r Recording, nearness: Nearness) -> Self {
-        let keys = keys::function_keys(&recording.codes);
+        let keys = function_keys(&recording.codes);
         let mut shapes = Shapes::default();
         let mut roots = Vec::with_capacity(recording.threads.len());
         for thread in &recording.threads {
@@ -114,7 +115,7 @@ impl<'r> Patterns<'r> {
 
     /// Looks for none: all lists are as they are, for who walks both kinds.
     pub fn unfolded(recording: &'r Recording) -> Self {
-        let keys = keys::function_keys(&recording.codes);
+        let keys = function_keys(&recording.codes);
         let mut shapes = Shapes::default();
         let add = |thread: &Thread| shapes.add_thread(&thread.calls, &keys);
         let roots = recording.threads.iter().map(add).collect();
