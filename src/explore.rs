@@ -12,6 +12,7 @@ mod functions;
 mod search;
 mod shown;
 mod threads;
+mod timeline;
 mod views;
 
 pub use filter::{Filter, Grouping};
@@ -23,6 +24,9 @@ pub use functions::{
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
 pub use shown::NamedFunction;
 pub use threads::Threads;
+pub use timeline::{
+    Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
+};
 pub use views::View;
 
 use std::sync::OnceLock;
@@ -33,6 +37,7 @@ use flame::Paths;
 use functions::{CallsOfFunction, Profile};
 use search::Search;
 use threads::Functions;
+use timeline::TimeIndex;
 use views::Views;
 
 /// A recording, and what was found out about it so far.
@@ -48,6 +53,7 @@ pub struct Explorer<'r> {
     function_calls: Cache<(Threads, Filter, u32), Option<CallsOfFunction>>,
     paths: Cache<(Threads, Filter), Paths>,
     searches: Cache<SearchQuery, Search>,
+    time_indices: Cache<(usize, Filter), TimeIndex<'r>>,
 }
 
 /// Bytes of a mebibyte.
@@ -65,6 +71,7 @@ impl<'r> Explorer<'r> {
             function_calls: Cache::new(64, MIB),
             paths: Cache::new(4, 32 * MIB),
             searches: Cache::new(8, 64 * MIB),
+            time_indices: Cache::new(4096, 32 * MIB),
         }
     }
 
