@@ -111,8 +111,9 @@ impl Folds {
         &self.nodes[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 
-    pub(super) fn near(&self, index: usize) -> &Near {
-        &self.near[index]
+    /// What [`Packed::near`] refers to in these lists.
+    pub(super) fn all_near(&self) -> &[Near] {
+        &self.near
     }
 
     /// Adds a list.
@@ -133,7 +134,7 @@ impl Folds {
 }
 
 /// How many siblings `nodes` stand for, all repetitions counted.
-pub(super) fn siblings(nodes: &[Packed], folds: &Folds) -> usize {
+pub(super) fn siblings(nodes: &[Packed], near: &[Near]) -> usize {
     let mut total = 0;
     let mut at = 0;
     while let Some(&node) = nodes.get(at) {
@@ -142,11 +143,11 @@ pub(super) fn siblings(nodes: &[Packed], folds: &Folds) -> usize {
             Kind::Calls(siblings) => total += siblings,
             // Repeats nest as deep as their lengths double: no deeper than 32.
             Kind::Exact { count, nodes: len } => {
-                total += count * siblings(&nodes[at..at + len], folds);
+                total += count * siblings(&nodes[at..at + len], near);
                 at += len;
             }
             Kind::Near { index, nodes: len } => {
-                let starts = &folds.near(index).starts;
+                let starts = &near[index].starts;
                 total += (starts[starts.len() - 1].sibling - starts[0].sibling) as usize;
                 at += len;
             }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::folds::{Folds, Kind, Packed, Start, is_one_call, siblings};
+use super::folds::{Folds, Kind, Near, Packed, Start, is_one_call, siblings};
 use super::shapes::{Shape, Shapes};
 use super::statistics::RepeatStatistics;
-use crate::recording::Row;
+use crate::recording::{Calls, Row};
 
 /// A node of a folded list.
 #[derive(Debug, Clone, Copy)]
@@ -19,18 +19,19 @@ pub enum Node<'p> {
 /// Where all of it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'p> {
-    pub(super) rows: &'p [Row],
+    pub(super) calls: &'p Calls<'p>,
     pub(super) shapes: &'p Shapes,
     pub(super) folds: &'p Folds,
 }
 
 impl<'p> Source<'p> {
-    /// The folded callees of `shape`, the first of which is at `row`.
+    /// The folded callees of `shape`, the first of which is at the position `row`.
     pub(super) fn callees(self, shape: Shape, row: usize) -> Nodes<'p> {
         Nodes {
             list: List {
                 source: self,
                 shapes: self.shapes.list(shape),
+                near: self.folds.all_near(),
                 row,
             },
             nodes: self.folds.list(shape.index()),
@@ -46,7 +47,9 @@ impl<'p> Source<'p> {
 pub(super) struct List<'p> {
     pub(super) source: Source<'p>,
     pub(super) shapes: &'p [u32],
-    /// Of the first of them.
+    /// What their nodes refer to.
+    near: &'p [Near],
+    /// Position of the first of them.
     pub(super) row: usize,
 }
 
@@ -76,15 +79,20 @@ impl<'p> Call<'p> {
 
     /// Its index into [`Thread::calls`](crate::recording::Thread::calls).
     pub fn index(&self) -> usize {
+        self.source.calls.index(self.row)
+    }
+
+    /// Its position among the [`Calls`] that were looked at; the index, where that is all of a thread.
+    pub fn position(&self) -> usize {
         self.row
     }
 
     /// Its row.
     pub fn row(&self) -> &'p Row {
-        &self.source.rows[self.row]
+        self.source.calls.row(self.row)
     }
 
-    /// Itself and all calls below it, as indices of rows.
+    /// Itself and all calls below it, as positions.
     pub fn rows(&self) -> Range<usize> {
         self.row..self.row + self.source.shapes.calls(self.shape)
     }
@@ -185,19 +193,19 @@ impl<'p> Repeat<'p> {
         is_one_call(self.body)
     }
 
-    /// All its calls and what is below them, as indices of rows.
+    /// All its calls and what is below them, as positions.
     pub fn rows(&self) -> Range<usize> {
         self.row..self.row + self.rows
     }
 
     /// Number of its first call.
     pub fn first_call(&self) -> u64 {
-        self.list.source.rows[self.row].number
+        self.list.source.calls.row(self.row).number
     }
 
     /// Number of the last call of the last repetition.
     pub fn last_call(&self) -> u64 {
-        self.list.source.rows[self.row + self.rows - 1].number
+        self.list.source.calls.row(self.row + self.rows - 1).number
     }
 
     /// How many calls all repetitions are, with those below them.
@@ -221,7 +229,7 @@ impl<'p> Repeat<'p> {
         count
     }
 
-    /// The rows of each repetition, in order.
+    /// Each repetition, in order: its calls and what is below them, as positions.
     pub fn repetitions(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<'p> {
         let repeat = *self;
         (0..self.repetitions).map(move |index| repeat.start(index).1..repeat.start(index + 1).1)
@@ -330,7 +338,7 @@ impl<'p> Nodes<'p> {
     }
 
     fn exact(&mut self, count: usize, body: &'p [Packed]) -> Node<'p> {
-        let each = siblings(body, self.list.source.folds);
+        let each = siblings(body, self.list.near);
         let rows = self.list.rows(self.sibling..self.sibling + each);
         self.repeat(Repeat {
             list: self.list,
@@ -346,7 +354,7 @@ impl<'p> Nodes<'p> {
     }
 
     fn near(&mut self, index: usize, body: &'p [Packed]) -> Node<'p> {
-        let near = self.list.source.folds.near(index);
+        let near = &self.list.near[index];
         let starts = &*near.starts;
         let repetitions = starts.len() - 1;
         let siblings = (starts[repetitions].sibling - starts[0].sibling) as usize;

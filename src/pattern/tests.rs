@@ -4,7 +4,7 @@ mod vectors;
 
 use super::nodes::{Node, Nodes};
 use super::*;
-use crate::recording::{Row, Thread};
+use crate::recording::{Row, Selection, Thread};
 use crate::trace::{Category, Code, Kind, Time};
 use trees::{any_tree, tree};
 
@@ -155,6 +155,28 @@ proptest! {
         let mut list = body.repeat(count);
         list.extend_from_slice(&body[..rest.min(body.len())]);
         assert_lossless(&flat(&list));
+    }
+
+    /// Calls that are left out in place repeat as they do after they are taken away.
+    #[test]
+    fn what_is_left_of_calls_is_folded_as_if_it_were_all(
+        calls in any_tree(300),
+        min_duration in 1u64..8,
+    ) {
+        let mut recording = recording(calls);
+        let selection = Selection { min_duration, ..Selection::default() };
+        let left = recording.calls(0, &selection);
+        let in_place = ALL.map(|nearness| {
+            let patterns = Patterns::of(&recording, vec![left.clone()], Some(nearness));
+            assert_consistent(&patterns);
+            trees::text(&patterns)
+        });
+        recording.select(&selection);
+        let taken_away = ALL.map(|nearness| match recording.threads.is_empty() {
+            true => String::new(),
+            false => trees::text(&Patterns::new(&recording, nearness)),
+        });
+        prop_assert_eq!(in_place, taken_away);
     }
 
     /// Near repeats are only shown where they leave fewer rows.

@@ -30,7 +30,7 @@ impl Api {
     ) -> Self {
         Api {
             explorer,
-            overview: Overview::new(explorer.recording(), origin, defaults),
+            overview: explorer.overview(origin, defaults),
             free: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
