@@ -55,7 +55,7 @@ pub struct Explorer<'r> {
     function_calls: Cache<(Threads, Filter, u32), Option<CallsOfFunction>>,
     paths: Cache<(Threads, Filter), Paths>,
     searches: Cache<SearchQuery, Search>,
-    time_indices: Cache<(usize, Filter), TimeIndex<'r>>,
+    time_indices: Cache<(usize, Filter), TimeIndex>,
 }
 
 /// Bytes of a mebibyte.

@@ -31,10 +31,12 @@
 //!
 //! Pure: no BPF, no file system, no clock.
 
+mod copies;
 mod fold;
 mod folds;
 mod keys;
 mod lce;
+mod lines;
 mod long;
 mod near;
 mod nodes;
@@ -44,11 +46,16 @@ mod small;
 mod statistics;
 mod summary;
 
+pub use copies::Stride;
 pub(crate) use keys::function_keys;
+pub use lines::Lines;
+pub(crate) use nodes::Mark;
 pub use nodes::{Call, Count, Node, Nodes, Repeat};
 pub use shapes::{Shape, Shapes};
 pub use statistics::{RepeatStatistics, Times};
 pub use summary::{Summary, TopPattern};
+
+use std::sync::OnceLock;
 
 use fold::Folder;
 use folds::{Folds, Packed};
@@ -83,6 +90,7 @@ pub struct Patterns<'r> {
     folds: Folds,
     /// For each thread, see [`Shapes::add_thread`].
     roots: Vec<Shape>,
+    lines: OnceLock<Lines>,
 }
 
 impl<'r> Patterns<'r> {
@@ -114,6 +122,7 @@ impl<'r> Patterns<'r> {
             shapes,
             folds,
             roots,
+            lines: OnceLock::new(),
         }
     }
 
@@ -153,6 +162,12 @@ impl<'r> Patterns<'r> {
         }
     }
 
+    /// How many lines everything takes. The first time counts them.
+    pub fn lines(&self) -> &Lines {
+        self.lines
+            .get_or_init(|| Lines::count(&self.shapes, &self.folds))
+    }
+
     /// Numbers about the whole; `top` is how many patterns to name. Walks what is shown where each
     /// repeat is shown once.
     pub fn summary(&self, top: usize) -> Summary<'_> {
@@ -186,6 +201,9 @@ fn fold_all(shapes: &mut Shapes, nearness: Nearness) -> Folds {
             near.refine(shapes, shape, &mut nodes, &mut folds);
         }
         folds.push(&nodes);
+    }
+    if let Some(near) = near {
+        folds.class_of = near.into_classes();
     }
     folds
 }

@@ -118,11 +118,11 @@ impl<'r> Explorer<'r> {
         let mut calls = Vec::with_capacity(threads.len());
         let mut depths = Vec::with_capacity(threads.len());
         for &thread in &threads {
-            let index = self.time_indices.get((thread, query.filter), || {
-                TimeIndex::new(self.calls(thread, &query.filter))
-            });
-            drawing.add(&index);
-            calls.push(index.calls().clone());
+            let of_thread = self.calls(thread, &query.filter);
+            let find = || TimeIndex::new(&of_thread);
+            let index = self.time_indices.get((thread, query.filter), find);
+            drawing.add(&index, &of_thread);
+            calls.push(of_thread);
             depths.push(index.levels());
         }
         let relative = |time: u64| clamped(i128::from(time) - i128::from(scale.from));

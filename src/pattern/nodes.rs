@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::folds::{Folds, Kind, Near, Packed, Start, is_one_call, siblings};
+use super::folds::{Anew, Folds, Kind, Near, Packed, Start, is_one_call, siblings};
+use super::near::fold_anew;
 use super::shapes::{Shape, Shapes};
 use super::statistics::RepeatStatistics;
 use crate::recording::{Calls, Row};
@@ -108,6 +109,10 @@ impl<'p> Call<'p> {
         self.source.callees(self.shape, self.row + 1)
     }
 
+    pub(super) fn calls(&self) -> &'p Calls<'p> {
+        self.source.calls
+    }
+
     /// What it called, one by one.
     pub fn callees_unfolded(&self) -> impl Iterator<Item = Call<'p>> + use<'p> {
         let source = self.source;
@@ -155,7 +160,7 @@ pub struct Repeat<'p> {
     count: Count,
     exact: bool,
     /// Where its repetitions are; `None`: each as long as the first.
-    starts: Option<&'p [Start]>,
+    near: Option<&'p Near>,
     /// How many there are.
     repetitions: usize,
     /// The first sibling and how many, all repetitions together.
@@ -215,7 +220,7 @@ impl<'p> Repeat<'p> {
 
     /// How many calls a repetition is, with those below it.
     pub fn calls_per_repetition(&self) -> Count {
-        if self.starts.is_none() {
+        if self.near.is_none() {
             return Count::one(self.rows / self.repetitions);
         }
         let mut count = Count {
@@ -254,6 +259,75 @@ impl<'p> Repeat<'p> {
         RepeatStatistics::of(self)
     }
 
+    pub(super) fn calls(&self) -> &'p Calls<'p> {
+        self.list.source.calls
+    }
+
+    /// The call that it consists of, if its body is but one: that of the first repetition.
+    pub fn only_call(&self) -> Option<Call<'p>> {
+        let first = self.repetition(0).next();
+        first.filter(|_| self.is_of_one_call())
+    }
+
+    /// The index of the repetition that a call is in, itself or through a caller; `None` if it is in
+    /// none.
+    pub fn repetition_of(&self, position: usize) -> Option<usize> {
+        let calls = self.rows();
+        if !calls.contains(&position) {
+            return None;
+        }
+        let from_first = position - self.row;
+        match self.starts() {
+            None => Some(from_first / (self.rows / self.repetitions)),
+            Some(starts) => {
+                let behind =
+                    starts.partition_point(|start| start.row - starts[0].row <= from_first as u32);
+                Some(behind - 1)
+            }
+        }
+    }
+
+    /// A repetition, folded: of an exact repeat the body where it is again, of others folded for itself
+    /// when it is first looked at. `None` if there is no repetition of this index.
+    pub fn repetition_folded(&self, index: usize) -> Option<Nodes<'p>> {
+        if index >= self.repetitions {
+            return None;
+        }
+        let ((sibling, row), (end, _)) = (self.start(index), self.start(index + 1));
+        let Some(near) = self.near else {
+            let (first, _) = self.start(0);
+            let mut list = self.list;
+            // So that what the body says of siblings is true there, too.
+            list.shapes = &list.shapes[sibling - first..];
+            list.row += row - self.row;
+            return Some(Nodes {
+                list,
+                nodes: self.body,
+                stretch: 0,
+                sibling: first,
+                row,
+            });
+        };
+        let source = self.list.source;
+        let shapes = &self.list.shapes[sibling..end];
+        let anew = near.anew(index, || {
+            let (nodes, near) = fold_anew(shapes, source.shapes, &source.folds.class_of);
+            Anew { nodes, near }
+        });
+        Some(Nodes {
+            list: List {
+                source,
+                shapes,
+                near: &anew.near,
+                row,
+            },
+            nodes: &anew.nodes,
+            stretch: 0,
+            sibling: 0,
+            row,
+        })
+    }
+
     /// How long all repetitions took together, in nanoseconds, see [`RepeatStatistics`].
     pub fn total_time(&self) -> u64 {
         self.durations().fold(0, u64::saturating_add)
@@ -268,9 +342,13 @@ impl<'p> Repeat<'p> {
         })
     }
 
+    fn starts(&self) -> Option<&'p [Start]> {
+        self.near.map(|near| &*near.starts)
+    }
+
     /// The first sibling and the first row of a repetition, or of what is behind the last one.
     fn start(&self, index: usize) -> (usize, usize) {
-        match self.starts {
+        match self.starts() {
             Some(starts) => {
                 let Start { sibling, row } = starts[index];
                 (sibling as usize, self.list.row + row as usize)
@@ -285,6 +363,18 @@ impl<'p> Repeat<'p> {
             }
         }
     }
+}
+
+/// A place in a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    /// How many nodes are left, with those of bodies.
+    nodes: u32,
+    /// Single calls that come before these.
+    stretch: u32,
+    sibling: u32,
+    /// From the first of the list.
+    row: u32,
 }
 
 /// The nodes of a list, from left to right. Folding is done by then: this only looks.
@@ -332,6 +422,46 @@ impl<'p> Iterator for Nodes<'p> {
 }
 
 impl<'p> Nodes<'p> {
+    /// Position of the first call.
+    pub fn position(&self) -> usize {
+        self.row
+    }
+
+    /// Where it has come to, for a list that [`Nodes::resume`] is called on.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            nodes: self.nodes.len() as u32,
+            stretch: self.stretch as u32,
+            sibling: self.sibling as u32,
+            row: (self.row - self.list.row) as u32,
+        }
+    }
+
+    /// The same list, from where another of it had come to.
+    pub(crate) fn resume(&self, mark: Mark) -> Nodes<'p> {
+        let behind = self.nodes.len() - mark.nodes as usize;
+        Nodes {
+            list: self.list,
+            nodes: &self.nodes[behind..],
+            stretch: mark.stretch as usize,
+            sibling: mark.sibling as usize,
+            row: self.list.row + mark.row as usize,
+        }
+    }
+
+    /// The same number for the same list, and for it in other repetitions of a repeat: as long as the
+    /// patterns are there, and as long as nothing was taken from it.
+    pub(crate) fn identity(&self) -> usize {
+        self.nodes.as_ptr() as usize
+    }
+
+    /// What is to come: how many calls that do not repeat, the nodes behind these, the shapes of all and
+    /// what the nodes refer to.
+    pub(super) fn rest(&self) -> (usize, &'p [Packed], &'p [u32], &'p [Near]) {
+        let shapes = &self.list.shapes[self.sibling..];
+        (self.stretch, self.nodes, shapes, self.list.near)
+    }
+
     /// Whether there are no more.
     pub fn is_empty(&self) -> bool {
         self.stretch == 0 && self.nodes.is_empty()
@@ -345,7 +475,7 @@ impl<'p> Nodes<'p> {
             body,
             count: Count::one(count),
             exact: true,
-            starts: None,
+            near: None,
             repetitions: count,
             siblings: (self.sibling, each * count),
             row: self.row,
@@ -366,7 +496,7 @@ impl<'p> Nodes<'p> {
                 max: near.count.1 as usize,
             },
             exact: false,
-            starts: Some(starts),
+            near: Some(near),
             repetitions,
             siblings: (self.sibling, siblings),
             row: self.row,

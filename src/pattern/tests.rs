@@ -96,6 +96,19 @@ fn assert_lossless(recording: &Recording) {
     }
 }
 
+/// Positions of the calls of a folded list.
+fn positions(nodes: Nodes<'_>) -> Vec<usize> {
+    let of_node = |node: Node<'_>| match node {
+        Node::Call(call) => vec![call.position()],
+        Node::Repeat(repeat) => {
+            let repetitions = 0..repeat.repetitions().len();
+            let folded = repetitions.filter_map(|index| repeat.repetition_folded(index));
+            folded.flat_map(positions).collect()
+        }
+    };
+    nodes.flat_map(of_node).collect()
+}
+
 /// The rules that hold for every repeat, whatever it consists of.
 fn assert_consistent(patterns: &Patterns<'_>) {
     let mut levels: Vec<Nodes<'_>> = vec![patterns.thread(0)];
@@ -119,6 +132,16 @@ fn assert_consistent(patterns: &Patterns<'_>) {
                 let statistics = repeat.statistics();
                 assert_eq!(statistics.total_calls, rows.len());
                 assert_eq!(statistics.times.total, repeat.total_time());
+                for (index, repetition) in repeat.repetitions().enumerate().take(4) {
+                    let calls: Vec<_> = repeat
+                        .repetition(index)
+                        .map(|call| call.position())
+                        .collect();
+                    let folded = repeat.repetition_folded(index).unwrap();
+                    assert_eq!(positions(folded), calls);
+                    assert_eq!(repeat.repetition_of(repetition.end - 1), Some(index));
+                }
+                assert_eq!(repeat.repetition_of(rows.end), None);
                 let slowest = repeat.durations().nth(statistics.times.slowest).unwrap();
                 assert_eq!(slowest, statistics.times.max);
                 levels.push(repeat.body());

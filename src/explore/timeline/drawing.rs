@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::index::{Block, LevelCount, TimeIndex};
+use crate::recording::Calls;
 
 /// How many calls are drawn by themselves.
 const MOST_SLICES: usize = 8000;
@@ -102,8 +103,8 @@ impl Drawing {
         &self.lanes
     }
 
-    /// Draws another thread.
-    pub(super) fn add(&mut self, index: &TimeIndex<'_>) {
+    /// Draws another thread, whose calls these are.
+    pub(super) fn add(&mut self, index: &TimeIndex, calls: &Calls<'_>) {
         let levels = index.levels().min(self.levels.end as usize);
         let levels = levels.saturating_sub(self.levels.start as usize);
         self.lanes.push(Lane {
@@ -111,11 +112,11 @@ impl Drawing {
             ..Lane::default()
         });
         for (block, counts) in index.blocks() {
-            self.add_block(index, block, counts);
+            self.add_block(calls, block, counts);
         }
     }
 
-    fn add_block(&mut self, index: &TimeIndex<'_>, block: &Block, counts: &[LevelCount]) {
+    fn add_block(&mut self, calls: &Calls<'_>, block: &Block, counts: &[LevelCount]) {
         let Scale { from, to, .. } = self.scale;
         let is_outside = block.first_start >= to
             || (block.last_end <= from && block.last_start < from)
@@ -137,8 +138,8 @@ impl Drawing {
             return;
         }
         for position in block.begin..block.end {
-            let level = index.calls().depth(position);
-            let row = index.calls().row(position);
+            let level = calls.depth(position);
+            let row = calls.row(position);
             if !self.levels.contains(&level) || row.start.0 >= to {
                 continue;
             }

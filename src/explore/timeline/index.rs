@@ -12,8 +12,7 @@ const BLOCK: usize = 256;
 /// Nothing here relies on the calls being in order of time, nor on callees ending before their
 /// callers: other tools' traces, and hostile ones, may be otherwise.
 #[derive(Debug)]
-pub(in crate::explore) struct TimeIndex<'r> {
-    calls: Calls<'r>,
+pub(in crate::explore) struct TimeIndex {
     blocks: Vec<Block>,
     /// How many calls of each level there are in each block: block by block, level by level.
     counts: Vec<LevelCount>,
@@ -49,15 +48,15 @@ pub(super) struct LevelCount {
     pub(super) calls: u32,
 }
 
-impl Weigh for TimeIndex<'_> {
+impl Weigh for TimeIndex {
     fn weight(&self) -> usize {
         self.blocks.len() * size_of::<Block>() + self.counts.len() * size_of::<LevelCount>()
     }
 }
 
-impl<'r> TimeIndex<'r> {
+impl TimeIndex {
     /// Of these calls.
-    pub(super) fn new(calls: Calls<'r>) -> Self {
+    pub(super) fn new(calls: &Calls<'_>) -> Self {
         let mut blocks = Vec::with_capacity(calls.len().div_ceil(BLOCK));
         let mut counts = Vec::new();
         let mut levels: Vec<u32> = Vec::with_capacity(BLOCK);
@@ -95,18 +94,15 @@ impl<'r> TimeIndex<'r> {
             blocks.push(block);
         }
         counts.shrink_to_fit();
-        let bottom = blocks.iter().map(|block| block.bottom as usize + 1).max();
+        let bottom = blocks
+            .iter()
+            .map(|block: &Block| block.bottom as usize + 1)
+            .max();
         TimeIndex {
-            calls,
             blocks,
             counts,
             levels: bottom.unwrap_or(0),
         }
-    }
-
-    /// The calls.
-    pub(super) fn calls(&self) -> &Calls<'r> {
-        &self.calls
     }
 
     /// How many levels they have.
