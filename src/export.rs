@@ -22,8 +22,9 @@ pub fn run(options: &ExportOptions) -> Result<()> {
         return Err(error).hint("let its name end in .html, .txt, .json or .json.gz");
     };
     // Before the trace is read, which may take a while.
-    let file = NewFile::create(&options.output).with_context(|| format!("failed to write {output}"))?;
-    let mut recording = format::open(&options.trace)?;
+    let file =
+        NewFile::create(&options.output).with_context(|| format!("failed to write {output}"))?;
+    let mut recording = trace_file::read(&options.trace, trace_file::open(&options.trace)?)?;
     recording.select(&Selection {
         hide_imports: options.hide_imports,
         hide_external: options.hide_external,

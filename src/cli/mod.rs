@@ -2,6 +2,7 @@
 
 mod duration;
 mod export;
+mod serve;
 mod show;
 mod split;
 mod values;
@@ -20,6 +21,7 @@ use split::Split;
 use values::ValueArguments;
 
 pub use export::{ExportFormat, ExportOptions};
+pub use serve::{DEFAULT_PORT, ServeOptions};
 pub use show::{DEFAULT_LIMIT, ShowOptions};
 pub use values::{Limits, Redact, ValueOptions};
 
@@ -30,6 +32,8 @@ pub enum Command {
     Record(Box<RecordOptions>),
     /// Print a saved trace.
     Show(ShowOptions),
+    /// Show a saved trace in the browser.
+    Serve(ServeOptions),
     /// Write a saved trace in another form.
     Export(ExportOptions),
     /// Report what this machine and an interpreter allow.
@@ -142,6 +146,7 @@ const USAGE: &str = "pytrace [OPTIONS] SCRIPT [ARGS]...
        pytrace [OPTIONS] -- COMMAND [ARGS]...
        pytrace [OPTIONS] --pid PID
        pytrace show TRACE
+       pytrace serve TRACE [PORT]
        pytrace export TRACE -o FILE
        pytrace doctor [--python PATH | --pid PID]";
 
@@ -150,6 +155,7 @@ Examples:
   sudo pytrace train.py --steps 3             print the tree of calls when train.py has ended
   sudo pytrace -o trace.json -m pytest -x     save the trace; it opens in ui.perfetto.dev as it is
   sudo pytrace --pid 812 --duration 10s       watch a running process for ten seconds
+  pytrace serve trace.json                    look at a saved trace in the browser
 
 -o, --scope, --no-external-calls and --no-imports are recognised behind SCRIPT, MODULE and CODE
 as well, up to the first `--`, which is dropped; everything else there is passed on untouched.
@@ -181,6 +187,8 @@ enum Subcommands {
     /// Print the tree of a saved trace
     Show(ShowOptions),
 
+    /// Show a saved trace in the browser
+    Serve(ServeOptions),
     /// Make a saved trace into a page, a tree or another trace file
     Export(ExportOptions),
 
@@ -298,6 +306,7 @@ where
                 ..
             }) => Ok(match subcommand {
                 Subcommands::Show(options) => Command::Show(options),
+                Subcommands::Serve(options) => Command::Serve(options),
                 Subcommands::Export(options) => Command::Export(options),
                 Subcommands::Doctor(options) => Command::Doctor(options),
             }),
