@@ -9,6 +9,7 @@ mod cache;
 mod filter;
 mod flame;
 mod functions;
+mod origin;
 mod overview;
 mod search;
 mod shown;
@@ -22,7 +23,8 @@ pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
-pub use overview::{Defaults, Origin, Overview};
+pub use origin::{Origin, stem};
+pub use overview::{Defaults, Overview};
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
 pub use shown::NamedFunction;
 pub use threads::Threads;

@@ -1,6 +1,7 @@
 //! `pytrace export`: a saved trace in another form.
 
 mod new_file;
+mod report;
 
 use std::io::{self, BufWriter, Write as _};
 
@@ -8,11 +9,15 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::{ExportFormat, ExportOptions};
 use crate::error::WithHint as _;
-use crate::format::{self, Compression, OutputFile};
+use crate::explore::{Explorer, Origin};
+use crate::format::{self, OutputFile};
 use crate::pattern::Nearness;
 use crate::recording::{Recording, Selection};
+use crate::user::Identity;
 use crate::view::{self, TreeOptions};
+use crate::{server, trace_file};
 use new_file::NewFile;
+use report::Report;
 
 /// Writes the file that is asked for.
 pub fn run(options: &ExportOptions) -> Result<()> {
@@ -21,6 +26,10 @@ pub fn run(options: &ExportOptions) -> Result<()> {
         let error = anyhow!("don't know what {output} should become");
         return Err(error).hint("let its name end in .html, .txt, .json or .json.gz");
     };
+    // Files are read and written with the rights of who asks for it.
+    if let Some(caller) = Identity::of_sudo_caller()? {
+        caller.assume()?;
+    }
     // Before the trace is read, which may take a while.
     let file =
         NewFile::create(&options.output).with_context(|| format!("failed to write {output}"))?;
@@ -59,6 +68,20 @@ fn write(
             view::write_tree(recording, &tree, &mut out)?;
             out.flush()
         }
-        ExportFormat::Page => todo!(),
+        ExportFormat::Page => {
+            let explorer = Explorer::new(recording);
+            let report = Report {
+                explorer: &explorer,
+                origin: Origin::of(&options.trace),
+                grouping: patterns,
+                size: options.max_size as usize * 1_000_000,
+            };
+            let mut out = BufWriter::new(file.file());
+            let page = server::single_file()?;
+            out.write_all(page.before_data.as_bytes())?;
+            report.write(&mut out)?;
+            out.write_all(page.behind_data.as_bytes())?;
+            out.flush()
+        }
     }
 }

@@ -19,6 +19,7 @@ mod query;
 mod refusal;
 mod reply;
 mod routes;
+mod single_file;
 mod site;
 mod source;
 mod trust;
@@ -27,6 +28,7 @@ use std::net::TcpListener;
 
 use anyhow::{Context as _, Result};
 
+pub use single_file::{SingleFile, single_file};
 pub use site::Site;
 pub use trust::Hosts;
 

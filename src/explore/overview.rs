@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Explorer;
 use super::filter::Grouping;
+use super::origin::Origin;
 use crate::pattern::Nearness;
 use crate::recording::{Flags, Footer, Recording, Thread};
 use crate::trace::{Category, ThreadId};
@@ -20,15 +21,6 @@ const CHARACTERS: usize = 1_000;
 /// Bytes of JSON for what the footer says, and for the names of threads: hostile files have long ones.
 const FOOTER_BYTES: usize = 150_000;
 const NAMES_BYTES: usize = 250_000;
-
-/// Where a recording comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// Name of its file.
-    pub file: String,
-    /// The same without endings.
-    pub stem: String,
-}
 
 /// How it is looked at unless it is asked for otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

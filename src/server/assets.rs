@@ -5,10 +5,10 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 /// Where the page says which of its modules is which file: pages from other places (an export) have
 /// them elsewhere.
-const IMPORT_MAP: &str = "<!--importmap-->";
+pub(super) const IMPORT_MAP: &str = "<!--importmap-->";
 
 /// The page itself.
-const INDEX: &str = include_str!("page/index.html");
+pub(super) const INDEX: &str = include_str!("page/index.html");
 
 /// A file that the page loads.
 #[derive(Debug)]

@@ -84,7 +84,7 @@ fn asset(name: &str, parts: &Parts) -> Result<Reply, Refusal> {
 }
 
 /// What nobody can guess, for a script that stands in a page.
-fn nonce() -> io::Result<String> {
+pub(super) fn nonce() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

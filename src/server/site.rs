@@ -1,13 +1,11 @@
 //! What is served: one trace, to one user.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::api::Api;
 use super::percent;
 use super::trust::Hosts;
-use crate::explore::{Defaults, Explorer, Origin};
+use crate::explore::{self, Defaults, Explorer, Origin};
 
 /// A trace and how it is asked for.
 #[derive(Debug)]
@@ -26,12 +24,8 @@ impl Site {
         defaults: Defaults,
         hosts: Hosts,
     ) -> Self {
-        let file = path.file_name().unwrap_or(OsStr::new("trace"));
-        let stem = stem(file.as_bytes()).to_vec();
-        let origin = Origin {
-            file: file.to_string_lossy().into_owned(),
-            stem: String::from_utf8_lossy(&stem).into_owned(),
-        };
+        let origin = Origin::of(path);
+        let stem = explore::stem(path).to_vec();
         Site {
             api: Api::new(explorer, &origin, defaults),
             hosts,
@@ -54,32 +48,5 @@ impl Site {
 
     pub(super) fn stem(&self) -> &[u8] {
         &self.stem
-    }
-}
-
-/// The name of a trace file without its endings.
-fn stem(name: &[u8]) -> &[u8] {
-    let plain = name.strip_suffix(b".gz").unwrap_or(name);
-    let stem = plain.strip_suffix(b".json").unwrap_or(plain);
-    if stem.is_empty() { name } else { stem }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stem_has_none_of_the_endings_of_a_trace() {
-        for (name, expected) in [
-            ("train.json", "train"),
-            ("train.json.gz", "train"),
-            ("train.gz", "train"),
-            ("v1.2.json", "v1.2"),
-            ("train", "train"),
-            (".json", ".json"),
-            ("é .json", "é "),
-        ] {
-            assert_eq!(stem(name.as_bytes()), expected.as_bytes(), "{name}");
-        }
     }
 }
