@@ -8,6 +8,7 @@ mod build;
 mod calls;
 mod collector;
 mod edges;
+mod facts;
 mod functions;
 mod nest;
 mod selection;
@@ -22,6 +23,7 @@ use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
 pub(crate) use build::Builder;
 pub use calls::Calls;
 pub use collector::Collector;
+pub use facts::{Argument, Fact, Facts};
 pub use functions::CallCounter;
 pub use selection::Selection;
 pub(crate) use texts::Texts;
@@ -46,6 +48,13 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Index of the thread with this id.
+    pub fn thread_index(&self, id: ThreadId) -> Option<usize> {
+        self.threads
+            .binary_search_by_key(&id, |thread| thread.id)
+            .ok()
+    }
+
     /// What `row` ran.
     pub fn code(&self, row: &Row) -> &Code {
         &self.codes[row.code as usize]
