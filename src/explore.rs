@@ -9,6 +9,7 @@ mod cache;
 mod filter;
 mod flame;
 mod functions;
+mod pattern_table;
 mod search;
 mod shown;
 mod threads;
@@ -21,6 +22,7 @@ pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
+pub use pattern_table::{PatternOrder, PatternRow, PatternRows, PatternSummary, PatternsQuery};
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
 pub use shown::NamedFunction;
 pub use threads::Threads;
@@ -35,6 +37,7 @@ use crate::recording::{Calls, Recording};
 use cache::Cache;
 use flame::Paths;
 use functions::{CallsOfFunction, Profile};
+use pattern_table::PatternTable;
 use search::Search;
 use threads::Functions;
 use timeline::TimeIndex;
@@ -52,6 +55,7 @@ pub struct Explorer<'r> {
     profiles: Cache<(Threads, Filter), Profile>,
     function_calls: Cache<(Threads, Filter, u32), Option<CallsOfFunction>>,
     paths: Cache<(Threads, Filter), Paths>,
+    pattern_tables: Cache<(Threads, Filter, Grouping), PatternTable>,
     searches: Cache<SearchQuery, Search>,
     time_indices: Cache<(usize, Filter), TimeIndex>,
 }
@@ -70,6 +74,7 @@ impl<'r> Explorer<'r> {
             profiles: Cache::new(8, 32 * MIB),
             function_calls: Cache::new(64, MIB),
             paths: Cache::new(4, 32 * MIB),
+            pattern_tables: Cache::new(8, 16 * MIB),
             searches: Cache::new(8, 64 * MIB),
             time_indices: Cache::new(4096, 32 * MIB),
         }
