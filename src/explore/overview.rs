@@ -1,5 +1,7 @@
 //! What there is to say of a recording as a whole.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
@@ -102,6 +104,13 @@ struct ThreadSummary {
 struct DefaultWords {
     grouping: &'static str,
     hide: &'static str,
+}
+
+impl Overview {
+    /// From the first call's start to the last one's end, in nanoseconds since the former.
+    pub fn extent(&self) -> Range<u64> {
+        self.start..self.end
+    }
 }
 
 impl Explorer<'_> {

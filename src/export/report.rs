@@ -1,6 +1,7 @@
 //! What a report holds: what the server would answer to its page, up to a size.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -49,9 +50,10 @@ impl Report<'_, '_> {
             hide_imports: false,
         };
         out.write_all(b"{\"trace\":")?;
-        serde_json::to_writer(&mut out, &self.explorer.overview(&self.origin, defaults))?;
+        let overview = self.explorer.overview(&self.origin, defaults);
+        serde_json::to_writer(&mut out, &overview)?;
         self.write_tables(&mut out)?;
-        self.write_timelines(&mut out, &mut left_out)?;
+        self.write_timelines(overview.extent(), &mut out, &mut left_out)?;
         self.write_trees(&mut out, &mut left_out)?;
         member(&mut out, "left_out", &left_out)?;
         out.write_all(b"}")
@@ -102,11 +104,11 @@ impl Report<'_, '_> {
 
     fn write_timelines(
         &self,
+        extent: Range<u64>,
         out: &mut InPage<'_, impl Write>,
         left_out: &mut Vec<String>,
     ) -> io::Result<()> {
         let threads: Vec<usize> = (0..self.explorer.recording().threads.len()).collect();
-        let (from, to) = self.explorer.extent();
         out.write_all(b",\"timelines\":[")?;
         let room = out.written + self.size / 4;
         let mut drawn = 0;
@@ -121,8 +123,8 @@ impl Report<'_, '_> {
                 threads: some.to_vec(),
                 filter: Filter::default(),
                 grouping: self.grouping,
-                from,
-                to,
+                from: extent.start,
+                to: extent.end,
                 width: PIXELS,
                 depth: 0,
                 levels: LEVELS,

@@ -70,26 +70,27 @@ export class Report extends EventTarget {
   }
 
   async timeline({ threads, from, to, width, depth = 0, levels = 40 }) {
-    const { timeline, trace } = this.#data;
+    const { timelines, pixels, trace } = this.#data;
     const wanted = threads === undefined || threads === "" ? null : new Set(String(threads).split(",").map(Number));
     const begin = Number(from ?? trace.start);
     const end = Number(to ?? trace.end);
     const first = Number(depth);
     const isShown = (level) => level >= first && level < first + Number(levels);
-    const pixel = (timeline.to - timeline.from) / timeline.width;
+    const pixel = (trace.end - trace.start) / pixels;
     const scale = Number(width) / Math.max(1, end - begin);
-    const lanes = timeline.lanes.filter((lane) => wanted === null || wanted.has(lane.thread));
+    const lanes = timelines.flatMap((timeline) => timeline.lanes)
+      .filter((lane) => wanted === null || wanted.has(lane.thread));
     return {
       from: begin,
       to: end,
-      codes: timeline.codes,
+      codes: Object.assign({}, ...timelines.map((timeline) => timeline.codes)),
       lanes: lanes.map((lane) => ({
         ...lane,
-        slices: moved(lane.slices, isShown, timeline.from, begin, end),
-        bands: moved(lane.bands, isShown, timeline.from, begin, end),
-        dense: lane.dense.filter(([level]) => isShown(level)).flatMap(([level, x, pixels, calls]) => {
-          const left = Math.max(0, Math.floor((timeline.from + x * pixel - begin) * scale));
-          const right = Math.min(Number(width), Math.ceil((timeline.from + (x + pixels) * pixel - begin) * scale));
+        slices: moved(lane.slices, isShown, trace.start, begin, end),
+        bands: moved(lane.bands, isShown, trace.start, begin, end),
+        dense: lane.dense.filter(([level]) => isShown(level)).flatMap(([level, x, across, calls]) => {
+          const left = Math.max(0, Math.floor((trace.start + x * pixel - begin) * scale));
+          const right = Math.min(Number(width), Math.ceil((trace.start + (x + across) * pixel - begin) * scale));
           return right > left ? [[level, left, right - left, calls]] : [];
         }),
       })),
