@@ -10,6 +10,8 @@ mod filter;
 mod flame;
 mod functions;
 mod pattern_table;
+#[cfg(test)]
+mod random;
 mod search;
 mod shown;
 mod threads;
