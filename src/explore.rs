@@ -5,13 +5,20 @@
 //!
 //! Pure: no BPF, no file system, no clock.
 
+mod call;
 mod filter;
+mod open;
+mod tree;
 mod views;
 
+pub use call::CallInWhole;
 pub use filter::{Filter, Grouping};
+pub use open::{NodeId, Open, OpenError};
+pub use tree::{CallMembers, Reveal, Rows, TreeRow};
 pub use views::View;
 
 use crate::recording::Recording;
+use call::Blocks;
 use views::Views;
 
 /// A recording, and what was found out about it so far.
@@ -21,6 +28,8 @@ use views::Views;
 pub struct Explorer<'r> {
     recording: &'r Recording,
     views: Views<'r>,
+    /// For each thread.
+    blocks: Vec<Blocks>,
 }
 
 impl<'r> Explorer<'r> {
@@ -29,6 +38,11 @@ impl<'r> Explorer<'r> {
         Explorer {
             recording,
             views: Views::default(),
+            blocks: recording
+                .threads
+                .iter()
+                .map(|_| Blocks::default())
+                .collect(),
         }
     }
 
