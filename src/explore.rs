@@ -6,24 +6,31 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod cache;
+mod call;
 mod filter;
 mod flame;
 mod functions;
+mod open;
 mod origin;
 mod overview;
 mod pattern_table;
+#[cfg(test)]
+mod random;
 mod search;
 mod shown;
 mod threads;
 mod timeline;
+mod tree;
 mod views;
 
+pub use call::CallInWhole;
 pub use filter::{Filter, Grouping};
 pub use flame::{Flame, FlameNode, FlameQuery};
 pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
+pub use open::{NodeId, Open, OpenError};
 pub use origin::{Origin, stem};
 pub use overview::{Defaults, Overview};
 pub use pattern_table::{PatternOrder, PatternRow, PatternRows, PatternSummary, PatternsQuery};
@@ -33,12 +40,14 @@ pub use threads::Threads;
 pub use timeline::{
     Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
 };
+pub use tree::{CallMembers, Reveal, Rows, TreeRow};
 pub use views::View;
 
 use std::sync::OnceLock;
 
 use crate::recording::{Calls, Recording};
 use cache::Cache;
+use call::Blocks;
 use flame::Paths;
 use functions::{CallsOfFunction, Profile};
 use pattern_table::PatternTable;
@@ -62,6 +71,8 @@ pub struct Explorer<'r> {
     pattern_tables: Cache<(Threads, Filter, Grouping), PatternTable>,
     searches: Cache<SearchQuery, Search>,
     time_indices: Cache<(usize, Filter), TimeIndex>,
+    /// For each thread.
+    blocks: Vec<Blocks>,
 }
 
 /// Bytes of a mebibyte.
@@ -81,6 +92,11 @@ impl<'r> Explorer<'r> {
             pattern_tables: Cache::new(8, 16 * MIB),
             searches: Cache::new(8, 64 * MIB),
             time_indices: Cache::new(4096, 32 * MIB),
+            blocks: recording
+                .threads
+                .iter()
+                .map(|_| Blocks::default())
+                .collect(),
         }
     }
 
