@@ -9,6 +9,7 @@ import { Functions } from "pytrace/functions.js";
 import { drawFolded, drawHeader } from "pytrace/header.js";
 import { bindKeys, helpButton } from "pytrace/keyboard.js";
 import { Patterns } from "pytrace/patterns.js";
+import { reportOf } from "pytrace/report.js";
 import { Search } from "pytrace/search.js";
 import { State, VIEWS } from "pytrace/state.js";
 import { drawTabs } from "pytrace/tabs.js";
@@ -157,7 +158,7 @@ async function start(server) {
   return null;
 }
 
-const server = new Server();
+const server = reportOf(document) ?? new Server();
 let refresh = null;
 async function again() {
   if (refresh) refresh();
