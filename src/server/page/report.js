@@ -122,9 +122,10 @@ export class Report extends EventTarget {
     return found;
   }
 
-  async patterns({ from = 0, count = 100, sort = "total" }) {
+  async patterns({ thread = "all", from = 0, count = 100, sort = "total" }) {
     const { patterns } = this.#data;
-    const rows = sorted(patterns.rows, sort, "desc");
+    const some = patterns.rows.filter((row) => thread === "all" || row.thread === Number(thread));
+    const rows = sorted(some, sort, "desc");
     return { ...page(rows, from, count), summary: patterns.summary };
   }
 
