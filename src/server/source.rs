@@ -37,6 +37,24 @@ pub(super) struct Source {
     lines: Vec<String>,
 }
 
+/// Why there are no lines to show. That is no failure of the request: browsers would report one.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Unreadable {
+    path: String,
+    line: u32,
+    reason: String,
+}
+
+impl Unreadable {
+    pub(super) fn new(code: &Code, refusal: Refusal) -> Self {
+        Unreadable {
+            path: code.file.clone(),
+            line: code.line,
+            reason: refusal.line,
+        }
+    }
+}
+
 /// Reads the lines around the function of `code`.
 ///
 /// # Errors
@@ -140,11 +158,11 @@ fn last_line(lines: &[&str], first: usize) -> usize {
     let Some(own) = lines.get(first).map(|line| indentation(line)) else {
         return first;
     };
-    let begins = |line: &&str| {
+    let begins = |line: &str| {
         let words = ["def ", "async ", "class "];
         indentation(line) == own && words.iter().any(|word| line.trim_start().starts_with(word))
     };
-    let Some(definition) = lines[first..].iter().position(|line| begins(&line)) else {
+    let Some(definition) = lines[first..].iter().position(|line| begins(line)) else {
         return first;
     };
     let mut last = first + definition;
