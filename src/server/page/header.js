@@ -1,6 +1,6 @@
 // What was recorded, and what was not.
 
-import { bdi, cut, fill, h } from "pytrace/dom.js";
+import { bdi, cut, fill, h, visible } from "pytrace/dom.js";
 import { command, count, counted, moment, time } from "pytrace/format.js";
 
 // Where events were lost is said of so many threads.
@@ -12,7 +12,7 @@ export function drawHeader(element, trace, buttons) {
   const title = trace.command?.length > 0 ? command(trace.command) : trace.file;
   fill(element,
     h("div", { class: "title" },
-      h("h1", { title: cut(title, 2000) }, bdi(cut(title))),
+      h("h1", { title: visible(cut(title, 2000)) }, bdi(cut(title))),
       h("span", { class: "buttons" }, ...buttons)),
     h("dl", { class: "facts" }, ...facts(trace)),
     ...notes(trace));
@@ -28,7 +28,7 @@ function facts(trace) {
   if (trace.started_at) list.push(fact("fact-when", "Recorded", moment(trace.started_at)));
   list.push(fact("fact-duration", "Duration", time(trace.end - trace.start)));
   for (const { path, version, plan } of (trace.interpreters ?? []).slice(0, 3)) {
-    list.push(fact(null, "Interpreter", h("span", { title: cut(path ?? "", 2000) }, bdi(`CPython ${version}`)), plan ? ", " : "", plan ? bdi(`${plan} probes`) : ""));
+    list.push(fact(null, "Interpreter", h("span", { title: visible(cut(path ?? "", 2000)) }, bdi(`CPython ${version}`)), plan ? ", " : "", plan ? bdi(`${plan} probes`) : ""));
   }
   const threads = trace.threads.length + (trace.threads_left_out ?? 0);
   list.push(
