@@ -33,7 +33,7 @@ function facts(trace) {
   const threads = trace.threads.length + (trace.threads_left_out ?? 0);
   list.push(
     fact("fact-threads", "Ran in", `${counted(trace.processes, "process", "processes")}, ${counted(threads, "thread")}`),
-    fact("fact-calls", "Calls", h("strong", null, count(calls.total)), h("span", { class: "parts" }, ` ${parts(calls)}`)),
+    fact("fact-calls", "Calls", h("strong", null, count(calls.total)), calls.total > 0 && h("span", { class: "parts" }, ` (${parts(calls)})`)),
     h("div", { id: "fact-folded", class: "fact", hidden: true }));
   if (calls.raised > 0) list.push(fact("fact-raised", "Left by exception", count(calls.raised)));
   if (trace.ended) list.push(fact("fact-ended", "Ended", bdi(cut(trace.ended, 80))));
