@@ -6,9 +6,11 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod cache;
+mod call;
 mod filter;
 mod flame;
 mod functions;
+mod open;
 mod pattern_table;
 #[cfg(test)]
 mod random;
@@ -16,14 +18,17 @@ mod search;
 mod shown;
 mod threads;
 mod timeline;
+mod tree;
 mod views;
 
+pub use call::CallInWhole;
 pub use filter::{Filter, Grouping};
 pub use flame::{Flame, FlameNode, FlameQuery};
 pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
+pub use open::{NodeId, Open, OpenError};
 pub use pattern_table::{PatternOrder, PatternRow, PatternRows, PatternSummary, PatternsQuery};
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
 pub use shown::NamedFunction;
@@ -31,12 +36,14 @@ pub use threads::Threads;
 pub use timeline::{
     Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
 };
+pub use tree::{CallMembers, Reveal, Rows, TreeRow};
 pub use views::View;
 
 use std::sync::OnceLock;
 
 use crate::recording::{Calls, Recording};
 use cache::Cache;
+use call::Blocks;
 use flame::Paths;
 use functions::{CallsOfFunction, Profile};
 use pattern_table::PatternTable;
@@ -52,6 +59,8 @@ use views::Views;
 pub struct Explorer<'r> {
     recording: &'r Recording,
     views: Views<'r>,
+    /// For each thread.
+    blocks: Vec<Blocks>,
     functions: OnceLock<Functions>,
     calls: Cache<(usize, Filter), Calls<'r>>,
     profiles: Cache<(Threads, Filter), Profile>,
@@ -71,6 +80,11 @@ impl<'r> Explorer<'r> {
         Explorer {
             recording,
             views: Views::default(),
+            blocks: recording
+                .threads
+                .iter()
+                .map(|_| Blocks::default())
+                .collect(),
             functions: OnceLock::new(),
             calls: Cache::new(4096, 128 * MIB),
             profiles: Cache::new(8, 32 * MIB),
