@@ -19,7 +19,7 @@
 //!
 //! | module | subject | may use |
 //! | --- | --- | --- |
-//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`], [`json`] | the data and what is done with it | nothing outside: pure |
+//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`], [`json`], [`explore`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
 //! | [`value`] | captured values to text | the record types that [`event`] names |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |

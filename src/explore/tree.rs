@@ -95,3 +95,8 @@ fn positions(node: &Node<'_>) -> std::ops::Range<usize> {
         Node::Repeat(repeat) => repeat.rows(),
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) use tests::recording;
