@@ -76,7 +76,7 @@ test-packages: build setup-packages ## how objects of torch, pandas and numpy ar
 	$(call say,objects of packages)
 	$(SUDO) $(PYTHON) -B tests/packages/run.py --pytrace $(PYTRACE)
 
-bench: setup-bench build ## what tracing and folding cost; ONLY="calls values memory start consume derive patterns" for some of it
+bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive patterns serve" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 
