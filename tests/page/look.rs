@@ -1,6 +1,7 @@
 //! A trace, served and looked at.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fantoccini::Locator;
@@ -25,7 +26,7 @@ const ROWS: &str = "
 
 pub(crate) struct Page {
     pub(crate) browser: Browser,
-    pub(crate) server: Server,
+    pub(crate) server: Rc<Server>,
 }
 
 /// Serves a trace, opens its page at a part of its address, and does something with it; after which
@@ -42,7 +43,10 @@ pub(crate) fn look_at_file(trace: &Path, hash: &str, look: impl AsyncFnOnce(&Pag
     let server = Server::start(Path::new(PYTRACE), trace, &[]).expect("a server");
     runtime.block_on(async {
         let browser = Browser::open(1280, 800).await.expect("a browser");
-        let page = Page { browser, server };
+        let page = Page {
+            browser,
+            server: Rc::new(server),
+        };
         page.go(hash).await;
         look(&page).await;
         page.check_silence();

@@ -9,4 +9,8 @@ mod browser;
 mod look;
 mod trace;
 
+mod controls;
+mod keys;
+mod links;
+mod search;
 mod tree;
