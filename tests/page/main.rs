@@ -10,7 +10,10 @@ mod look;
 mod trace;
 
 mod controls;
+mod edges;
+mod hostile;
 mod keys;
 mod links;
+mod looks;
 mod search;
 mod tree;
