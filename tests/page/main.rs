@@ -15,5 +15,6 @@ mod hostile;
 mod keys;
 mod links;
 mod looks;
+mod screenshots;
 mod search;
 mod tree;
