@@ -12,7 +12,7 @@ use crate::error::WithHint as _;
 use crate::preflight::Machine;
 use crate::record::command::Command;
 use crate::record::examine;
-use crate::record::user::User;
+use crate::user::User;
 
 /// Prints the machine's abilities and the probe plan.
 pub fn run(options: &DoctorOptions) -> Result<()> {

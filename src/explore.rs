@@ -6,9 +6,11 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod filter;
+mod overview;
 mod views;
 
 pub use filter::{Filter, Grouping};
+pub use overview::{Defaults, Origin, Overview};
 pub use views::View;
 
 use crate::recording::Recording;

@@ -14,19 +14,24 @@
 //!                                       └─► recording::Collector ─► Recording ◄───────────────┘
 //!                                                                      │
 //!                                                                      ▼
-//!                                                   view::write_tree, json::write_json
+//!                                 view::write_tree, json::write_json, explore::Explorer
+//!                                                                             │  answers
+//!                                                                             ▼
+//!                                                                          server ─► page
 //! ```
 //!
 //! | module | subject | may use |
 //! | --- | --- | --- |
-//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`view`], [`json`] | the data and what is done with it | nothing outside: pure |
+//! | [`trace`], [`scope`], [`recording`], [`pattern`], [`explore`], [`view`], [`json`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
 //! | [`value`] | captured values to text | the record types that [`event`] names |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
 //! | [`mod@format`] | trace files | files |
-//! | [`cli`], [`show`], [`doctor`], [`preflight`], [`terminal`], [`error`] | the command | |
+//! | [`user`] | for whom pytrace acts, with whose rights | the kernel |
+//! | [`server`] | answers the page's requests, and nobody else's | the network |
+//! | [`cli`], [`show`], [`serve`], [`doctor`], [`preflight`], [`trace_file`], [`terminal`], [`error`] | the command | |
 
 mod bpf;
 pub mod cli;
@@ -43,9 +48,13 @@ pub mod preflight;
 pub mod record;
 pub mod recording;
 pub mod scope;
+pub mod serve;
+pub mod server;
 pub mod show;
 pub mod terminal;
 pub mod trace;
+pub mod trace_file;
 pub mod tracer;
+pub mod user;
 pub mod value;
 pub mod view;

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use pytrace::{cli, doctor, error, record, show};
+use pytrace::{cli, doctor, error, record, serve, show};
 
 fn main() -> ExitCode {
     match run() {
@@ -19,6 +19,7 @@ fn run() -> anyhow::Result<u8> {
     match cli::parse(std::env::args_os().skip(1))? {
         cli::Command::Record(options) => record::run(&options),
         cli::Command::Show(options) => show::run(&options).map(|()| 0),
+        cli::Command::Serve(options) => serve::run(&options).map(|()| 0),
         cli::Command::Doctor(options) => doctor::run(&options).map(|()| 0),
         cli::Command::Print(text) => {
             // Help into a closed pipe is no failure.

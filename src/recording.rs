@@ -46,6 +46,13 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Index of the thread with this id.
+    pub fn thread_index(&self, id: ThreadId) -> Option<usize> {
+        self.threads
+            .binary_search_by_key(&id, |thread| thread.id)
+            .ok()
+    }
+
     /// What `row` ran.
     pub fn code(&self, row: &Row) -> &Code {
         &self.codes[row.code as usize]

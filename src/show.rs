@@ -2,22 +2,21 @@
 
 use std::io::{self, Write as _};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use regex::Regex;
 
 use crate::cli::ShowOptions;
-use crate::error::WithHint as _;
-use crate::format::ReadError;
 use crate::json::{self, JsonOptions};
 use crate::pager::Output;
 use crate::pattern::{Nearness, Patterns};
 use crate::recording::{Recording, Selection};
 use crate::view::{self, Style, TreeOptions};
-use crate::{format, terminal};
+use crate::{terminal, trace_file};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
-    let mut recording = read(options)?;
+    let file = trace_file::open(&options.trace)?;
+    let mut recording = trace_file::read(&options.trace, file)?;
     let left_out = recording.select(&selection(options)?);
     if options.json {
         return print_json(&recording, left_out, options);
@@ -50,20 +49,6 @@ fn print_json(recording: &Recording, left_out: u64, options: &ShowOptions) -> Re
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("failed to print the JSON"),
     }
-}
-
-fn read(options: &ShowOptions) -> Result<Recording> {
-    let path = options.trace.display();
-    format::read(&options.trace).map_err(|error| {
-        let is_something_else = matches!(error, ReadError::NotATrace(_));
-        let error = anyhow!(error).context(format!("failed to read {path}"));
-        match is_something_else {
-            true => error.hint(
-                "pytrace shows its own traces and other tools' Chrome trace JSON, plain or gzipped",
-            ),
-            false => error,
-        }
-    })
 }
 
 /// Which calls are shown.

@@ -250,8 +250,16 @@ fn files_that_are_no_traces_are_refused() {
     let other = "hint: pytrace shows its own traces and other tools' Chrome trace JSON, \
                  plain or gzipped";
     for (file, why, hint) in [
-        ("none.json", "No such file or directory (os error 2)", None),
-        (".", "Is a directory (os error 21)", None),
+        (
+            "none.json",
+            "No such file or directory (os error 2)",
+            Some("hint: `pytrace -o FILE SCRIPT` records one"),
+        ),
+        (
+            ".",
+            "Is a directory (os error 21)",
+            Some("hint: name a trace file in it"),
+        ),
         ("/dev/null", "not a trace file: it is empty", Some(other)),
         ("empty.json", "not a trace file: it is empty", Some(other)),
         ("text.json", "not a trace file: it is not JSON", Some(other)),

@@ -134,11 +134,12 @@ fn what_cannot_be_read_is_named() {
     let directory = tempfile::tempdir().unwrap();
     refused(
         directory.path(),
-        "pytrace: failed to read T: Is a directory (os error 21)\n",
+        "pytrace: failed to read T: Is a directory (os error 21)\nhint: name a trace file in it\n",
     );
     refused(
         &directory.path().join("none.json"),
-        "pytrace: failed to read T: No such file or directory (os error 2)\n",
+        "pytrace: failed to read T: No such file or directory (os error 2)\n\
+         hint: `pytrace -o FILE SCRIPT` records one\n",
     );
 }
 

@@ -15,9 +15,9 @@ use nix::unistd::{Gid, Pid, Uid};
 
 use pytrace::record::command::Command;
 use pytrace::record::launch::{Exit, Suspended};
-use pytrace::record::rights::{Opened, may_execute, open_as_user, read_as_user};
 use pytrace::record::signals::{Policy, Reaction, Received, Signals, forward};
-use pytrace::record::user::User;
+use pytrace::user::User;
+use pytrace::user::rights::{Opened, may_execute, open_as_user, read_as_user};
 
 const NOBODY: u32 = 65534;
 /// A group that the user is in besides its own; it needs no entry in the group database.

@@ -1,6 +1,7 @@
 //! The command line, parsed and checked. clap ends here: what leaves are plain options.
 
 mod duration;
+mod serve;
 mod show;
 mod split;
 mod values;
@@ -18,6 +19,7 @@ use crate::error::{UsageError, WithHint};
 use split::Split;
 use values::ValueArguments;
 
+pub use serve::{DEFAULT_PORT, ServeOptions};
 pub use show::{DEFAULT_LIMIT, ShowOptions};
 pub use values::{Limits, Redact, ValueOptions};
 
@@ -28,6 +30,8 @@ pub enum Command {
     Record(Box<RecordOptions>),
     /// Print a saved trace.
     Show(ShowOptions),
+    /// Show a saved trace in the browser.
+    Serve(ServeOptions),
     /// Report what this machine and an interpreter allow.
     Doctor(DoctorOptions),
     /// Print this text (`--help`, `--version`) to stdout and be done.
@@ -138,6 +142,7 @@ const USAGE: &str = "pytrace [OPTIONS] SCRIPT [ARGS]...
        pytrace [OPTIONS] -- COMMAND [ARGS]...
        pytrace [OPTIONS] --pid PID
        pytrace show TRACE
+       pytrace serve TRACE [PORT]
        pytrace doctor [--python PATH | --pid PID]";
 
 const EXAMPLES: &str = "\
@@ -145,6 +150,7 @@ Examples:
   sudo pytrace train.py --steps 3             print the tree of calls when train.py has ended
   sudo pytrace -o trace.json -m pytest -x     save the trace; it opens in ui.perfetto.dev as it is
   sudo pytrace --pid 812 --duration 10s       watch a running process for ten seconds
+  pytrace serve trace.json                    look at a saved trace in the browser
 
 -o, --scope, --no-external-calls and --no-imports are recognised behind SCRIPT, MODULE and CODE
 as well, up to the first `--`, which is dropped; everything else there is passed on untouched.
@@ -175,6 +181,9 @@ struct Arguments {
 enum Subcommands {
     /// Print the tree of a saved trace
     Show(ShowOptions),
+
+    /// Show a saved trace in the browser
+    Serve(ServeOptions),
 
     /// Report what this machine and an interpreter allow, and the probe plan
     Doctor(DoctorOptions),
@@ -289,6 +298,10 @@ where
                 command: Some(Subcommands::Show(options)),
                 ..
             }) => Ok(Command::Show(options)),
+            Ok(Arguments {
+                command: Some(Subcommands::Serve(options)),
+                ..
+            }) => Ok(Command::Serve(options)),
             Ok(Arguments {
                 command: Some(Subcommands::Doctor(options)),
                 ..

@@ -55,6 +55,7 @@ fn every_form_names_its_target() {
         ("--pid 7", Target::Processes(vec![7])),
         ("--pid 7 --pid=8 --pid 7", Target::Processes(vec![7, 8])),
         ("./show", script("./show", "")),
+        ("--no-imports serve", script("serve", "")),
         ("--no-imports show", script("show", "")),
         ("help", script("help", "")),
         ("-o show s.py", script("s.py", "")),
@@ -340,6 +341,11 @@ fn senseless_lines_are_usage_errors() {
         ("show a -o x", "-o"),
         ("show a --width -3", "-3"),
         ("show a --width 70000", "70000"),
+        ("serve", "TRACE"),
+        ("serve a 65536", "65536"),
+        ("serve a http", "http"),
+        ("serve a 80 b", "b"),
+        ("serve a --host", "--host"),
         ("doctor --python p --pid 3", "--pid"),
         ("doctor x", "x"),
     ] {
@@ -439,6 +445,33 @@ fn subcommands_are_the_first_word() {
 }
 
 #[test]
+fn serve_takes_a_trace_and_perhaps_a_port() {
+    let serve = || ServeOptions {
+        trace: "t.json".into(),
+        port: DEFAULT_PORT,
+        no_patterns: false,
+        hide_imports: false,
+        host: None,
+    };
+    for (line, options) in [
+        ("serve t.json", serve()),
+        ("serve t.json 0", ServeOptions { port: 0, ..serve() }),
+        (
+            "serve --no-patterns t.json --hide-imports 9000 --host 10.0.0.7",
+            ServeOptions {
+                port: 9000,
+                no_patterns: true,
+                hide_imports: true,
+                host: Some("10.0.0.7".into()),
+                ..serve()
+            },
+        ),
+    ] {
+        assert_eq!(parse(words(line)).ok(), Some(Command::Serve(options)));
+    }
+}
+
+#[test]
 fn help_and_version_are_printed_not_errors() {
     for line in [
         "--help",
@@ -446,6 +479,7 @@ fn help_and_version_are_printed_not_errors() {
         "--version",
         "-V",
         "show --help",
+        "serve --help",
         "-h s.py",
         "doctor -h",
     ] {
@@ -464,6 +498,7 @@ fn help_and_version_are_printed_not_errors() {
         "Examples:",
         "--ring-size",
         "show TRACE",
+        "serve TRACE [PORT]",
         "--no-arg-values",
         "--redact",
     ] {

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::rights::{may_execute, read_as_user};
 use super::shebang::{Content, Interpreter};
-use super::user::User;
 use crate::cli::Target;
 use crate::error::WithHint;
+use crate::user::User;
+use crate::user::rights::{may_execute, read_as_user};
 
 /// Where programs are looked for when the user has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";

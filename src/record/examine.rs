@@ -6,10 +6,10 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::user::User;
 use super::{maps, process};
 use crate::cpython::{self, Foreign, Found};
 use crate::error::WithHint as _;
+use crate::user::User;
 
 /// Examines the program or a library of a process.
 pub(super) fn open(path: &Path, pid: u32) -> Result<Found> {

@@ -15,7 +15,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::command::Command;
-use super::user::User;
+use crate::user::User;
 
 /// A process that waits to become the command; dropped, it ends without having been anything.
 #[derive(Debug)]

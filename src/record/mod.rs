@@ -5,9 +5,7 @@ pub mod examine;
 pub mod interpreters;
 pub mod launch;
 pub mod paths;
-pub mod rights;
 pub mod signals;
-pub mod user;
 
 mod calibrate;
 mod classify;
@@ -22,7 +20,6 @@ mod self_check;
 mod session;
 mod shebang;
 mod standing;
-mod sudo;
 mod summary;
 mod watchdog;
 
@@ -44,6 +41,7 @@ use crate::preflight::{KernelVersion, Machine};
 use crate::recording::{self, Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
+use crate::user::{User, rights};
 use crate::value::{DEFAULT_REDACTION, Describer, Redaction};
 use crate::{terminal, view};
 use command::Command;
@@ -56,7 +54,6 @@ use progress::Progress;
 use session::{Ended, Launched, ScopeChoice, Session, Traced};
 use signals::{Policy, Reaction, Signals};
 use summary::Summary;
-use user::User;
 use watchdog::Watchdog;
 
 /// Size of the ring buffer where none is asked for. It is mapped twice over, so that pytrace's

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::rights::{self, Opened};
-use super::user::User;
 use crate::format::Storage;
+use crate::user::User;
+use crate::user::rights::{self, Opened};
 
 /// A file that stays what it was until it is first written to.
 ///

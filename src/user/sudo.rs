@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd;
 
-use super::user::{Environment, lookup};
+use super::{Environment, lookup};
 
 /// Variables that sudo sets to the target user's, whatever they were: its value says nothing
 /// about what the user wants.

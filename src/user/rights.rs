@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid};
 
-use super::user::User;
+use super::User;
 use crate::error::{WithHint, say};
 
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.

@@ -1,14 +1,21 @@
-//! Who the target runs as, and in which environment: under sudo, the user who called sudo.
+//! Who pytrace acts for: under sudo, the user who called sudo.
+//!
+//! [`User`] is whom a target runs as, and in which environment; [`rights`] takes on the user's rights
+//! for a while, [`Identity`] for good.
 
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+mod identity;
+pub mod rights;
+mod sudo;
+
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use nix::unistd::{self, Gid, Uid};
 
-use super::sudo;
 use crate::error::WithHint;
+
+pub use identity::{Identity, give_up_privileges};
 
 /// Environment variables in a fixed order; no name twice.
 pub type Environment = Vec<(OsString, OsString)>;
@@ -43,17 +50,14 @@ impl User {
     /// `SUDO_UID` or `SUDO_GID` is no number, or the user's groups can't be found out.
     pub fn of_target(as_root: bool) -> anyhow::Result<User> {
         let own: Environment = std::env::vars_os().collect();
-        match lookup(&own, "SUDO_UID") {
-            Some(uid) if unistd::geteuid().is_root() && !as_root => {
-                let uid = id(uid).context("failed to read SUDO_UID")?;
-                // root who calls sudo has nothing to be protected from.
-                if uid == 0 {
-                    User::current(own)
-                } else {
-                    User::of_sudo(Uid::from_raw(uid), own)
-                }
-            }
-            _ => User::current(own),
+        let caller = match as_root {
+            true => Ok(None),
+            false => Identity::of_sudo_caller(),
+        };
+        match caller {
+            Ok(Some(caller)) => Ok(User::of_sudo(caller, own)),
+            Ok(None) => User::current(own),
+            Err(error) => Err(error),
         }
         .hint("--as-root runs the target as root")
     }
@@ -75,24 +79,10 @@ impl User {
         })
     }
 
-    fn of_sudo(uid: Uid, own: Environment) -> anyhow::Result<User> {
+    fn of_sudo(caller: Identity, own: Environment) -> User {
         // Without an entry in the user database, which happens in containers, there is still
         // what sudo has told.
-        let entry = unistd::User::from_uid(uid).ok().flatten();
-        let gid = match (lookup(&own, "SUDO_GID"), &entry) {
-            (Some(gid), _) => Gid::from_raw(id(gid).context("failed to read SUDO_GID")?),
-            (None, Some(entry)) => entry.gid,
-            (None, None) => {
-                anyhow::bail!("user {uid}, who called sudo, has no known group (no SUDO_GID)")
-            }
-        };
-        let groups = match &entry {
-            Some(entry) => CString::new(entry.name.as_str())
-                .map_err(anyhow::Error::from)
-                .and_then(|name| Ok(unistd::getgrouplist(&name, gid)?))
-                .with_context(|| format!("failed to read the groups of {}", entry.name))?,
-            None => vec![gid],
-        };
+        let entry = unistd::User::from_uid(caller.uid).ok().flatten();
         let mut notes = Vec::new();
         let environment = match sudo::Caller::find() {
             Some(caller) => sudo::merge(&caller, own),
@@ -105,46 +95,24 @@ impl User {
                 sudo::correct(own, entry.as_ref())
             }
         };
-        Ok(User {
-            uid,
-            gid,
-            groups,
+        User {
+            uid: caller.uid,
+            gid: caller.gid,
+            groups: caller.groups,
             home: entry
                 .map(|entry| entry.dir)
                 .or_else(|| lookup(&environment, "HOME").map(PathBuf::from)),
             environment,
             switches: true,
             notes,
-        })
+        }
     }
 }
 
 /// The value of a variable.
-pub(super) fn lookup<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
+fn lookup<'a>(environment: &'a Environment, name: &str) -> Option<&'a OsStr> {
     environment
         .iter()
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.as_os_str())
-}
-
-/// A user or group id; the kernel keeps the highest number for "none".
-fn id(text: &OsStr) -> anyhow::Result<u32> {
-    std::str::from_utf8(text.as_bytes())
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .filter(|&id| id != u32::MAX)
-        .with_context(|| format!("{text:?} is no id"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_numbers_below_the_kernels_none() {
-        assert_eq!(id(OsStr::new("1000")).ok(), Some(1000));
-        for text in ["", "-1", "root", "4294967295", "4294967296", " 1"] {
-            assert!(id(OsStr::new(text)).is_err(), "{text}");
-        }
-    }
 }

@@ -1,0 +1,67 @@
+//! The questions of the page: `docs/serve-api.md`.
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use tokio::sync::Semaphore;
+
+use super::query::Query;
+use super::refusal::Refusal;
+use super::reply::to_json;
+use super::source;
+use crate::explore::{Defaults, Explorer, Origin, Overview};
+
+/// Questions that are worked on at a time. Others wait, and are let go if whoever asked does.
+pub(super) const AT_ONCE: usize = 8;
+
+/// Answers questions about a trace.
+#[derive(Debug)]
+pub(super) struct Api {
+    explorer: &'static Explorer<'static>,
+    overview: Overview,
+    free: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(super) fn new(
+        explorer: &'static Explorer<'static>,
+        origin: &Origin,
+        defaults: Defaults,
+    ) -> Self {
+        Api {
+            explorer,
+            overview: Overview::new(explorer.recording(), origin, defaults),
+            free: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Answers the question `name`, on a thread that may take its time.
+    pub(super) async fn answer(&'static self, name: &str, query: Query) -> Result<Bytes, Refusal> {
+        let name = name.to_owned();
+        // Whoever asks in vain is not waited for: a question that has not begun never does.
+        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let answering = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            self.answer_now(&name, &query)
+        });
+        match answering.await {
+            Ok(answered) => answered.map(Bytes::from),
+            // It has panicked, which is told on stderr.
+            Err(_) => Err(Refusal::failed("the question can't be answered")),
+        }
+    }
+
+    fn answer_now(&self, name: &str, query: &Query) -> Result<Vec<u8>, Refusal> {
+        let recording = self.explorer.recording();
+        match name {
+            "trace" => to_json(&self.overview),
+            "source" => {
+                let code: usize = query.required("code")?;
+                let code = recording.codes.get(code);
+                let code = code.ok_or_else(|| Refusal::missing("there is no such function"))?;
+                to_json(&source::read(code)?)
+            }
+            _ => Err(Refusal::missing("there is no such question")),
+        }
+    }
+}
