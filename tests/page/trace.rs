@@ -1,6 +1,7 @@
 //! Traces made by hand, whose every row is known.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -55,6 +56,9 @@ struct Open {
 impl Trace {
     pub(crate) fn new() -> Trace {
         let directory = tempfile::tempdir().expect("a directory");
+        // Started by root, the server reads sources as somebody else.
+        let open = Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), open).expect("a directory of ours");
         let footer = json!({
             "format": 1, "version": "0.1.0", "command": ["python3", "train.py"],
             "scope": [directory.path()],
