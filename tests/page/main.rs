@@ -18,3 +18,4 @@ mod looks;
 mod screenshots;
 mod search;
 mod tree;
+mod views;
