@@ -5,15 +5,41 @@
 //!
 //! Pure: no BPF, no file system, no clock.
 
+mod cache;
 mod filter;
+mod flame;
+mod functions;
 mod overview;
+mod search;
+mod shown;
+mod threads;
+mod timeline;
 mod views;
 
 pub use filter::{Filter, Grouping};
+pub use flame::{Flame, FlameNode, FlameQuery};
+pub use functions::{
+    Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
+    OtherPlace, SlowestCall,
+};
 pub use overview::{Defaults, Origin, Overview};
+pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
+pub use shown::NamedFunction;
+pub use threads::Threads;
+pub use timeline::{
+    Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
+};
 pub use views::View;
 
-use crate::recording::Recording;
+use std::sync::OnceLock;
+
+use crate::recording::{Calls, Recording};
+use cache::Cache;
+use flame::Paths;
+use functions::{CallsOfFunction, Profile};
+use search::Search;
+use threads::Functions;
+use timeline::TimeIndex;
 use views::Views;
 
 /// A recording, and what was found out about it so far.
@@ -23,7 +49,17 @@ use views::Views;
 pub struct Explorer<'r> {
     recording: &'r Recording,
     views: Views<'r>,
+    functions: OnceLock<Functions>,
+    calls: Cache<(usize, Filter), Calls<'r>>,
+    profiles: Cache<(Threads, Filter), Profile>,
+    function_calls: Cache<(Threads, Filter, u32), Option<CallsOfFunction>>,
+    paths: Cache<(Threads, Filter), Paths>,
+    searches: Cache<SearchQuery, Search>,
+    time_indices: Cache<(usize, Filter), TimeIndex>,
 }
+
+/// Bytes of a mebibyte.
+const MIB: usize = 1 << 20;
 
 impl<'r> Explorer<'r> {
     /// Nothing is found out yet.
@@ -31,6 +67,13 @@ impl<'r> Explorer<'r> {
         Explorer {
             recording,
             views: Views::default(),
+            functions: OnceLock::new(),
+            calls: Cache::new(4096, 128 * MIB),
+            profiles: Cache::new(8, 32 * MIB),
+            function_calls: Cache::new(64, MIB),
+            paths: Cache::new(4, 32 * MIB),
+            searches: Cache::new(8, 64 * MIB),
+            time_indices: Cache::new(4096, 32 * MIB),
         }
     }
 

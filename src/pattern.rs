@@ -31,10 +31,12 @@
 //!
 //! Pure: no BPF, no file system, no clock.
 
+mod copies;
 mod fold;
 mod folds;
 mod keys;
 mod lce;
+mod lines;
 mod long;
 mod near;
 mod nodes;
@@ -44,17 +46,23 @@ mod small;
 mod statistics;
 mod summary;
 
+pub use copies::Stride;
+pub(crate) use keys::function_keys;
+pub use lines::Lines;
+pub(crate) use nodes::Mark;
 pub use nodes::{Call, Count, Node, Nodes, Repeat};
 pub use shapes::{Shape, Shapes};
 pub use statistics::{RepeatStatistics, Times};
 pub use summary::{Summary, TopPattern};
+
+use std::sync::OnceLock;
 
 use fold::Folder;
 use folds::{Folds, Packed};
 use near::NearFolder;
 use nodes::Source;
 
-use crate::recording::{Recording, Thread};
+use crate::recording::{Calls, Recording};
 
 /// What counts as a repetition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,63 +82,47 @@ pub enum Nearness {
 pub struct Patterns<'r> {
     recording: &'r Recording,
     nearness: Nearness,
+    /// What was looked at of each thread.
+    calls: Vec<Calls<'r>>,
     /// Of the calls; behind them, some that no call has.
     shapes: Shapes,
     /// Of the shapes of calls.
     folds: Folds,
     /// For each thread, see [`Shapes::add_thread`].
     roots: Vec<Shape>,
+    lines: OnceLock<Lines>,
 }
 
 impl<'r> Patterns<'r> {
     /// Finds them.
     pub fn new(recording: &'r Recording, nearness: Nearness) -> Self {
-        let keys = keys::function_keys(&recording.codes);
-        let mut shapes = Shapes::default();
-        let mut roots = Vec::with_capacity(recording.threads.len());
-        for thread in &recording.threads {
-            roots.push(shapes.add_thread(&thread.calls, &keys));
-        }
-        let mut folds = Folds::default();
-        let mut folder = Folder::default();
-        let mut near = NearFolder::new(nearness);
-        let mut nodes = Vec::new();
-        for shape in shapes.iter() {
-            nodes.clear();
-            folder.fold(shapes.list(shape), &mut nodes);
-            if let Some(near) = &mut near {
-                near.refine(&mut shapes, shape, &mut nodes, &mut folds);
-            }
-            folds.push(&nodes);
-        }
-        Patterns {
-            recording,
-            nearness,
-            shapes,
-            folds,
-            roots,
-        }
+        Patterns::of(recording, all_calls(recording), Some(nearness))
     }
 
     /// Looks for none: all lists are as they are, for who walks both kinds.
     pub fn unfolded(recording: &'r Recording) -> Self {
-        let keys = keys::function_keys(&recording.codes);
+        Patterns::of(recording, all_calls(recording), None)
+    }
+
+    /// Those of some of a recording's calls, each of `calls` taken for a thread. Without a `nearness`
+    /// it looks for none.
+    pub fn of(recording: &'r Recording, calls: Vec<Calls<'r>>, nearness: Option<Nearness>) -> Self {
+        let keys = function_keys(&recording.codes);
         let mut shapes = Shapes::default();
-        let add = |thread: &Thread| shapes.add_thread(&thread.calls, &keys);
-        let roots = recording.threads.iter().map(add).collect();
-        let mut folds = Folds::default();
-        for shape in shapes.iter() {
-            match shapes.list(shape).len() {
-                0 => folds.push(&[]),
-                siblings => folds.push(&[Packed::calls(siblings)]),
-            }
-        }
+        let add = |calls: &Calls<'_>| shapes.add_thread(calls, &keys);
+        let roots = calls.iter().map(add).collect();
+        let folds = match nearness {
+            Some(nearness) => fold_all(&mut shapes, nearness),
+            None => unfolded(&shapes),
+        };
         Patterns {
             recording,
-            nearness: Nearness::Exact,
+            nearness: nearness.unwrap_or(Nearness::Exact),
+            calls,
             shapes,
             folds,
             roots,
+            lines: OnceLock::new(),
         }
     }
 
@@ -144,13 +136,13 @@ impl<'r> Patterns<'r> {
         self.nearness
     }
 
-    /// The outermost calls of the thread with this index in [`Recording::threads`].
+    /// The outermost calls of the thread with this index in [`Recording::threads`] or, of
+    /// [`Patterns::of`], in what it was given.
     pub fn thread(&self, thread: usize) -> Nodes<'_> {
         self.source(thread).callees(self.roots[thread], 0)
     }
 
-    /// The call at an index of [`Thread::calls`](crate::recording::Thread::calls). Looks through
-    /// the lists above it.
+    /// The call at a position of a thread's calls. Looks through the lists above it.
     pub fn call(&self, thread: usize, row: usize) -> Option<Call<'_>> {
         let source = self.source(thread);
         let mut list = self.roots[thread];
@@ -170,6 +162,12 @@ impl<'r> Patterns<'r> {
         }
     }
 
+    /// How many lines everything takes. The first time counts them.
+    pub fn lines(&self) -> &Lines {
+        self.lines
+            .get_or_init(|| Lines::count(&self.shapes, &self.folds))
+    }
+
     /// Numbers about the whole; `top` is how many patterns to name. Walks what is shown where each
     /// repeat is shown once.
     pub fn summary(&self, top: usize) -> Summary<'_> {
@@ -178,11 +176,47 @@ impl<'r> Patterns<'r> {
 
     fn source(&self, thread: usize) -> Source<'_> {
         Source {
-            rows: &self.recording.threads[thread].calls,
+            calls: &self.calls[thread],
             shapes: &self.shapes,
             folds: &self.folds,
         }
     }
+}
+
+fn all_calls(recording: &Recording) -> Vec<Calls<'_>> {
+    let threads = recording.threads.iter();
+    threads.map(|thread| Calls::all(&thread.calls)).collect()
+}
+
+/// Folds the list of each shape.
+fn fold_all(shapes: &mut Shapes, nearness: Nearness) -> Folds {
+    let mut folds = Folds::default();
+    let mut folder = Folder::default();
+    let mut near = NearFolder::new(nearness);
+    let mut nodes = Vec::new();
+    for shape in shapes.iter() {
+        nodes.clear();
+        folder.fold(shapes.list(shape), &mut nodes);
+        if let Some(near) = &mut near {
+            near.refine(shapes, shape, &mut nodes, &mut folds);
+        }
+        folds.push(&nodes);
+    }
+    if let Some(near) = near {
+        folds.class_of = near.into_classes();
+    }
+    folds
+}
+
+fn unfolded(shapes: &Shapes) -> Folds {
+    let mut folds = Folds::default();
+    for shape in shapes.iter() {
+        match shapes.list(shape).len() {
+            0 => folds.push(&[]),
+            siblings => folds.push(&[Packed::calls(siblings)]),
+        }
+    }
+    folds
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod assets;
 mod connections;
 mod percent;
 mod query;
+mod questions;
 mod refusal;
 mod reply;
 mod routes;

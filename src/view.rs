@@ -19,7 +19,6 @@ mod line;
 mod notes;
 mod paint;
 mod repeat;
-mod shown;
 mod text;
 mod tree;
 mod units;

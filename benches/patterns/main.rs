@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use nix::time::{ClockId, clock_gettime};
 use pytrace::pattern::{Nearness, Patterns, Shapes};
-use pytrace::recording::Row;
+use pytrace::recording::{Calls, Row};
 
 use crate::families::{FAMILIES, Family};
 use crate::memory::Memory;
@@ -136,7 +136,7 @@ fn measure(family: &Family, calls: usize) -> Result<()> {
     let keys: Vec<u32> = (0..recording.codes.len() as u32).collect();
     let hash = fastest(|| {
         let mut all = Shapes::default();
-        black_box(all.add_thread(&recording.threads[0].calls, &keys));
+        black_box(all.add_thread(&Calls::all(&recording.threads[0].calls), &keys));
     })?;
     let speed = |time: Duration| calls as f64 / 1e6 / time.as_secs_f64();
     let ratio = |time: Duration| time.as_secs_f64() / hash.as_secs_f64();

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
+use super::Explorer;
 use super::filter::Grouping;
 use crate::pattern::Nearness;
 use crate::recording::{Flags, Footer, Recording, Thread};
@@ -111,15 +112,15 @@ struct DefaultWords {
     hide: &'static str,
 }
 
-impl Overview {
-    /// Looks at every call once.
-    pub fn new(recording: &Recording, origin: &Origin, defaults: Defaults) -> Self {
+impl Explorer<'_> {
+    /// The recording as a whole. Looks at every call.
+    pub fn overview(&self, origin: &Origin, defaults: Defaults) -> Overview {
+        let recording = self.recording;
         let unknown = Footer::default();
         let footer = recording.footer.as_ref().unwrap_or(&unknown);
         let mut budget = Budget(FOOTER_BYTES);
 
-        let calls = recording.threads.iter().flat_map(|thread| &thread.calls);
-        let start = calls.map(|row| row.start.0).min().unwrap_or(0);
+        let start = self.origin();
         let mut counts = Counts::default();
         let mut threads: Vec<ThreadSummary> = Vec::with_capacity(recording.threads.len());
         for (index, thread) in recording.threads.iter().enumerate() {
@@ -180,7 +181,9 @@ impl Overview {
             },
         }
     }
+}
 
+impl Overview {
     /// Index of the thread with most calls; `None` where there is none.
     pub fn largest_thread(&self) -> Option<usize> {
         self.threads.first().map(|thread| thread.index)
@@ -213,8 +216,8 @@ impl ThreadSummary {
             name: String::new(),
             process: String::new(),
             calls: thread.calls.len(),
-            start: start - origin,
-            end: end - origin,
+            start: start.saturating_sub(origin),
+            end: end.saturating_sub(origin),
             depth: calls.map(|row| row.depth + 1).max().unwrap_or(0),
             raised,
         }
@@ -359,7 +362,7 @@ mod tests {
             }),
             ..Recording::default()
         };
-        let overview = Overview::new(&recording, &origin(), DEFAULTS);
+        let overview = Explorer::new(&recording).overview(&origin(), DEFAULTS);
         assert_eq!((overview.start, overview.end), (0, 80));
         let counts = Counts {
             total: 3,
@@ -381,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_recording_of_nothing_has_an_overview() {
-        let overview = Overview::new(&Recording::default(), &origin(), DEFAULTS);
+        let overview = Explorer::new(&Recording::default()).overview(&origin(), DEFAULTS);
         assert_eq!((overview.end, overview.processes), (0, 0));
         assert_eq!(overview.largest_thread(), None);
         assert!(overview.foreign);
@@ -427,7 +430,7 @@ mod tests {
             }),
             ..Recording::default()
         };
-        let overview = Overview::new(&recording, &origin(), DEFAULTS);
+        let overview = Explorer::new(&recording).overview(&origin(), DEFAULTS);
         assert_eq!(overview.threads.len(), THREADS);
         assert_eq!(overview.threads_left_out, 1_000);
         let json = serde_json::to_vec(&overview).unwrap();

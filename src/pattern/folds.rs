@@ -3,6 +3,8 @@
 //! One [`Packed`] of 8 bytes stands for a stretch of siblings that do not repeat, or for the head
 //! of a repeat, whose body follows it. So a list costs memory for what is left after folding.
 
+use std::sync::OnceLock;
+
 /// A node of a folded list. Its siblings are known from its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packed {
@@ -69,12 +71,33 @@ impl Packed {
 ///
 /// It may occur inside a repeat, once in each of its repetitions. The counts are over all of these
 /// occurrences, the rest is of the first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Near {
     /// Fewest and most repetitions.
     pub(super) count: (u32, u32),
     /// Where each repetition starts, and behind them where the last one ends.
     pub(super) starts: Box<[Start]>,
+    /// Each repetition by itself, as far as somebody looked.
+    pub(super) anew: OnceLock<Box<[OnceLock<Anew>]>>,
+}
+
+/// Siblings of a list, folded for themselves.
+#[derive(Debug)]
+pub(super) struct Anew {
+    pub(super) nodes: Vec<Packed>,
+    /// What the nodes refer to.
+    pub(super) near: Vec<Near>,
+}
+
+impl Near {
+    /// Folds a repetition by itself, the first time; `fold` does it.
+    pub(super) fn anew(&self, repetition: usize, fold: impl FnOnce() -> Anew) -> &Anew {
+        let repetitions = self.starts.len() - 1;
+        let all = self
+            .anew
+            .get_or_init(|| (0..repetitions).map(|_| OnceLock::new()).collect());
+        all[repetition].get_or_init(fold)
+    }
 }
 
 /// A place in a list.
@@ -93,6 +116,8 @@ pub(super) struct Folds {
     /// Where each list starts in `nodes`; one more than there are lists.
     starts: Vec<u32>,
     near: Vec<Near>,
+    /// The class of each shape; empty where only exact repeats are wanted.
+    pub(super) class_of: Vec<u32>,
 }
 
 impl Default for Folds {
@@ -101,18 +126,25 @@ impl Default for Folds {
             nodes: Vec::new(),
             starts: vec![0],
             near: Vec::new(),
+            class_of: Vec::new(),
         }
     }
 }
 
 impl Folds {
+    /// How many lists there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
     /// The nodes of a list.
     pub(super) fn list(&self, index: usize) -> &[Packed] {
         &self.nodes[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 
-    pub(super) fn near(&self, index: usize) -> &Near {
-        &self.near[index]
+    /// What [`Packed::near`] refers to in these lists.
+    pub(super) fn all_near(&self) -> &[Near] {
+        &self.near
     }
 
     /// Adds a list.
@@ -133,7 +165,7 @@ impl Folds {
 }
 
 /// How many siblings `nodes` stand for, all repetitions counted.
-pub(super) fn siblings(nodes: &[Packed], folds: &Folds) -> usize {
+pub(super) fn siblings(nodes: &[Packed], near: &[Near]) -> usize {
     let mut total = 0;
     let mut at = 0;
     while let Some(&node) = nodes.get(at) {
@@ -142,11 +174,11 @@ pub(super) fn siblings(nodes: &[Packed], folds: &Folds) -> usize {
             Kind::Calls(siblings) => total += siblings,
             // Repeats nest as deep as their lengths double: no deeper than 32.
             Kind::Exact { count, nodes: len } => {
-                total += count * siblings(&nodes[at..at + len], folds);
+                total += count * siblings(&nodes[at..at + len], near);
                 at += len;
             }
             Kind::Near { index, nodes: len } => {
-                let starts = &folds.near(index).starts;
+                let starts = &near[index].starts;
                 total += (starts[starts.len() - 1].sibling - starts[0].sibling) as usize;
                 at += len;
             }

@@ -6,7 +6,7 @@ use crate::trace::Code;
 
 /// For each code the number of its function. The same file, first line and name are the same
 /// function: a recording has one code for each category that it ran under.
-pub(super) fn function_keys(codes: &[Code]) -> Vec<u32> {
+pub(crate) fn function_keys(codes: &[Code]) -> Vec<u32> {
     let mut known = FxHashMap::default();
     let mut keys = Vec::with_capacity(codes.len());
     for code in codes {

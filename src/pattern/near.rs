@@ -9,10 +9,12 @@
 
 mod template;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Nearness;
-use super::folds::{Folds, Packed, rows};
+use super::fold::Folder;
+use super::folds::{Folds, Near, Packed, rows};
 use super::lce::Lce;
 use super::runs::maximal_runs;
 use super::shapes::{Shape, Shapes};
@@ -37,14 +39,14 @@ const LOOKS_ALWAYS: usize = 1 << 20;
 struct Atom {
     /// Index of its first sibling.
     start: u32,
-    /// Index into [`NearFolder::loops`], or [`SINGLE`].
+    /// Index into [`Collapsed::loops`], or [`SINGLE`].
     repeats: u32,
 }
 
 /// What was collapsed to an [`Atom`].
 #[derive(Debug, Clone, Copy)]
 struct Loop {
-    /// Where its atoms are in [`NearFolder::inner`]: the first repetition, then the second, ...
+    /// Where its atoms are in [`Collapsed::inner`]: the first repetition, then the second, ...
     first: u32,
     /// How many atoms a repetition has.
     body: u32,
@@ -61,14 +63,7 @@ pub(super) struct NearFolder {
     /// The class of each shape so far. A class is a shape too, that of the erased form: most have
     /// nothing to erase and are their own.
     class_of: Vec<u32>,
-    small: Small,
-    /// The current list, as far as it is collapsed.
-    atoms: Vec<Atom>,
-    /// For each of them.
-    classes: Vec<u32>,
-    /// Atoms of loops.
-    inner: Vec<Atom>,
-    loops: Vec<Loop>,
+    list: Collapsed,
 }
 
 impl NearFolder {
@@ -77,11 +72,7 @@ impl NearFolder {
         (nearness != Nearness::Exact).then(|| NearFolder {
             nearness,
             class_of: Vec::new(),
-            small: Small::default(),
-            atoms: Vec::new(),
-            classes: Vec::new(),
-            inner: Vec::new(),
-            loops: Vec::new(),
+            list: Collapsed::default(),
         })
     }
 
@@ -94,36 +85,89 @@ impl NearFolder {
         nodes: &mut Vec<Packed>,
         folds: &mut Folds,
     ) {
-        self.collapse(shapes, shape);
+        self.list
+            .collapse_single_calls(shapes.list(shape), &self.class_of);
+        self.list.collapse(|body| shapes.intern(LOOP, body).0);
         let below: &[u32] = match self.nearness {
             Nearness::Functions => &[],
-            _ => &self.classes,
+            _ => &self.list.classes,
         };
         let class = shapes.intern(shapes.key(shape), below);
         self.class_of.push(class.0);
-        if !self.loops.is_empty() {
-            let mut template = template::build(self, shapes.list(shape), folds.near_len());
-            if rows(&template.nodes) < rows(nodes) {
-                template.locate(shapes.callees(shape).map(|callee| shapes.calls(callee)));
-                *nodes = template.nodes;
-                folds.extend_near(template.near);
-            }
+        let siblings = shapes.list(shape);
+        if let Some(near) = self.list.refine(shapes, siblings, nodes, folds.near_len()) {
+            folds.extend_near(near);
         }
     }
 
-    fn collapse(&mut self, shapes: &mut Shapes, shape: Shape) {
-        self.atoms.clear();
-        self.classes.clear();
-        self.inner.clear();
-        self.loops.clear();
-        let siblings = shapes.list(shape);
-        self.collapse_single_calls(siblings);
-        let mut looks = siblings.len() * LOOKS + LOOKS_ALWAYS;
+    /// The class of each shape.
+    pub(super) fn into_classes(self) -> Vec<u32> {
+        self.class_of
+    }
+}
+
+/// The folded form of siblings that have no list of their own. `class_of` has the class of each shape.
+pub(super) fn fold_anew(
+    siblings: &[u32],
+    shapes: &Shapes,
+    class_of: &[u32],
+) -> (Vec<Packed>, Vec<Near>) {
+    let mut nodes = Vec::new();
+    Folder::default().fold(siblings, &mut nodes);
+    // Loops get classes that no shape has.
+    let mut loops: HashMap<Vec<u32>, u32> = HashMap::new();
+    let mut list = Collapsed::default();
+    list.collapse_single_calls(siblings, class_of);
+    list.collapse(|body| {
+        let next = u32::MAX - loops.len() as u32;
+        *loops.entry(body.to_vec()).or_insert(next)
+    });
+    let near = list.refine(shapes, siblings, &mut nodes, 0);
+    (nodes, near.unwrap_or_default())
+}
+
+/// A list, as far as it is collapsed. Kept for the sake of its memory.
+#[derive(Debug, Default)]
+struct Collapsed {
+    small: Small,
+    atoms: Vec<Atom>,
+    /// For each of them.
+    classes: Vec<u32>,
+    /// Atoms of loops.
+    inner: Vec<Atom>,
+    loops: Vec<Loop>,
+}
+
+impl Collapsed {
+    /// Replaces `nodes` if that leaves fewer rows; the answer is what they refer to, from the index
+    /// `first` on.
+    fn refine(
+        &self,
+        shapes: &Shapes,
+        siblings: &[u32],
+        nodes: &mut Vec<Packed>,
+        first: usize,
+    ) -> Option<Vec<Near>> {
+        if self.loops.is_empty() {
+            return None;
+        }
+        let mut template = template::build(self, siblings, first);
+        if rows(&template.nodes) >= rows(nodes) {
+            return None;
+        }
+        template.locate(siblings.iter().map(|&callee| shapes.calls(Shape(callee))));
+        *nodes = template.nodes;
+        Some(template.near)
+    }
+
+    /// Collapses what repeats until nothing does; `class` gives one to a loop whose body has these.
+    fn collapse(&mut self, mut class: impl FnMut(&[u32]) -> u32) {
+        let mut looks = self.siblings() * LOOKS + LOOKS_ALWAYS;
         for _ in 0..ROUNDS {
             // What is collapsed anew holds what it was before, too.
             let inner = self.inner.len();
             match looks.checked_sub(self.atoms.len()) {
-                Some(left) if self.collapse_once(shapes) => {
+                Some(left) if self.collapse_once(&mut class) => {
                     looks = left.saturating_sub(self.inner.len() - inner);
                 }
                 _ => break,
@@ -131,9 +175,17 @@ impl NearFolder {
         }
     }
 
-    /// Makes an atom of each run of one class.
-    fn collapse_single_calls(&mut self, siblings: &[u32]) {
-        let class_of = |sibling: &u32| self.class_of[*sibling as usize];
+    fn siblings(&self) -> usize {
+        self.atoms.last().map_or(0, |&last| self.end(last) as usize)
+    }
+
+    /// Begins with a list: makes an atom of each run of one class.
+    fn collapse_single_calls(&mut self, siblings: &[u32], class_of: &[u32]) {
+        self.atoms.clear();
+        self.classes.clear();
+        self.inner.clear();
+        self.loops.clear();
+        let class_of = |sibling: &u32| class_of[*sibling as usize];
         let single = |start| Atom {
             start,
             repeats: SINGLE,
@@ -160,13 +212,13 @@ impl NearFolder {
 
     /// Collapses what repeats, shorter bodies first, as far as it doesn't overlap. False if nothing
     /// does.
-    fn collapse_once(&mut self, shapes: &mut Shapes) -> bool {
+    fn collapse_once(&mut self, class: &mut impl FnMut(&[u32]) -> u32) -> bool {
         let runs = self.disjoint_runs();
         let (mut len, mut at) = (0, 0);
         for &(start, end, body) in &runs {
             let (start, end) = (start as usize, end as usize);
             len = self.shift(at..start, len);
-            (self.classes[len], self.atoms[len]) = self.repeat(shapes, start..end, body);
+            (self.classes[len], self.atoms[len]) = self.repeat(class, start..end, body);
             len += 1;
             at = end;
         }
@@ -216,7 +268,12 @@ impl NearFolder {
     }
 
     /// One atom, with its class, for copies of a body.
-    fn repeat(&mut self, shapes: &mut Shapes, copies: Range<usize>, body: u32) -> (u32, Atom) {
+    fn repeat(
+        &mut self,
+        class: &mut impl FnMut(&[u32]) -> u32,
+        copies: Range<usize>,
+        body: u32,
+    ) -> (u32, Atom) {
         let first = self.inner.len() as u32;
         let Atom { start, repeats } = self.atoms[copies.start];
         let end = self.end(self.atoms[copies.end - 1]);
@@ -241,7 +298,7 @@ impl NearFolder {
         } else {
             self.inner.extend_from_slice(&self.atoms[copies.clone()]);
             let body_classes = &self.classes[copies.start..copies.start + body as usize];
-            (shapes.intern(LOOP, body_classes).0, body)
+            (class(body_classes), body)
         };
         let repeats = self.loops.len() as u32;
         self.loops.push(Loop {

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::folds::{Folds, Kind, Packed, Start, is_one_call, siblings};
+use super::folds::{Anew, Folds, Kind, Near, Packed, Start, is_one_call, siblings};
+use super::near::fold_anew;
 use super::shapes::{Shape, Shapes};
 use super::statistics::RepeatStatistics;
-use crate::recording::Row;
+use crate::recording::{Calls, Row};
 
 /// A node of a folded list.
 #[derive(Debug, Clone, Copy)]
@@ -19,18 +20,19 @@ pub enum Node<'p> {
 /// Where all of it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'p> {
-    pub(super) rows: &'p [Row],
+    pub(super) calls: &'p Calls<'p>,
     pub(super) shapes: &'p Shapes,
     pub(super) folds: &'p Folds,
 }
 
 impl<'p> Source<'p> {
-    /// The folded callees of `shape`, the first of which is at `row`.
+    /// The folded callees of `shape`, the first of which is at the position `row`.
     pub(super) fn callees(self, shape: Shape, row: usize) -> Nodes<'p> {
         Nodes {
             list: List {
                 source: self,
                 shapes: self.shapes.list(shape),
+                near: self.folds.all_near(),
                 row,
             },
             nodes: self.folds.list(shape.index()),
@@ -46,7 +48,9 @@ impl<'p> Source<'p> {
 pub(super) struct List<'p> {
     pub(super) source: Source<'p>,
     pub(super) shapes: &'p [u32],
-    /// Of the first of them.
+    /// What their nodes refer to.
+    near: &'p [Near],
+    /// Position of the first of them.
     pub(super) row: usize,
 }
 
@@ -76,15 +80,20 @@ impl<'p> Call<'p> {
 
     /// Its index into [`Thread::calls`](crate::recording::Thread::calls).
     pub fn index(&self) -> usize {
+        self.source.calls.index(self.row)
+    }
+
+    /// Its position among the [`Calls`] that were looked at; the index, where that is all of a thread.
+    pub fn position(&self) -> usize {
         self.row
     }
 
     /// Its row.
     pub fn row(&self) -> &'p Row {
-        &self.source.rows[self.row]
+        self.source.calls.row(self.row)
     }
 
-    /// Itself and all calls below it, as indices of rows.
+    /// Itself and all calls below it, as positions.
     pub fn rows(&self) -> Range<usize> {
         self.row..self.row + self.source.shapes.calls(self.shape)
     }
@@ -98,6 +107,10 @@ impl<'p> Call<'p> {
     /// What it called, folded.
     pub fn callees(&self) -> Nodes<'p> {
         self.source.callees(self.shape, self.row + 1)
+    }
+
+    pub(super) fn calls(&self) -> &'p Calls<'p> {
+        self.source.calls
     }
 
     /// What it called, one by one.
@@ -147,7 +160,7 @@ pub struct Repeat<'p> {
     count: Count,
     exact: bool,
     /// Where its repetitions are; `None`: each as long as the first.
-    starts: Option<&'p [Start]>,
+    near: Option<&'p Near>,
     /// How many there are.
     repetitions: usize,
     /// The first sibling and how many, all repetitions together.
@@ -185,19 +198,19 @@ impl<'p> Repeat<'p> {
         is_one_call(self.body)
     }
 
-    /// All its calls and what is below them, as indices of rows.
+    /// All its calls and what is below them, as positions.
     pub fn rows(&self) -> Range<usize> {
         self.row..self.row + self.rows
     }
 
     /// Number of its first call.
     pub fn first_call(&self) -> u64 {
-        self.list.source.rows[self.row].number
+        self.list.source.calls.row(self.row).number
     }
 
     /// Number of the last call of the last repetition.
     pub fn last_call(&self) -> u64 {
-        self.list.source.rows[self.row + self.rows - 1].number
+        self.list.source.calls.row(self.row + self.rows - 1).number
     }
 
     /// How many calls all repetitions are, with those below them.
@@ -207,7 +220,7 @@ impl<'p> Repeat<'p> {
 
     /// How many calls a repetition is, with those below it.
     pub fn calls_per_repetition(&self) -> Count {
-        if self.starts.is_none() {
+        if self.near.is_none() {
             return Count::one(self.rows / self.repetitions);
         }
         let mut count = Count {
@@ -221,7 +234,7 @@ impl<'p> Repeat<'p> {
         count
     }
 
-    /// The rows of each repetition, in order.
+    /// Each repetition, in order: its calls and what is below them, as positions.
     pub fn repetitions(&self) -> impl ExactSizeIterator<Item = Range<usize>> + use<'p> {
         let repeat = *self;
         (0..self.repetitions).map(move |index| repeat.start(index).1..repeat.start(index + 1).1)
@@ -246,6 +259,75 @@ impl<'p> Repeat<'p> {
         RepeatStatistics::of(self)
     }
 
+    pub(super) fn calls(&self) -> &'p Calls<'p> {
+        self.list.source.calls
+    }
+
+    /// The call that it consists of, if its body is but one: that of the first repetition.
+    pub fn only_call(&self) -> Option<Call<'p>> {
+        let first = self.repetition(0).next();
+        first.filter(|_| self.is_of_one_call())
+    }
+
+    /// The index of the repetition that a call is in, itself or through a caller; `None` if it is in
+    /// none.
+    pub fn repetition_of(&self, position: usize) -> Option<usize> {
+        let calls = self.rows();
+        if !calls.contains(&position) {
+            return None;
+        }
+        let from_first = position - self.row;
+        match self.starts() {
+            None => Some(from_first / (self.rows / self.repetitions)),
+            Some(starts) => {
+                let behind =
+                    starts.partition_point(|start| start.row - starts[0].row <= from_first as u32);
+                Some(behind - 1)
+            }
+        }
+    }
+
+    /// A repetition, folded: of an exact repeat the body where it is again, of others folded for itself
+    /// when it is first looked at. `None` if there is no repetition of this index.
+    pub fn repetition_folded(&self, index: usize) -> Option<Nodes<'p>> {
+        if index >= self.repetitions {
+            return None;
+        }
+        let ((sibling, row), (end, _)) = (self.start(index), self.start(index + 1));
+        let Some(near) = self.near else {
+            let (first, _) = self.start(0);
+            let mut list = self.list;
+            // So that what the body says of siblings is true there, too.
+            list.shapes = &list.shapes[sibling - first..];
+            list.row += row - self.row;
+            return Some(Nodes {
+                list,
+                nodes: self.body,
+                stretch: 0,
+                sibling: first,
+                row,
+            });
+        };
+        let source = self.list.source;
+        let shapes = &self.list.shapes[sibling..end];
+        let anew = near.anew(index, || {
+            let (nodes, near) = fold_anew(shapes, source.shapes, &source.folds.class_of);
+            Anew { nodes, near }
+        });
+        Some(Nodes {
+            list: List {
+                source,
+                shapes,
+                near: &anew.near,
+                row,
+            },
+            nodes: &anew.nodes,
+            stretch: 0,
+            sibling: 0,
+            row,
+        })
+    }
+
     /// How long all repetitions took together, in nanoseconds, see [`RepeatStatistics`].
     pub fn total_time(&self) -> u64 {
         self.durations().fold(0, u64::saturating_add)
@@ -260,9 +342,13 @@ impl<'p> Repeat<'p> {
         })
     }
 
+    fn starts(&self) -> Option<&'p [Start]> {
+        self.near.map(|near| &*near.starts)
+    }
+
     /// The first sibling and the first row of a repetition, or of what is behind the last one.
     fn start(&self, index: usize) -> (usize, usize) {
-        match self.starts {
+        match self.starts() {
             Some(starts) => {
                 let Start { sibling, row } = starts[index];
                 (sibling as usize, self.list.row + row as usize)
@@ -277,6 +363,18 @@ impl<'p> Repeat<'p> {
             }
         }
     }
+}
+
+/// A place in a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    /// How many nodes are left, with those of bodies.
+    nodes: u32,
+    /// Single calls that come before these.
+    stretch: u32,
+    sibling: u32,
+    /// From the first of the list.
+    row: u32,
 }
 
 /// The nodes of a list, from left to right. Folding is done by then: this only looks.
@@ -324,20 +422,60 @@ impl<'p> Iterator for Nodes<'p> {
 }
 
 impl<'p> Nodes<'p> {
+    /// Position of the first call.
+    pub fn position(&self) -> usize {
+        self.row
+    }
+
+    /// Where it has come to, for a list that [`Nodes::resume`] is called on.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            nodes: self.nodes.len() as u32,
+            stretch: self.stretch as u32,
+            sibling: self.sibling as u32,
+            row: (self.row - self.list.row) as u32,
+        }
+    }
+
+    /// The same list, from where another of it had come to.
+    pub(crate) fn resume(&self, mark: Mark) -> Nodes<'p> {
+        let behind = self.nodes.len() - mark.nodes as usize;
+        Nodes {
+            list: self.list,
+            nodes: &self.nodes[behind..],
+            stretch: mark.stretch as usize,
+            sibling: mark.sibling as usize,
+            row: self.list.row + mark.row as usize,
+        }
+    }
+
+    /// The same number for the same list, and for it in other repetitions of a repeat: as long as the
+    /// patterns are there, and as long as nothing was taken from it.
+    pub(crate) fn identity(&self) -> usize {
+        self.nodes.as_ptr() as usize
+    }
+
+    /// What is to come: how many calls that do not repeat, the nodes behind these, the shapes of all and
+    /// what the nodes refer to.
+    pub(super) fn rest(&self) -> (usize, &'p [Packed], &'p [u32], &'p [Near]) {
+        let shapes = &self.list.shapes[self.sibling..];
+        (self.stretch, self.nodes, shapes, self.list.near)
+    }
+
     /// Whether there are no more.
     pub fn is_empty(&self) -> bool {
         self.stretch == 0 && self.nodes.is_empty()
     }
 
     fn exact(&mut self, count: usize, body: &'p [Packed]) -> Node<'p> {
-        let each = siblings(body, self.list.source.folds);
+        let each = siblings(body, self.list.near);
         let rows = self.list.rows(self.sibling..self.sibling + each);
         self.repeat(Repeat {
             list: self.list,
             body,
             count: Count::one(count),
             exact: true,
-            starts: None,
+            near: None,
             repetitions: count,
             siblings: (self.sibling, each * count),
             row: self.row,
@@ -346,7 +484,7 @@ impl<'p> Nodes<'p> {
     }
 
     fn near(&mut self, index: usize, body: &'p [Packed]) -> Node<'p> {
-        let near = self.list.source.folds.near(index);
+        let near = &self.list.near[index];
         let starts = &*near.starts;
         let repetitions = starts.len() - 1;
         let siblings = (starts[repetitions].sibling - starts[0].sibling) as usize;
@@ -358,7 +496,7 @@ impl<'p> Nodes<'p> {
                 max: near.count.1 as usize,
             },
             exact: false,
-            starts: Some(starts),
+            near: Some(near),
             repetitions,
             siblings: (self.sibling, siblings),
             row: self.row,

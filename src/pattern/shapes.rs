@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::recording::Row;
+use crate::recording::Calls;
 
 /// Number of a shape in [`Shapes`]. What a shape calls has smaller numbers than itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,17 +97,20 @@ impl Shapes {
     /// Adds the shapes of a thread's calls. The answer is its root, which is no call: its callees
     /// are the thread's outermost calls.
     ///
-    /// `rows` are as in [`Thread::calls`](crate::recording::Thread::calls); `keys` has the function
-    /// of each code.
-    pub fn add_thread(&mut self, rows: &[Row], keys: &[u32]) -> Shape {
+    /// `keys` has the function of each code.
+    pub fn add_thread(&mut self, calls: &Calls<'_>, keys: &[u32]) -> Shape {
         // What is still open, and where its callees start in `done`.
         let mut open: Vec<(u32, usize)> = Vec::new();
         // Shapes whose caller is still open, outer ones first.
         let mut done: Vec<u32> = Vec::new();
-        for (row, next) in rows.iter().zip(next_depths(rows)) {
-            let key = keys[row.code as usize];
+        for position in 0..calls.len() {
+            let key = keys[calls.row(position).code as usize];
             // One more than the open ones at most, whatever the rows say.
-            let depth = (row.depth as usize).min(open.len());
+            let depth = (calls.depth(position) as usize).min(open.len());
+            let next = match position + 1 < calls.len() {
+                true => calls.depth(position + 1) as usize,
+                false => 0,
+            };
             while open.len() > depth {
                 self.close(&mut open, &mut done);
             }
@@ -196,12 +199,6 @@ impl Shapes {
         }
         self.table = table;
     }
-}
-
-/// For each row, the depth of the one behind it, capped to what it can be; 0 behind the last.
-fn next_depths(rows: &[Row]) -> impl Iterator<Item = usize> {
-    let behind = rows.iter().skip(1).map(|row| row.depth as usize);
-    behind.chain(std::iter::once(0))
 }
 
 fn hash(key: u32, callees: &[u32]) -> u64 {

@@ -65,8 +65,8 @@ pub(super) fn summarize<'p>(patterns: &'p Patterns<'_>, top: usize) -> Summary<'
     let mut kept = Vec::new();
     // A call tree may be a million deep.
     let mut levels = Vec::new();
-    for thread in 0..patterns.recording.threads.len() {
-        summary.calls += patterns.recording.threads[thread].calls.len();
+    for (thread, calls) in patterns.calls.iter().enumerate() {
+        summary.calls += calls.len();
         let nodes = patterns.thread(thread);
         levels.push(Level { nodes, nesting: 0 });
         while let Some(level) = levels.last_mut() {

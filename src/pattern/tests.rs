@@ -4,7 +4,7 @@ mod vectors;
 
 use super::nodes::{Node, Nodes};
 use super::*;
-use crate::recording::{Row, Thread};
+use crate::recording::{Row, Selection, Thread};
 use crate::trace::{Category, Code, Kind, Time};
 use trees::{any_tree, tree};
 
@@ -96,6 +96,19 @@ fn assert_lossless(recording: &Recording) {
     }
 }
 
+/// Positions of the calls of a folded list.
+fn positions(nodes: Nodes<'_>) -> Vec<usize> {
+    let of_node = |node: Node<'_>| match node {
+        Node::Call(call) => vec![call.position()],
+        Node::Repeat(repeat) => {
+            let repetitions = 0..repeat.repetitions().len();
+            let folded = repetitions.filter_map(|index| repeat.repetition_folded(index));
+            folded.flat_map(positions).collect()
+        }
+    };
+    nodes.flat_map(of_node).collect()
+}
+
 /// The rules that hold for every repeat, whatever it consists of.
 fn assert_consistent(patterns: &Patterns<'_>) {
     let mut levels: Vec<Nodes<'_>> = vec![patterns.thread(0)];
@@ -119,6 +132,16 @@ fn assert_consistent(patterns: &Patterns<'_>) {
                 let statistics = repeat.statistics();
                 assert_eq!(statistics.total_calls, rows.len());
                 assert_eq!(statistics.times.total, repeat.total_time());
+                for (index, repetition) in repeat.repetitions().enumerate().take(4) {
+                    let calls: Vec<_> = repeat
+                        .repetition(index)
+                        .map(|call| call.position())
+                        .collect();
+                    let folded = repeat.repetition_folded(index).unwrap();
+                    assert_eq!(positions(folded), calls);
+                    assert_eq!(repeat.repetition_of(repetition.end - 1), Some(index));
+                }
+                assert_eq!(repeat.repetition_of(rows.end), None);
                 let slowest = repeat.durations().nth(statistics.times.slowest).unwrap();
                 assert_eq!(slowest, statistics.times.max);
                 levels.push(repeat.body());
@@ -155,6 +178,28 @@ proptest! {
         let mut list = body.repeat(count);
         list.extend_from_slice(&body[..rest.min(body.len())]);
         assert_lossless(&flat(&list));
+    }
+
+    /// Calls that are left out in place repeat as they do after they are taken away.
+    #[test]
+    fn what_is_left_of_calls_is_folded_as_if_it_were_all(
+        calls in any_tree(300),
+        min_duration in 1u64..8,
+    ) {
+        let mut recording = recording(calls);
+        let selection = Selection { min_duration, ..Selection::default() };
+        let left = recording.calls(0, &selection);
+        let in_place = ALL.map(|nearness| {
+            let patterns = Patterns::of(&recording, vec![left.clone()], Some(nearness));
+            assert_consistent(&patterns);
+            trees::text(&patterns)
+        });
+        recording.select(&selection);
+        let taken_away = ALL.map(|nearness| match recording.threads.is_empty() {
+            true => String::new(),
+            false => trees::text(&Patterns::new(&recording, nearness)),
+        });
+        prop_assert_eq!(in_place, taken_away);
     }
 
     /// Near repeats are only shown where they leave fewer rows.

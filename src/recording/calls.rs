@@ -79,4 +79,12 @@ impl<'r> Calls<'r> {
             None => (index < self.rows.len()).then_some(index),
         }
     }
+
+    /// Position of the first call whose index is not less than this.
+    pub fn first_from(&self, index: usize) -> usize {
+        match &self.kept {
+            Some(kept) => kept.partition_point(|kept| (kept.index as usize) < index),
+            None => index.min(self.rows.len()),
+        }
+    }
 }

@@ -55,6 +55,11 @@ impl Texts {
         &self.all[begin..self.ends[index - 1]]
     }
 
+    /// How many there are: the indices are from 1 up to this.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Gives back what is needed for adding only.
     pub(crate) fn close(&mut self) {
         self.recent = Vec::new();

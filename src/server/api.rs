@@ -1,11 +1,13 @@
 //! The questions of the page: `docs/serve-api.md`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use tokio::sync::Semaphore;
 
 use super::query::Query;
+use super::questions;
 use super::refusal::Refusal;
 use super::reply::to_json;
 use super::source;
@@ -13,6 +15,9 @@ use crate::explore::{Defaults, Explorer, Origin, Overview};
 
 /// Questions that are worked on at a time. Others wait, and are let go if whoever asked does.
 pub(super) const AT_ONCE: usize = 8;
+
+/// How long a search goes on before it says how far it is.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Answers questions about a trace.
 #[derive(Debug)]
@@ -30,7 +35,7 @@ impl Api {
     ) -> Self {
         Api {
             explorer,
-            overview: Overview::new(explorer.recording(), origin, defaults),
+            overview: explorer.overview(origin, defaults),
             free: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
@@ -55,6 +60,43 @@ impl Api {
         let recording = self.explorer.recording();
         match name {
             "trace" => to_json(&self.overview),
+            "timeline" => {
+                let query = questions::timeline(query, recording)?;
+                to_json(&self.explorer.timeline(&query))
+            }
+            "flame" => {
+                let flame = self.explorer.flame(&questions::flame(query, recording)?);
+                to_json(&flame.ok_or_else(|| Refusal::missing("there is no such node"))?)
+            }
+            "functions" => {
+                let query = questions::functions(query, recording)?;
+                to_json(&self.explorer.function_rows(&query))
+            }
+            "function" => {
+                let threads = questions::threads(query, recording)?;
+                let filter = questions::filter(query)?;
+                let code = query.required("code")?;
+                let function = self.explorer.function(code, threads, &filter);
+                let none = || Refusal::missing("there is no call of such a function");
+                to_json(&function.ok_or_else(none)?)
+            }
+            "search" => {
+                let search = questions::search(query)?;
+                let after = questions::place(query, "after")?;
+                let direction = questions::direction(query)?;
+                let limit = query.number("limit")?.unwrap_or(1);
+                let go_on = patience();
+                let answer = self
+                    .explorer
+                    .search(&search, after, direction, limit, &go_on);
+                to_json(&answer)
+            }
+            "search/count" => {
+                let search = questions::search(query)?;
+                let mark = questions::place(query, "after")?;
+                let at = questions::place(query, "at")?;
+                to_json(&self.explorer.count_hits(&search, at, mark, &patience()))
+            }
             "source" => {
                 let code: usize = query.required("code")?;
                 let code = recording.codes.get(code);
@@ -64,4 +106,10 @@ impl Api {
             _ => Err(Refusal::missing("there is no such question")),
         }
     }
+}
+
+/// Whether there is time left, each time it is asked.
+fn patience() -> impl Fn() -> bool {
+    let since = Instant::now();
+    move || since.elapsed() < PATIENCE
 }

@@ -1,7 +1,7 @@
 //! What is drawn of a recording that has more lines than anybody reads: whole levels from the top, as
 //! many as there is room for, and of the next one the first of each list.
 
-use super::walk::{Step, Walk, only_call};
+use super::walk::{Step, Walk};
 use crate::pattern::{Node, Patterns};
 
 /// How much is drawn. What a thread starts with is level 0.
@@ -162,7 +162,7 @@ fn lines(step: &Step<'_>) -> usize {
 pub(super) fn has_template(step: &Step<'_>) -> bool {
     match &step.node {
         Node::Call(_) => false,
-        Node::Repeat(repeat) => !step.inside && only_call(repeat).is_none(),
+        Node::Repeat(repeat) => !step.inside && repeat.only_call().is_none(),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::paint::{Painted, Role};
-use super::shown::{Fact, Shown};
 use super::{Duration, Printable, Style, TreeOptions};
-use crate::recording::Flags;
+use crate::recording::{Fact, Facts, Flags};
 use crate::trace::{Category, Kind};
 
 /// Where in a line the values stand, which may be cut.
@@ -34,7 +33,7 @@ pub(super) struct Repeated<'a> {
 pub(super) fn write_call(
     line: &mut Painted,
     options: &TreeOptions,
-    shown: &Shown<'_>,
+    shown: &Facts<'_>,
     number: Option<(u64, u64)>,
     repeated: Option<Repeated<'_>>,
 ) {
@@ -50,7 +49,7 @@ pub(super) fn write_call(
 struct CallWriter<'a, 'b> {
     line: &'a mut Painted,
     options: &'a TreeOptions,
-    shown: &'a Shown<'b>,
+    shown: &'a Facts<'b>,
 }
 
 impl CallWriter<'_, '_> {
@@ -296,7 +295,7 @@ mod tests {
         let mut line = Painted::default();
         line.push(Role::Aside, "└── ");
         let row = &recording.threads[0].calls[0];
-        let shown = Shown::of(recording, row, std::iter::empty());
+        let shown = Facts::of(recording, row, std::iter::empty());
         write_call(&mut line, &options, &shown, None, None);
         let mut out = Vec::new();
         line.write(false, &mut out).unwrap();

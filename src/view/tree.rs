@@ -8,10 +8,9 @@ use super::guides::Path;
 use super::line::{Repeated, write_call};
 use super::paint::{Painted, Role};
 use super::repeat::{self, TimesText};
-use super::shown::Shown;
-use super::walk::{Step, Walk, only_call};
-use crate::pattern::{Call, Node, Patterns, Repeat};
-use crate::recording::CallCounter;
+use super::walk::{Step, Walk};
+use crate::pattern::{Call, Node, Patterns, Repeat, Times};
+use crate::recording::{CallCounter, Facts};
 
 /// A call's number among its function's, and how many these are.
 type Number = Option<(u64, u64)>;
@@ -99,10 +98,10 @@ impl<'a, 'p> Tree<'a, 'p> {
         number: Number,
         goes_on: bool,
     ) {
-        let shown = Shown::of(
+        let shown = Facts::of(
             self.patterns.recording(),
             call.row(),
-            walk.others(step, call),
+            call.copies(walk.strides(step)).skip(1),
         );
         // One that stands for others has no number of its own.
         let number = number.filter(|_| !step.inside);
@@ -116,14 +115,17 @@ impl<'a, 'p> Tree<'a, 'p> {
         let style = self.options.style;
         // Where the count differs, the times of the one that is shown are nobody's.
         let times = match self.options.times && repeat.count().single().is_some() {
-            true => TimesText::new(style, &walk.times(step, repeat), step.inside),
+            true => {
+                let durations = repeat.durations_of_copies(walk.strides(step));
+                TimesText::new(style, &Times::of(durations), step.inside)
+            }
             false => TimesText::default(),
         };
         let first_only = match goes_on && !repeat.is_exact() {
             true => " (below: the first, others differ)",
             false => "",
         };
-        let Some(call) = only_call(repeat) else {
+        let Some(call) = repeat.only_call() else {
             repeat::write_heading(&mut self.line, style, repeat, step.inside);
             self.line.push(Role::Time, &times.mean);
             let start = self.line.len();
@@ -139,8 +141,8 @@ impl<'a, 'p> Tree<'a, 'p> {
             return;
         };
         repeat::write_count(&mut self.line, style, repeat);
-        let others = walk.others_of_repeat(step, repeat);
-        let shown = Shown::of(self.patterns.recording(), call.row(), others);
+        let others = repeat.copies(walk.strides(step)).skip(1);
+        let shown = Facts::of(self.patterns.recording(), call.row(), others);
         let numbers = match step.inside {
             true => String::new(),
             false => repeat::numbers(repeat),

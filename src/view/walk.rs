@@ -1,7 +1,6 @@
 //! The order in which a thread's calls and repeats are drawn.
 
-use crate::pattern::{Call, Node, Nodes, Patterns, Repeat, Times};
-use crate::recording::Row;
+use crate::pattern::{Node, Nodes, Patterns, Stride};
 
 /// A call or repeat, at its place in the drawing.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +14,7 @@ pub(super) struct Step<'p> {
     pub(super) last: bool,
     /// Whether it is part of what repeats.
     pub(super) inside: bool,
-    /// Of the repeats around it, those that multiply it: range of [`Walk::strides`].
+    /// Of the repeats around it, those that multiply it: range of the walk's.
     strides: (usize, usize),
 }
 
@@ -28,17 +27,9 @@ struct Level<'p> {
     strides: (usize, usize),
 }
 
-/// An exact repeat: how often, and how many rows each time.
-#[derive(Debug, Clone, Copy)]
-struct Stride {
-    count: usize,
-    rows: usize,
-}
-
 /// Walks a thread: each call, each repeat with its first repetition, and what is below them.
 #[derive(Debug)]
 pub(super) struct Walk<'p> {
-    rows: &'p [Row],
     levels: Vec<Level<'p>>,
     /// What is below the last step, which is next.
     below: Option<Level<'p>>,
@@ -48,7 +39,6 @@ pub(super) struct Walk<'p> {
 impl<'p> Walk<'p> {
     pub(super) fn new(patterns: &'p Patterns<'_>, thread: usize) -> Self {
         Walk {
-            rows: &patterns.recording().threads[thread].calls,
             levels: Vec::new(),
             below: Some(Level {
                 nodes: patterns.thread(thread),
@@ -79,62 +69,9 @@ impl<'p> Walk<'p> {
         left_out
     }
 
-    /// The rows that a call stands for, behind its own.
-    pub(super) fn others(&self, step: &Step<'_>, call: &Call<'_>) -> impl Iterator<Item = &'p Row> {
-        let (rows, row) = (self.rows, call.index());
-        self.offsets(step)
-            .skip(1)
-            .map(move |offset| &rows[row + offset])
-    }
-
-    /// The rows that a repeat of one call stands for, behind the first.
-    pub(super) fn others_of_repeat(
-        &self,
-        step: &Step<'_>,
-        repeat: &Repeat<'p>,
-    ) -> impl Iterator<Item = &'p Row> {
-        let (rows, repeat) = (self.rows, *repeat);
-        let all = self.offsets(step).flat_map(move |offset| {
-            let starts = repeat.repetitions().map(|repetition| repetition.start);
-            starts.map(move |row| &rows[row + offset])
-        });
-        all.skip(1)
-    }
-
-    /// The times of a repeat's repetitions, wherever it stands for others.
-    pub(super) fn times(&self, step: &Step<'_>, repeat: &Repeat<'p>) -> Times {
-        let (rows, repeat) = (self.rows, *repeat);
-        Times::of(self.offsets(step).flat_map(move |offset| {
-            (0..repeat.repetitions().len()).map(move |index| {
-                let calls = repeat.repetition(index);
-                calls.fold(0u64, |sum, call| {
-                    sum.saturating_add(rows[call.index() + offset].duration)
-                })
-            })
-        }))
-    }
-
-    /// How many rows further on each copy of a step is, in order; the first is 0.
-    fn offsets(&self, step: &Step<'_>) -> impl Iterator<Item = usize> + use<'p> {
-        let strides = self.strides[step.strides.0..step.strides.1].to_vec();
-        let mut turns = vec![0; strides.len()];
-        let mut offset = Some(0);
-        std::iter::from_fn(move || {
-            let now = offset?;
-            let mut next = now;
-            offset = None;
-            // The innermost turns fastest.
-            for (turn, stride) in turns.iter_mut().zip(&strides).rev() {
-                if *turn + 1 < stride.count {
-                    *turn += 1;
-                    offset = Some(next + stride.rows);
-                    break;
-                }
-                next -= *turn * stride.rows;
-                *turn = 0;
-            }
-            Some(now)
-        })
+    /// The exact repeats around a step, outer ones first.
+    pub(super) fn strides(&self, step: &Step<'_>) -> &[Stride] {
+        &self.strides[step.strides.0..step.strides.1]
     }
 
     fn level_below(&mut self, node: &Node<'p>, inside: bool, strides: (usize, usize)) -> Level<'p> {
@@ -142,16 +79,15 @@ impl<'p> Walk<'p> {
         let (nodes, inside, strides) = match node {
             Node::Call(call) => (call.callees(), inside, strides),
             Node::Repeat(repeat) => {
-                let strides = if repeat.is_exact() {
-                    let count = repeat.repetitions().len();
-                    let rows = repeat.total_calls() / count;
-                    self.strides.push(Stride { count, rows });
-                    (strides.0, self.strides.len())
-                } else {
+                let strides = match Stride::of(repeat) {
+                    Some(stride) => {
+                        self.strides.push(stride);
+                        (strides.0, self.strides.len())
+                    }
                     // Repetitions that differ have no rows in common: the first stands for itself.
-                    (self.strides.len(), self.strides.len())
+                    None => (self.strides.len(), self.strides.len()),
                 };
-                let nodes = match only_call(repeat) {
+                let nodes = match repeat.only_call() {
                     Some(call) => call.callees(),
                     None => repeat.body(),
                 };
@@ -191,14 +127,6 @@ impl<'p> Iterator for Walk<'p> {
             self.below = Some(self.level_below(&node, step.inside, step.strides));
             return Some(step);
         }
-    }
-}
-
-/// The call that a repeat consists of, if it is but one.
-pub(super) fn only_call<'p>(repeat: &Repeat<'p>) -> Option<Call<'p>> {
-    match repeat.body().next() {
-        Some(Node::Call(call)) if repeat.is_of_one_call() => Some(call),
-        _ => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! One form for all repetitions.
 
+use std::sync::OnceLock;
+
 use super::super::folds::{Near, Packed, Start};
-use super::{Atom, NearFolder};
+use super::{Atom, Collapsed};
 
 /// A list whose repeats are shown by their first repetition.
 pub(super) struct Template {
@@ -10,10 +12,10 @@ pub(super) struct Template {
     pub(super) near: Vec<Near>,
 }
 
-/// The collapsed list of `folder`; `siblings` are their shapes, and `near` is the first free index.
-pub(super) fn build(folder: &NearFolder, siblings: &[u32], near: usize) -> Template {
+/// The collapsed list of `list`; `siblings` are their shapes, and `near` is the first free index.
+pub(super) fn build(list: &Collapsed, siblings: &[u32], near: usize) -> Template {
     let mut builder = Builder {
-        folder,
+        list,
         siblings,
         first: near,
         template: Template {
@@ -22,7 +24,7 @@ pub(super) fn build(folder: &NearFolder, siblings: &[u32], near: usize) -> Templ
         },
     };
     let mut calls = 0;
-    for atom in &folder.atoms {
+    for atom in &list.atoms {
         builder.column(std::slice::from_ref(atom), &mut calls);
     }
     builder.flush(&mut calls);
@@ -45,7 +47,7 @@ impl Template {
 }
 
 struct Builder<'f> {
-    folder: &'f NearFolder,
+    list: &'f Collapsed,
     siblings: &'f [u32],
     first: usize,
     template: Template,
@@ -104,7 +106,7 @@ impl<'f> Builder<'f> {
             .flat_map(|atom| self.copies(atom).repetitions());
         let shapes = |repetition: &[Atom]| {
             let (first, last) = (repetition[0], repetition[repetition.len() - 1]);
-            &self.siblings[first.start as usize..self.folder.end(last) as usize]
+            &self.siblings[first.start as usize..self.list.end(last) as usize]
         };
         let first = shapes(repetitions.next()?);
         if count.0 == count.1 && repetitions.all(|repetition| shapes(repetition) == first) {
@@ -115,9 +117,10 @@ impl<'f> Builder<'f> {
         Some(Near {
             count,
             starts: starts
-                .chain([self.folder.end(atoms[0])])
+                .chain([self.list.end(atoms[0])])
                 .map(|sibling| Start { sibling, row: 0 })
                 .collect(),
+            anew: OnceLock::new(),
         })
     }
 
@@ -125,13 +128,13 @@ impl<'f> Builder<'f> {
     where
         'f: 'a,
     {
-        match self.folder.loops.get(atom.repeats as usize) {
+        match self.list.loops.get(atom.repeats as usize) {
             None => Copies {
                 body: std::slice::from_ref(atom),
                 rest: &[],
             },
             Some(inner) => {
-                let all = &self.folder.inner[inner.first as usize..];
+                let all = &self.list.inner[inner.first as usize..];
                 let (body, rest) =
                     all[..(inner.body * inner.count) as usize].split_at(inner.body as usize);
                 Copies { body, rest }

@@ -1,46 +1,57 @@
-//! What is said of a call, or of all the calls that one line stands for.
+//! What there is to say of a call, or of several at once.
 
-use crate::recording::{Flags, Recording, Row};
+use super::{Flags, Recording, Row};
 use crate::trace::{Category, Code};
 
 /// A call's facts; of several calls those that they have in common.
 #[derive(Debug)]
-pub(super) struct Shown<'a> {
-    pub(super) code: &'a Code,
-    /// None: not recorded, or not the same parameters everywhere.
-    pub(super) arguments: Option<Vec<Argument<'a>>>,
-    pub(super) result: Option<Fact<'a>>,
-    pub(super) exception: Option<Fact<'a>>,
-    pub(super) message: Option<Fact<'a>>,
-    pub(super) flags: Flags,
+pub struct Facts<'a> {
+    /// What the first of them ran.
+    pub code: &'a Code,
+    /// By the names of parameters. None: not recorded, or not the same parameters everywhere.
+    pub arguments: Option<Vec<Argument<'a>>>,
+    /// What they returned or yielded: of those that no exception left, if there are any.
+    pub result: Option<Fact<'a>>,
+    /// The type of the exception: of those that one left, as is the message.
+    pub exception: Option<Fact<'a>>,
+    /// The message of the exception.
+    pub message: Option<Fact<'a>>,
+    /// What all have.
+    pub flags: Flags,
     /// How many calls these are.
-    pub(super) count: usize,
+    pub count: usize,
     /// How many an exception left.
-    pub(super) raised: usize,
+    pub raised: usize,
     /// How many had not ended: their mean duration is but a bound.
-    pub(super) unfinished: usize,
+    pub unfinished: usize,
     /// Of all, in nanoseconds.
-    pub(super) duration: u128,
+    pub duration: u128,
+    /// Of the shortest, in nanoseconds.
+    pub min: u64,
+    /// Of the longest, in nanoseconds.
+    pub max: u64,
 }
 
 /// An argument; with a value of `None` the calls differ in it.
-pub(super) type Argument<'a> = (&'a str, Fact<'a>);
+pub type Argument<'a> = (&'a str, Fact<'a>);
 
 /// Something that all calls have, or in which they differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fact<'a> {
+pub enum Fact<'a> {
+    /// All have this.
     Same(&'a str),
+    /// They do not all have the same.
     Differs,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Facts<'a> {
     /// Of the first of these rows, and of as many others as there are.
-    pub(super) fn of(
+    pub fn of(
         recording: &'a Recording,
         first: &Row,
         others: impl Iterator<Item = &'a Row>,
     ) -> Self {
-        let mut shown = Shown {
+        let mut facts = Facts {
             code: recording.code(first),
             arguments: recording.arguments(first).map(|arguments| {
                 let same = |(name, value)| (name, Fact::Same(value));
@@ -54,27 +65,31 @@ impl<'a> Shown<'a> {
             raised: usize::from(first.flags.has(Flags::RAISED)),
             unfinished: usize::from(first.flags.has(Flags::UNFINISHED)),
             duration: first.duration.into(),
+            min: first.duration,
+            max: first.duration,
         };
         for row in others {
-            shown.meet(recording, first, row);
+            facts.meet(recording, first, row);
         }
-        shown
+        facts
     }
 
     /// The mean duration, in nanoseconds.
-    pub(super) fn mean(&self) -> u64 {
+    pub fn mean(&self) -> u64 {
         let count = self.count as u128;
         u64::try_from((self.duration + count / 2) / count).unwrap_or(u64::MAX)
     }
 
     /// Where it stands to the scope.
-    pub(super) fn category(&self) -> Category {
+    pub fn category(&self) -> Category {
         self.code.category
     }
 
     fn meet(&mut self, recording: &'a Recording, first: &Row, row: &Row) {
         self.count += 1;
         self.duration += u128::from(row.duration);
+        self.min = self.min.min(row.duration);
+        self.max = self.max.max(row.duration);
         self.flags = self.flags.common(row.flags);
         self.unfinished += usize::from(row.flags.has(Flags::UNFINISHED));
         // Most texts that are the same are so by index.

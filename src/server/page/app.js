@@ -1,0 +1,167 @@
+// Puts the page together: what changes in the state reaches the views that show it.
+
+import { Server, stale } from "pytrace/api.js";
+import { clearFilters, drawControls, filtersSet } from "pytrace/controls.js";
+import { Details } from "pytrace/details.js";
+import { announce, button, fill, h, visible } from "pytrace/dom.js";
+import { Flame } from "pytrace/flame.js";
+import { Functions } from "pytrace/functions.js";
+import { drawFolded, drawHeader } from "pytrace/header.js";
+import { bindKeys, helpButton } from "pytrace/keyboard.js";
+import { Patterns } from "pytrace/patterns.js";
+import { Search } from "pytrace/search.js";
+import { State, VIEWS } from "pytrace/state.js";
+import { drawTabs } from "pytrace/tabs.js";
+import { themeButton } from "pytrace/theme.js";
+import { Timeline } from "pytrace/timeline.js";
+import { Tree } from "pytrace/tree.js";
+
+// Shorter waits need no word.
+const PATIENCE_MS = 300;
+
+const $ = (id) => document.getElementById(id);
+
+/** Shows what stands in the way; with a button where something can be done. */
+function notice(text, action) {
+  $("notice").hidden = text === "";
+  fill($("notice"), text, action);
+}
+
+function failed(error) {
+  if (stale(error) || error.status === 0) return;
+  notice(visible(error.message), button("Dismiss", () => notice(""), { class: "quiet" }));
+}
+
+/** Says that there is no server, until there is one. */
+function watch(server, again) {
+  server.addEventListener("gone", () => {
+    $("banner").hidden = false;
+    fill($("banner"), "pytrace serve does not answer: it may have been ended. ", button("Try again", again, { id: "retry" }));
+  });
+  server.addEventListener("back", () => {
+    $("banner").hidden = true;
+  });
+  let timer = 0;
+  server.addEventListener("busy", ({ detail }) => {
+    clearTimeout(timer);
+    if (!detail) $("busy").hidden = true;
+    else timer = setTimeout(() => {
+      $("busy").hidden = false;
+      $("busy").textContent = "Finding patterns, counting…";
+    }, PATIENCE_MS);
+  });
+}
+
+/** Of all threads together, once: the largest would be all the server does at first otherwise. */
+async function summarise(server, state) {
+  try {
+    const { summary } = await server.patterns({ thread: "all", from: 0, count: 1, ...state.filters() });
+    if (summary) drawFolded(summary);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function build(server, trace) {
+  const state = new State(trace.defaults ?? {});
+  if (state.get("thread") >= trace.threads.length) state.set({ thread: 0, at: "" });
+  const tree = new Tree($("panel-tree"), server, state);
+  const timeline = new Timeline($("panel-timeline"), server, state, tree, trace);
+  const flame = new Flame($("panel-flame"), server, state, failed);
+  const functions = new Functions($("panel-functions"), server, state, failed);
+  const patterns = new Patterns($("panel-patterns"), server, state, tree, trace, {
+    failed,
+    summarised: (summary, thread) => thread === "all" && drawFolded(summary),
+  });
+  const views = { tree, timeline, flame, functions, patterns };
+  const details = new Details($("details"), server, state, tree, trace.start);
+  const search = new Search($("search"), server, state, tree);
+  const recolour = () => timeline.recolour();
+  drawHeader($("header"), trace, [themeButton(recolour), helpButton($("help"))]);
+  const showTabs = drawTabs($("tabs"), (view) => state.set({ view }));
+  const showControls = drawControls($("controls"), trace, state, tree);
+  const outdated = new Set(VIEWS);
+
+  tree.addEventListener("hidden", ({ detail }) => notice(`That call is not in the tree: ${visible(detail)}. `, clearButton(state)));
+  tree.addEventListener("failed", ({ detail }) => failed(detail));
+  tree.addEventListener("selected", () => details.sync());
+  tree.addEventListener("opened", () => details.focus());
+  tree.addEventListener("rows", () => {
+    const nothing = tree.total === 0;
+    const filtered = filtersSet(state) > 0;
+    if (nothing) notice(filtered ? "Nothing left: the filters leave out every call. " : "No calls here.", filtered ? clearButton(state) : null);
+    else notice("");
+    details.sync();
+  });
+
+  async function show() {
+    const view = state.get("view");
+    showTabs(view);
+    showControls();
+    // The tree is behind the others' selection as well.
+    if (outdated.delete("tree")) await tree.sync();
+    if (view !== "tree" && outdated.delete(view)) await views[view].sync();
+    await details.sync();
+  }
+
+  state.addEventListener("change", ({ detail: changed }) => {
+    const any = (names) => names.some((name) => changed.has(name));
+    if (any(["thread", "at", "open", "grouping", "hide", "min", "only"])) outdated.add("tree");
+    if (any(Functions.concerns)) outdated.add("functions");
+    if (any(Patterns.concerns)) outdated.add("patterns");
+    if (any(Flame.concerns)) outdated.add("flame");
+    if (any(Timeline.concerns)) outdated.add("timeline");
+    if (any(["grouping", "hide", "min", "only"])) summarise(server, state);
+    if (changed.has("code")) functions.choose();
+    show();
+  });
+
+  bindKeys({
+    ...Object.fromEntries(VIEWS.map((view, index) => [String(index + 1), () => {
+      state.set({ view });
+      views[view].focus();
+    }])),
+    "/": () => search.focus(),
+    "?": () => $("help").showModal(),
+    n: () => search.next("next"),
+    N: () => search.next("previous"),
+    d: () => ($("details").contains(document.activeElement) ? views[state.get("view")].focus() : details.focus()),
+  });
+  $("skip").addEventListener("click", () => views[state.get("view")].focus());
+  show().then(() => summarise(server, state));
+  return () => {
+    for (const view of VIEWS) outdated.add(view);
+    tree.forget();
+    show();
+  };
+}
+
+function clearButton(state) {
+  return button("Clear filters", () => {
+    notice("");
+    clearFilters(state);
+  }, { id: "notice-clear" });
+}
+
+async function start(server) {
+  try {
+    const trace = await server.trace();
+    if (trace.threads.length > 0) return build(server, trace);
+    drawHeader($("header"), trace, [themeButton(() => {}), helpButton($("help"))]);
+    fill($("main"), h("p", { class: "empty" }, "No calls were recorded."));
+    announce("No calls were recorded.");
+    $("bar").hidden = true;
+  } catch (error) {
+    failed(error);
+  }
+  return null;
+}
+
+const server = new Server();
+let refresh = null;
+async function again() {
+  if (refresh) refresh();
+  else refresh = await start(server);
+}
+watch(server, again);
+again();

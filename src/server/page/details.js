@@ -1,0 +1,207 @@
+// All there is to say of what is selected: a call, a repeat, or a function.
+
+import { bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
+import { stale } from "pytrace/api.js";
+import { count, counted, percent, range, time } from "pytrace/format.js";
+import { functionParts } from "pytrace/function_details.js";
+import { rowOf } from "pytrace/open.js";
+import { badges, kindName, stepper } from "pytrace/rows.js";
+import { drawSource } from "pytrace/source.js";
+import { spark } from "pytrace/spark.js";
+
+// Of a long way up, this many callers are shown at first.
+const NEAREST = 5;
+const LONG_VALUE = 400;
+
+export class Details {
+  #element;
+  #server;
+  #state;
+  #tree;
+  #start;
+  #shown = "";
+
+  /** @param {number} start when the recording begins, in ns */
+  constructor(element, server, state, tree, start) {
+    this.#element = element;
+    this.#server = server;
+    this.#state = state;
+    this.#tree = tree;
+    this.#start = start;
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.close();
+    });
+  }
+
+  /** Whether it is a function, not a call, that is looked at. */
+  get #ofFunction() {
+    return ["functions", "flame"].includes(this.#state.get("view")) && this.#state.get("code") !== "";
+  }
+
+  /** Brings the panel to what the state says. */
+  async sync() {
+    const { thread, at, code } = { thread: this.#state.get("thread"), at: this.#state.get("at"), code: this.#state.get("code") };
+    if (this.#ofFunction) await this.#once(`function ${code} ${this.#scope}`, () => this.#function(code));
+    else if (at.startsWith("c")) await this.#once(`call ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#call(thread, rowOf(at)));
+    else if (at.startsWith("r")) this.#repeat(this.#tree.row);
+    else this.#hide();
+  }
+
+  close() {
+    this.#state.set(this.#ofFunction ? { code: "" } : { at: "" });
+    this.#hide();
+    if (this.#state.get("view") === "tree") this.#tree.focus();
+  }
+
+  focus() {
+    this.#element.querySelector("h2")?.focus();
+  }
+
+  get #scope() {
+    return this.#state.get("of") === "all" ? "all" : this.#state.get("thread");
+  }
+
+  #hide() {
+    this.#shown = "";
+    this.#element.hidden = true;
+  }
+
+  async #once(key, draw) {
+    if (this.#shown === key) return;
+    this.#shown = key;
+    try {
+      await draw();
+    } catch (error) {
+      if (stale(error)) return;
+      this.#put(h("h2", { tabindex: -1 }, "Details"), h("p", { class: "problem" }, visible(error.message)));
+    }
+  }
+
+  #put(title, ...parts) {
+    this.#element.hidden = false;
+    fill(this.#element, h("div", { class: "top" }, title,
+      button("×", () => this.close(), { id: "details-close", class: "quiet", "aria-label": "Close details" })), ...parts);
+    this.#element.scrollTop = 0;
+  }
+
+  async #call(thread, row) {
+    const answer = await this.#server.call({ thread, row, ...this.#state.filters() });
+    const { call } = answer;
+    const go = (target) => () => this.#tree.goTo(thread, target);
+    const near = (text, id, target, title) => button(text, go(target), { id, disabled: target === null || target === undefined, title });
+    const source = h("div", { id: "details-source" });
+    this.#put(
+      h("h2", { tabindex: -1 }, bdi(cut(call.name, 4000))),
+      h("p", { class: "kind" }, kindName(call.kind), " ", ...badges(call)),
+      this.#callers(answer.above, go),
+      facts([
+        ["Duration", time(call.duration)], ["Self", time(call.self)],
+        ["Share", call.share === undefined ? "" : `${percent(call.share)} of its caller`],
+        ["Starts at", `+${time(call.start - this.#start)}`], ["Call", `#${count(call.call)}`],
+      ]),
+      h("div", { class: "steps" },
+        near("‹ previous call", "previous-same", answer.previous_same, "The previous call of this function"),
+        near("next call ›", "next-same", answer.next_same, "The next call of this function"),
+        button("Function", () => this.#state.set({ view: "functions", code: String(call.code) }), { id: "to-function", title: "All calls of this function" }),
+        button("Timeline", () => this.#state.set({ view: "timeline", ...around(call) }), { id: "to-timeline", title: "This call in time" })),
+      outcome(call),
+      values(call),
+      h("h3", null, "Source"),
+      h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000)), `:${call.line}`),
+      source);
+    await drawSource(this.#server, source, call.code, call.line);
+  }
+
+  #callers(above, go) {
+    if (!(above?.length > 0)) return h("p", { class: "callers" }, "Called by nothing that was recorded.");
+    const list = h("ol", { class: "callers", "aria-label": "Callers, the outermost first" });
+    const link = ({ row, name, file, line }) => h("li", null, button(bdi(cut(name, 200)), go(row), { class: "link", "data-row": row, title: visible(cut(`${file}:${line}`, 400)) }));
+    const left = above.length > NEAREST ? above.slice(0, -NEAREST) : [];
+    if (left.length > 0) {
+      const more = h("li", null, button(`… ${count(left.length)} more`, () => more.replaceWith(...left.map(link)), { class: "link", id: "all-callers" }));
+      list.append(more);
+    }
+    list.append(...above.slice(-NEAREST).map(link));
+    return list;
+  }
+
+  #repeat(row) {
+    if (!row?.repeat) return;
+    this.#shown = `repeat ${row.id}`;
+    const { repeat } = row;
+    const { times } = repeat;
+    this.#put(
+      h("h2", { tabindex: -1 }, `${range(repeat.count)}× repetitions`),
+      h("p", { class: "kind" }, repeat.exact ? "that are the same" : "that are similar: the template is the first, others differ"),
+      facts([
+        ["Each", `${range(repeat.calls_per_repetition)} ${repeat.calls_per_repetition[1] === 1 ? "call" : "calls"}`],
+        ["In all", counted(repeat.calls, "call")],
+        ["Calls", repeat.first_call === undefined ? "" : `#${count(repeat.first_call)}–#${count(repeat.last_call)}`],
+        ["Total", time(times.total)], ["Mean", `${time(times.mean)} ± ${time(times.deviation)}`],
+        ["Range", `${time(times.min)} – ${time(times.max)}`],
+        ["Slowest", `repetition ${count(times.slowest + 1)}`],
+      ]),
+      repeat.spark?.length > 1 ? h("div", { class: "wide-spark" }, spark(repeat.spark, repeat.step)) : null,
+      !repeat.one && repeat.repetitions > 1 ? stepper(row, { step: (target, step) => this.#tree.step(target, step) }) : null,
+      row.call ? values(row.call) : null);
+  }
+
+  async #function(code) {
+    const answer = await this.#server.function({ code, thread: this.#scope, ...this.#state.filters() });
+    const { function: of } = answer;
+    const source = h("div", { id: "details-source" });
+    this.#put(
+      h("h2", { tabindex: -1 }, bdi(cut(of.name, 4000))),
+      h("p", { class: "kind" }, kindName(of.kind), " ", ...badges(of)),
+      ...functionParts(answer, {
+        go: (thread, row) => this.#tree.goTo(thread, row),
+        open: (other) => this.#state.set({ code: String(other) }),
+      }),
+      h("h3", null, "Source"),
+      h("p", { class: "path" }, bdi(cut(of.path ?? of.file ?? "", 4000)), `:${of.line}`),
+      source);
+    await drawSource(this.#server, source, of.code, of.line);
+  }
+}
+
+/** The stretch of time in which a call is the larger part. */
+function around({ start, duration }) {
+  const margin = Math.max(100, Math.round(duration / 3));
+  return { from: Math.max(0, start - margin), to: start + duration + margin };
+}
+
+/** A list of names and values; what is empty is left out. */
+function facts(pairs) {
+  return h("dl", { class: "facts" }, ...pairs.filter(([, value]) => value !== "").map(([name, value]) =>
+    h("div", { class: "fact" }, h("dt", null, name), h("dd", null, value))));
+}
+
+function outcome(call) {
+  if (call.exception) {
+    return h("div", { class: "outcome" }, h("h3", null, "Raised"),
+      h("p", { class: "exception" }, bdi(call.exception), call.message ? ": " : ""), call.message ? value(call.message) : null);
+  }
+  if (call.result === null || call.result === undefined) return null;
+  return h("div", { class: "outcome" }, h("h3", null, call.yielded ? "Yielded" : "Returned"), value(call.result));
+}
+
+function values(call) {
+  if (!(call.arguments?.length > 0)) return null;
+  const list = h("dl", { class: "arguments" });
+  for (const [name, text] of call.arguments) {
+    list.append(h("dt", null, bdi(cut(name, 400))), h("dd", null, text === null ? "not the same in all" : value(text)));
+  }
+  return h("div", null, h("h3", null, "Arguments"), list);
+}
+
+/** A value in full; a long one after a click. */
+function value(text) {
+  const clean = visible(text, true);
+  const element = h("pre", { class: "value", dir: "auto" }, cut(clean, LONG_VALUE));
+  if (clean.length <= LONG_VALUE) return element;
+  const more = button(`all ${count(clean.length)} characters`, () => {
+    element.textContent = clean;
+    more.remove();
+  }, { class: "link" });
+  return h("div", null, element, more);
+}

@@ -1,0 +1,131 @@
+// What the timeline knows of each thread, and where on the canvas it is.
+
+export const LEVEL = 18;
+export const HEAD = 20;
+const GAP = 6;
+// With many threads, so many levels of each are shown until more are asked for.
+const COMPACT = 12;
+
+/**
+ * @typedef {object} Lane
+ * @property {object} thread as `/api/trace` has it
+ * @property {number} levels that it has
+ * @property {boolean} whole whether all levels are shown
+ * @property {number} top pixels from the top of the first lane
+ * @property {Answer | null} answer what was last heard of it
+ */
+/**
+ * @typedef {object} Answer
+ * @property {number} from
+ * @property {number} to
+ * @property {number} width pixels that it was asked for
+ * @property {Map<number, object[]>} slices by level, in order of start
+ * @property {object[]} dense
+ * @property {object[]} bands
+ */
+
+export class Lanes {
+  /** @type {Lane[]} */
+  list;
+  codes = new Map();
+
+  constructor(threads) {
+    const whole = threads.length === 1;
+    this.list = threads.map((thread) => ({ thread, levels: thread.depth, whole, top: 0, answer: null }));
+    this.#place();
+  }
+
+  get height() {
+    const last = this.list.at(-1);
+    return last ? last.top + this.heightOf(last) : 0;
+  }
+
+  /** The levels of a lane that have room. */
+  shown(lane) {
+    return Math.max(1, lane.whole ? lane.levels : Math.min(lane.levels, COMPACT));
+  }
+
+  heightOf(lane) {
+    return HEAD + this.shown(lane) * LEVEL + GAP;
+  }
+
+  /** The lanes between two heights. */
+  between(top, bottom) {
+    return this.list.filter((lane) => lane.top < bottom && lane.top + this.heightOf(lane) > top);
+  }
+
+  toggle(lane) {
+    lane.whole = !lane.whole;
+    this.#place();
+  }
+
+  /** Forgets what was heard: other filters make other lanes. */
+  forget() {
+    for (const lane of this.list) lane.answer = null;
+  }
+
+  /** Takes in what `/api/timeline` says for a canvas `width` pixels wide. */
+  take({ from, to, codes, lanes }, width) {
+    for (const [code, about] of Object.entries(codes)) this.codes.set(Number(code), about);
+    for (const heard of lanes) {
+      const lane = this.list.find(({ thread }) => thread.index === heard.thread);
+      if (!lane) continue;
+      lane.levels = heard.levels;
+      const slices = new Map();
+      for (const [level, start, duration, code, row, flags] of heard.slices) {
+        if (!slices.has(level)) slices.set(level, []);
+        slices.get(level).push({ level, start: from + start, duration, code, row, raised: (flags & 1) !== 0 });
+      }
+      const pixel = (to - from) / width;
+      lane.answer = {
+        from, to, width, slices,
+        dense: heard.dense.map(([level, x, pixels, calls]) => ({ level, start: from + x * pixel, duration: pixels * pixel, calls })),
+        bands: heard.bands.map(([level, start, duration, repetitions, row, calls]) => ({ level, start: from + start, duration, repetitions, node: `r${row}.${calls}` })),
+      };
+    }
+    this.#place();
+  }
+
+  /** What is at a point of time and a height: a slice, dense calls, a band, or the head of a lane. */
+  at(time, y, reach) {
+    const lane = this.between(y, y + 1)[0];
+    if (!lane) return null;
+    const within = y - lane.top - HEAD;
+    if (within < 0) return { kind: "head", lane };
+    const level = Math.floor(within / LEVEL);
+    if (!lane.answer || level >= this.shown(lane)) return null;
+    const covers = (item) => item.level === level && item.start - reach <= time && item.start + item.duration + reach >= time;
+    if (within % LEVEL < 5) {
+      const band = lane.answer.bands.find(covers);
+      if (band) return { kind: "band", lane, ...band };
+    }
+    const slice = lane.answer.slices.get(level)?.findLast(covers);
+    if (slice) return { kind: "slice", lane, ...slice };
+    const dense = lane.answer.dense.find(covers);
+    return dense ? { kind: "dense", lane, ...dense } : null;
+  }
+
+  /** Where a node is, if it is drawn. */
+  find(thread, node) {
+    const lane = this.list.find((other) => other.thread.index === thread);
+    if (!lane?.answer) return null;
+    if (node.startsWith("r")) {
+      const band = lane.answer.bands.find((other) => other.node === node);
+      return band ? { lane, ...band } : null;
+    }
+    const row = Number(node.slice(1));
+    for (const slices of lane.answer.slices.values()) {
+      const slice = slices.find((other) => other.row === row);
+      if (slice) return { lane, ...slice };
+    }
+    return null;
+  }
+
+  #place() {
+    let top = 0;
+    for (const lane of this.list) {
+      lane.top = top;
+      top += this.heightOf(lane);
+    }
+  }
+}

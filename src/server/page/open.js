@@ -1,0 +1,66 @@
+// How a tree is drawn, as the text that requests take: states of nodes, with commas between.
+
+// The server takes 16 KiB; a little is left for what it adds itself.
+const LONGEST = 16_000;
+
+/** The node that a state is of. */
+function nodeOf(state) {
+  return state.replace(/(@\d+)?[-+*]?$/, "");
+}
+
+/** The first row of a node. */
+export function rowOf(node) {
+  return Number(/^[cr](\d+)/.exec(node)?.[1] ?? -1);
+}
+
+/** How many calls a repeat is; `null`: the node is a call. */
+function callsOf(node) {
+  const match = /^r\d+\.(\d+)$/.exec(node);
+  return match ? Number(match[1]) : null;
+}
+
+function join(states) {
+  let text = states.join(",");
+  // What was said first gives way, but for the word that says how everything is.
+  const keep = WORDS.has(states[0]) ? 1 : 0;
+  while (text.length > LONGEST && states.length > keep + 1) {
+    states.splice(keep, 1);
+    text = states.join(",");
+  }
+  return text;
+}
+
+const WORDS = new Set(["all", "none", "auto", "calls"]);
+
+/**
+ * Says how a node stands from now on.
+ * @param {string} open
+ * @param {string} node
+ * @param {string} mark `+`, `-`, `*` or `@2`
+ */
+export function withState(open, node, mark) {
+  const states = open.split(",").filter((state) => state !== "" && nodeOf(state) !== node);
+  states.push(node + mark);
+  return join(states);
+}
+
+/**
+ * Opens or closes a node and all that is below it.
+ * @param {number} end the first row that is no longer below it
+ * @param {string} mark `*` or `-`
+ */
+export function withAllBelow(open, node, end, mark) {
+  const first = rowOf(node);
+  const last = Math.min(end, first + (callsOf(node) ?? Infinity));
+  const states = open.split(",").filter((state) => {
+    if (state === "" || WORDS.has(state)) return state !== "";
+    const row = rowOf(state);
+    if (row < first || row >= last) return true;
+    // What stands around the node may begin with the same row.
+    const calls = callsOf(nodeOf(state));
+    const around = row === first && (nodeOf(state) !== node) && calls !== null && calls >= (callsOf(node) ?? 1);
+    return around;
+  });
+  states.push(node + mark);
+  return join(states);
+}
