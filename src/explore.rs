@@ -10,6 +10,9 @@ mod filter;
 mod flame;
 mod functions;
 mod overview;
+mod pattern_table;
+#[cfg(test)]
+mod random;
 mod search;
 mod shown;
 mod threads;
@@ -23,6 +26,7 @@ pub use functions::{
     OtherPlace, SlowestCall,
 };
 pub use overview::{Defaults, Origin, Overview};
+pub use pattern_table::{PatternOrder, PatternRow, PatternRows, PatternSummary, PatternsQuery};
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
 pub use shown::NamedFunction;
 pub use threads::Threads;
@@ -37,6 +41,7 @@ use crate::recording::{Calls, Recording};
 use cache::Cache;
 use flame::Paths;
 use functions::{CallsOfFunction, Profile};
+use pattern_table::PatternTable;
 use search::Search;
 use threads::Functions;
 use timeline::TimeIndex;
@@ -54,6 +59,7 @@ pub struct Explorer<'r> {
     profiles: Cache<(Threads, Filter), Profile>,
     function_calls: Cache<(Threads, Filter, u32), Option<CallsOfFunction>>,
     paths: Cache<(Threads, Filter), Paths>,
+    pattern_tables: Cache<(Threads, Filter, Grouping), PatternTable>,
     searches: Cache<SearchQuery, Search>,
     time_indices: Cache<(usize, Filter), TimeIndex>,
 }
@@ -72,6 +78,7 @@ impl<'r> Explorer<'r> {
             profiles: Cache::new(8, 32 * MIB),
             function_calls: Cache::new(64, MIB),
             paths: Cache::new(4, 32 * MIB),
+            pattern_tables: Cache::new(8, 16 * MIB),
             searches: Cache::new(8, 64 * MIB),
             time_indices: Cache::new(4096, 32 * MIB),
         }

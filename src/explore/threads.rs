@@ -96,10 +96,12 @@ impl<'r> Explorer<'r> {
             .get_or_init(|| Functions::new(&self.recording.codes))
     }
 
-    /// When the first call of the recording started: all points in time are told from there.
+    /// When the first call of the recording started: all points in time are told from there. There is
+    /// always a nanosecond behind it.
     pub(super) fn origin(&self) -> u64 {
         let threads = self.recording.threads.iter();
         let starts = threads.filter_map(|thread| thread.calls.first());
-        starts.map(|row| row.start.0).min().unwrap_or(0)
+        let first = starts.map(|row| row.start.0).min();
+        first.unwrap_or(0).min(u64::MAX - 1)
     }
 }

@@ -11,7 +11,7 @@ use super::questions;
 use super::refusal::Refusal;
 use super::reply::to_json;
 use super::source;
-use crate::explore::{Defaults, Explorer, Origin, Overview};
+use crate::explore::{Defaults, Explorer, Filter, Origin, Overview};
 
 /// Questions that are worked on at a time. Others wait, and are let go if whoever asked does.
 pub(super) const AT_ONCE: usize = 8;
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Api {
     explorer: &'static Explorer<'static>,
     overview: Overview,
+    defaults: Defaults,
     free: Arc<Semaphore>,
 }
 
@@ -36,7 +37,22 @@ impl Api {
         Api {
             explorer,
             overview: explorer.overview(origin, defaults),
+            defaults,
             free: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Groups what the page shows first, which is the longest wait there is, before it is asked for.
+    pub(super) fn prepare(&'static self) {
+        if let Some(thread) = self.overview.largest_thread() {
+            let filter = Filter {
+                hide_imports: self.defaults.hide_imports,
+                ..Filter::default()
+            };
+            tokio::task::spawn_blocking(move || {
+                let view = self.explorer.view(thread, &filter, self.defaults.grouping);
+                view.patterns();
+            });
         }
     }
 

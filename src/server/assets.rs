@@ -26,7 +26,37 @@ macro_rules! assets {
 }
 
 /// All there are.
-pub(super) const ASSETS: &[Asset] = assets!["style.css"];
+pub(super) const ASSETS: &[Asset] = assets![
+    "api.js",
+    "app.js",
+    "controls.js",
+    "details.js",
+    "dom.js",
+    "flame.js",
+    "format.js",
+    "function_details.js",
+    "functions.js",
+    "header.js",
+    "keyboard.js",
+    "lanes.js",
+    "open.js",
+    "patterns.js",
+    "rows.js",
+    "scope.js",
+    "search.js",
+    "source.js",
+    "spark.js",
+    "state.js",
+    "style.css",
+    "table.js",
+    "tabs.js",
+    "theme.js",
+    "threads.js",
+    "timeline.js",
+    "timeline_draw.js",
+    "tree.js",
+    "virtual.js",
+];
 
 impl Asset {
     /// The file that has this name.

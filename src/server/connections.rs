@@ -37,6 +37,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn accept(listeners: Vec<TcpListener>, site: Site) -> io::Result<()> {
     // It lives as long as the process, and so can be shared by all that answers.
     let site: &'static Site = Box::leak(Box::new(site));
+    site.api().prepare();
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     let mut accepting = JoinSet::new();
     for listener in listeners {

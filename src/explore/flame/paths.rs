@@ -50,8 +50,18 @@ impl Paths {
         threads: impl Iterator<Item = usize>,
         calls: impl Fn(usize) -> Calls<'r>,
     ) -> Self {
+        Paths::bounded(MOST, functions, threads, calls)
+    }
+
+    /// The same, of so many paths at most.
+    pub(super) fn bounded<'r>(
+        most: usize,
+        functions: &Functions,
+        threads: impl Iterator<Item = usize>,
+        calls: impl Fn(usize) -> Calls<'r>,
+    ) -> Self {
         let mut pass = Pass {
-            most: MOST,
+            most,
             ..Pass::default()
         };
         for thread in threads {

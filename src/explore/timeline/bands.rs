@@ -7,11 +7,11 @@ use super::drawing::Scale;
 use crate::pattern::{Call, Node, Nodes, Patterns, Repeat};
 use crate::recording::Calls;
 
-/// How many bands an answer has, of all its lanes, and of one.
+/// How many bands a lane has.
 const MOST_BANDS: usize = 125;
 
 /// How many calls and repeats are looked at for a lane.
-const MOST_STEPS: usize = 200_000;
+const MOST_STEPS: usize = 500_000;
 
 /// How many pixels a band takes at least; narrower ones are noise.
 const LEAST_PIXELS: usize = 3;
@@ -113,34 +113,26 @@ impl Bands {
                 calls: repeat.total_calls(),
             });
         }
-        for index in self.first_seen(repeat, calls)..count {
-            if self.steps >= MOST_STEPS {
-                return;
+        // A repetition that is wide enough is in progress at one of these times.
+        let mut next = start.max(self.scale.from);
+        let end = end.min(self.scale.to);
+        let mut seen = None;
+        while next < end && self.steps < MOST_STEPS {
+            let index = repetition_at(repeat, calls, next);
+            if seen != Some(index) {
+                let (start, end) = self.extent(repeat.repetition(index));
+                if self.is_seen(start, end) {
+                    lists.extend(repeat.repetition_folded(index));
+                }
+                seen = Some(index);
             }
-            let (start, end) = self.extent(repeat.repetition(index));
-            if start >= self.scale.to {
-                return;
-            }
-            if self.is_seen(start, end) {
-                lists.extend(repeat.repetition_folded(index));
-            }
+            self.steps += 1;
+            // The last one may be seen only in part.
+            next = match next == end - 1 {
+                true => end,
+                false => next.saturating_add(self.least).min(end - 1),
+            };
         }
-    }
-
-    /// The first repetition that may be seen, if calls are in order of time.
-    fn first_seen(&self, repeat: &Repeat<'_>, calls: &Calls<'_>) -> usize {
-        let positions = repeat.rows();
-        let (mut first, mut behind) = (positions.start, positions.end);
-        while first < behind {
-            let middle = first + (behind - first) / 2;
-            match calls.row(middle).start.0 <= self.scale.from {
-                true => first = middle + 1,
-                false => behind = middle,
-            }
-        }
-        // The call before that may go on.
-        let last = first.max(positions.start + 1) - 1;
-        repeat.repetition_of(last).unwrap_or(0)
     }
 
     /// From the start of the first to the end of the last of some siblings.
@@ -153,4 +145,19 @@ impl Bands {
         }
         (start, end)
     }
+}
+
+/// The repetition that is in progress at a time, if calls are in order of time; else any.
+fn repetition_at(repeat: &Repeat<'_>, calls: &Calls<'_>, time: u64) -> usize {
+    let positions = repeat.rows();
+    let (mut first, mut behind) = (positions.start, positions.end);
+    while first < behind {
+        let middle = first + (behind - first) / 2;
+        match calls.row(middle).start.0 <= time {
+            true => first = middle + 1,
+            false => behind = middle,
+        }
+    }
+    let started = first.max(positions.start + 1) - 1;
+    repeat.repetition_of(started).unwrap_or(0)
 }

@@ -79,7 +79,7 @@ function build(server, trace) {
   const recolour = () => timeline.recolour();
   drawHeader($("header"), trace, [themeButton(recolour), helpButton($("help"))]);
   const showTabs = drawTabs($("tabs"), (view) => state.set({ view }));
-  const showControls = drawControls($("controls"), trace, state, tree);
+  const showControls = drawControls($("controls"), $("opening"), trace, state, tree);
   const outdated = new Set(VIEWS);
 
   tree.addEventListener("hidden", ({ detail }) => notice(`That call is not in the tree: ${visible(detail)}. `, clearButton(state)));

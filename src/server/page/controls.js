@@ -13,11 +13,12 @@ const GROUPINGS = [
 /**
  * The controls above the view.
  * @param {HTMLElement} element
+ * @param {HTMLElement} opening for what opens and closes rows of the tree
  * @param {object} trace as `/api/trace` has it
  * @param {import("pytrace/state.js").State} state
  * @param {import("pytrace/tree.js").Tree} tree
  */
-export function drawControls(element, trace, state, tree) {
+export function drawControls(element, opening, trace, state, tree) {
   const threads = threadPicker(trace, (thread) => state.set({ thread, at: "", open: "", top: 0, from: 0, to: 0, flame: "" }));
   const grouping = h("fieldset", { id: "grouping", class: "segments" }, h("legend", null, "Patterns"),
     ...GROUPINGS.map(([value, text, title]) => h("label", { title },
@@ -35,18 +36,18 @@ export function drawControls(element, trace, state, tree) {
   const clear = button("Clear filters", () => clearFilters(state), { id: "clear-filters", class: "quiet" });
   const filters = h("div", { id: "filters", class: "group" }, imports, external, exceptions,
     h("label", { class: "field" }, "At least ", least), problem, clear);
-  const fold = button("Filters", () => {
+  const fold = button("Options", () => {
     const open = filters.classList.toggle("open");
     fold.setAttribute("aria-expanded", String(open));
   }, { id: "filters-toggle", "aria-expanded": "false", "aria-controls": "filters" });
 
-  const opening = h("div", { id: "opening", class: "group", role: "group", "aria-label": "Expand and collapse" },
+  fill(opening,
     button("Expand all", () => tree.everything("all"), { id: "expand-all" }),
     button("Collapse all", () => tree.everything("none"), { id: "collapse-all" }),
     button("Collapse patterns", () => tree.everything("calls"), { id: "collapse-patterns", title: "Every call open, every pattern closed" }),
     button("Reset", () => state.set({ open: "" }), { id: "reset-open", title: "Open what fills a screen", class: "quiet" }));
 
-  fill(element, ...threads.elements, grouping, fold, filters, opening);
+  fill(element, ...threads.elements, grouping, fold, filters);
 
   function hide() {
     const on = (label) => label.querySelector("input").checked;
@@ -71,8 +72,8 @@ export function drawControls(element, trace, state, tree) {
     if (document.activeElement !== least) least.value = state.get("min") > 0 ? time(state.get("min")) : "";
     const active = filtersSet(state);
     clear.hidden = active === 0;
-    fold.textContent = active > 0 ? `Filters (${active})` : "Filters";
-    element.querySelector("#collapse-patterns").disabled = state.get("grouping") === "none";
+    fold.textContent = active > 0 ? `Options (${active})` : "Options";
+    opening.querySelector("#collapse-patterns").disabled = state.get("grouping") === "none";
     opening.hidden = state.get("view") !== "tree";
   };
 }

@@ -96,7 +96,7 @@ export class Details {
       this.#callers(answer.above, go),
       facts([
         ["Duration", time(call.duration)], ["Self", time(call.self)],
-        ["Share", call.share === undefined ? "" : `${percent(call.share)} of its caller`],
+        ["Of its caller", call.share === undefined ? "" : percent(call.share)],
         ["Starts at", `+${time(call.start - this.#start)}`], ["Call", `#${count(call.call)}`],
       ]),
       h("div", { class: "steps" },

@@ -50,7 +50,7 @@ export class Flame {
     const at = this.#state.get("flame");
     if (at === "") this.#trail = [];
     try {
-      const answer = await this.#server.flame({ thread: this.#scope.thread(), at, min: LEAST_SHARE, ...this.#state.filters() });
+      const answer = await this.#server.flame({ thread: this.#scope.thread(), at, least: LEAST_SHARE, ...this.#state.filters() });
       this.#draw(answer);
     } catch (error) {
       if (!stale(error)) this.#failed(error);

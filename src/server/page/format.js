@@ -28,6 +28,7 @@ export function time(ns) {
 
 /** A point of time, so exact that steps of `step` ns differ. */
 export function instant(ns, step) {
+  if (Math.round(ns) === 0) return "0";
   const unit = UNITS.slice(0, 4).findLast(([size]) => size <= Math.max(Math.abs(ns), step)) ?? UNITS[0];
   const decimals = Math.max(0, Math.ceil(Math.log10(unit[0] / step) - 1e-9));
   return `${(ns / unit[0]).toFixed(Math.min(9, decimals))} ${unit[1]}`;

@@ -23,7 +23,7 @@ export class Patterns {
         name: "name", title: "Functions of a repetition",
         cell: (row) => h("span", { class: "names", title: cut(row.names.join(" · "), 2000) }, ...row.names.flatMap((name, index) => [index > 0 ? " · " : "", bdi(cut(name, 120))])),
       },
-      { name: "times", title: "Times", sort: "count", cell: (row) => `${range(row.count)}×` },
+      { name: "repeats", title: "Times", sort: "count", cell: (row) => `${range(row.count)}×` },
       { name: "each", title: "Each", cell: (row) => `${range(row.calls_per_repetition)}${row.exact ? "" : " ~"}` },
       { name: "calls", title: "Calls", sort: "calls", cell: (row) => count(row.calls) },
       { name: "total", title: "Total", sort: "total", cell: (row) => time(row.total) },

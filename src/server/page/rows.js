@@ -42,10 +42,9 @@ export function kindName(kind) {
 /** @param {object} row @param {Context} context */
 export function rowElement(row, context) {
   const depth = Math.max(0, row.level - context.shift);
-  const main = h("div", { role: "gridcell", class: "main" });
-  const indent = h("span", { class: "indent" });
-  indent.style.setProperty("--depth", Math.min(depth, DEEPEST));
-  main.append(indent, twisty(row, context));
+  const first = h("span", { class: "first" }, twisty(row, context));
+  const main = h("div", { role: "gridcell", class: "main" }, h("span", { class: "indent", "aria-hidden": "true" }), first);
+  main.style.setProperty("--depth", Math.min(depth, DEEPEST));
   const element = h("div", {
     role: "row", "data-node": row.id, "aria-level": row.level + 1,
     "aria-expanded": row.has ? String(Boolean(row.open)) : null,
@@ -54,11 +53,11 @@ export function rowElement(row, context) {
   boxes(element, row, context);
   element.append(main);
   if (row.repeat && !row.repeat.one) {
-    repeat(main, row, context);
+    repeat(first, main, row, context);
     element.append(repeatTime(row.repeat));
   } else if (row.call) {
-    if (row.repeat) main.append(times(row.repeat));
-    call(main, row.call, context);
+    if (row.repeat) first.append(times(row.repeat));
+    call(first, main, row.call, context);
     element.append(where(row.call, context), duration(row), self(row.call));
   }
   return element;
@@ -95,9 +94,8 @@ function times(repeat) {
   return h("span", { class: "times", title: `${count(repeat.calls)} ${title}` }, `${range(repeat.count)}×`);
 }
 
-function call(main, call, context) {
-  main.append(bdi(cut(call.name), { class: "name", title: cut(call.name, 2000) }, context.marks));
-  main.append(...badges(call));
+function call(first, main, call, context) {
+  first.append(bdi(cut(call.name), { class: "name", title: cut(call.name, 2000) }, context.marks), ...badges(call));
   main.append(values(call, context));
   if (call.of > 1 && call.raised > 0) {
     main.append(h("span", { class: "raised" }, `raised in ${count(call.raised)} of ${count(call.of)}`));
@@ -162,19 +160,17 @@ function self(call) {
   return h("div", { role: "gridcell", class: "self", title: "without what it called" }, time(call.self));
 }
 
-function repeat(main, row, context) {
+function repeat(first, main, row, context) {
   const { repeat } = row;
   const like = repeat.exact ? "" : "similar ";
   const numbers = repeat.first_call === undefined ? "" : `#${repeat.first_call}–#${repeat.last_call}, `;
-  main.append(
+  first.append(
     h("span", { class: "times" }, `${range(repeat.count)}×`),
     h("span", { class: "heading" },
-      `${like}repetitions of ${range(repeat.calls_per_repetition)} ${repeat.calls_per_repetition[1] === 1 ? "call" : "calls"}`),
-    h("span", { class: "numbers" }, `${numbers}${counted(repeat.calls, "call")}`));
-  if (row.open && repeat.repetitions > 1) main.append(stepper(row, context));
-  if (repeat.spark?.length > 1) {
-    main.append(spark(repeat.spark, repeat.spark.length === repeat.repetitions ? repeat.step : null));
-  }
+      `${like}repetitions of ${range(repeat.calls_per_repetition)} ${repeat.calls_per_repetition[1] === 1 ? "call" : "calls"}`));
+  main.append(h("span", { class: "second" }, h("span", { class: "numbers" }, `${numbers}${counted(repeat.calls, "call")}`),
+    row.open && repeat.repetitions > 1 ? stepper(row, context) : null,
+    repeat.spark?.length > 1 ? spark(repeat.spark, repeat.spark.length === repeat.repetitions ? repeat.step : null) : null));
 }
 
 /** Goes through the repetitions of a repeat, one at a time; the template stands before the first. */

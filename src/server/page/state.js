@@ -5,7 +5,6 @@ export const GROUPINGS = ["near", "exact", "none"];
 
 const NODE = /^(c\d{1,12}|r\d{1,12}\.\d{1,12})?$/;
 const OPEN = /^[a-z0-9.,@*+-]{0,16384}$/;
-const WORD = /^[a-z0-9_.:-]{0,200}$/i;
 
 const number = (fallback) => ({
   fallback,
@@ -33,7 +32,7 @@ const FIELDS = {
   to: number(0),
   /** Tables and flame graph: of one thread or all. */
   of: choice(["all", "thread"], "all"),
-  flame: matching(WORD),
+  flame: matching(/^\d{0,16}$/),
   code: matching(/^\d{0,12}$/),
   sort: matching(/^[a-z0-9]{0,20}$/),
   order: choice(["desc", "asc"], "desc"),

@@ -13,7 +13,7 @@ export const TOP = MAP + AXIS;
 
 const TONES = 3;
 const NAMES = [
-  "text", "muted", "faint", "surface", "sunken", "accent", "danger", "pattern", "band", "dense",
+  "text", "muted", "faint", "surface", "sunken", "accent", "chosen", "danger", "pattern", "band", "dense",
   ...["internal", "external", "import"].flatMap((category) => Array.from({ length: TONES }, (_, tone) => `${category}-${tone}`)),
 ];
 
@@ -82,8 +82,12 @@ function map(context, view) {
   context.fillRect(0, 0, view.width, MAP);
   const from = (view.from / view.end) * view.width;
   const to = (view.to / view.end) * view.width;
+  const width = Math.max(3, to - from);
+  context.fillStyle = palette.chosen;
+  context.fillRect(from, 0, width, MAP);
   context.fillStyle = palette.accent;
-  context.fillRect(from, 2, Math.max(3, to - from), MAP - 4);
+  context.fillRect(from, 0, 2, MAP);
+  context.fillRect(from + width - 2, 0, 2, MAP);
 }
 
 function drawLane(context, view, lane, x) {

@@ -67,6 +67,8 @@ export class VirtualList {
     this.#total = total;
     this.#space.style.height = `${Math.min(TALLEST, total * this.#height)}px`;
     this.#stage.style.height = `${this.#scroller.clientHeight}px`;
+    // A heading above it stands over the rows, not over the scroll bar.
+    this.#scroller.parentElement?.style.setProperty("--scrollbar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
     this.moveTo(this.#position);
   }
 
