@@ -6,9 +6,11 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod cache;
+mod call;
 mod filter;
 mod flame;
 mod functions;
+mod open;
 mod overview;
 mod pattern_table;
 #[cfg(test)]
@@ -17,14 +19,17 @@ mod search;
 mod shown;
 mod threads;
 mod timeline;
+mod tree;
 mod views;
 
+pub use call::CallInWhole;
 pub use filter::{Filter, Grouping};
 pub use flame::{Flame, FlameNode, FlameQuery};
 pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
+pub use open::{NodeId, Open, OpenError};
 pub use overview::{Defaults, Origin, Overview};
 pub use pattern_table::{PatternOrder, PatternRow, PatternRows, PatternSummary, PatternsQuery};
 pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, SearchQuery};
@@ -33,12 +38,14 @@ pub use threads::Threads;
 pub use timeline::{
     Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
 };
+pub use tree::{CallMembers, Reveal, Rows, TreeRow};
 pub use views::View;
 
 use std::sync::OnceLock;
 
 use crate::recording::{Calls, Recording};
 use cache::Cache;
+use call::Blocks;
 use flame::Paths;
 use functions::{CallsOfFunction, Profile};
 use pattern_table::PatternTable;
@@ -62,6 +69,8 @@ pub struct Explorer<'r> {
     pattern_tables: Cache<(Threads, Filter, Grouping), PatternTable>,
     searches: Cache<SearchQuery, Search>,
     time_indices: Cache<(usize, Filter), TimeIndex>,
+    /// For each thread.
+    blocks: Vec<Blocks>,
 }
 
 /// Bytes of a mebibyte.
@@ -81,6 +90,11 @@ impl<'r> Explorer<'r> {
             pattern_tables: Cache::new(8, 16 * MIB),
             searches: Cache::new(8, 64 * MIB),
             time_indices: Cache::new(4096, 32 * MIB),
+            blocks: recording
+                .threads
+                .iter()
+                .map(|_| Blocks::default())
+                .collect(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Explorer;
 use super::cache::Weigh;
+use super::call;
 use super::filter::Filter;
 use crate::pattern::function_keys;
 use crate::recording::{Calls, Recording};
@@ -96,12 +97,8 @@ impl<'r> Explorer<'r> {
             .get_or_init(|| Functions::new(&self.recording.codes))
     }
 
-    /// When the first call of the recording started: all points in time are told from there. There is
-    /// always a nanosecond behind it.
+    /// When the first call of the recording started, in nanoseconds.
     pub(super) fn origin(&self) -> u64 {
-        let threads = self.recording.threads.iter();
-        let starts = threads.filter_map(|thread| thread.calls.first());
-        let first = starts.map(|row| row.start.0).min();
-        first.unwrap_or(0).min(u64::MAX - 1)
+        call::origin(self.recording)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::Explorer;
 use super::filter::{Filter, Grouping};
+use super::tree::{FiguresCache, ListsCache};
+use super::{Explorer, call};
 use crate::pattern::Patterns;
 use crate::recording::{Calls, Recording};
 
@@ -19,6 +20,11 @@ pub struct View<'r> {
     key: Key,
     calls: OnceLock<Calls<'r>>,
     patterns: OnceLock<Patterns<'r>>,
+    /// Of these patterns.
+    pub(super) known_lists: ListsCache,
+    /// Of these patterns.
+    pub(super) known_figures: FiguresCache<'r>,
+    took: OnceLock<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,9 @@ impl<'r> Views<'r> {
                 key,
                 calls: OnceLock::new(),
                 patterns: OnceLock::new(),
+                known_lists: ListsCache::default(),
+                known_figures: FiguresCache::default(),
+                took: OnceLock::new(),
             }),
         };
         views.push(Arc::clone(&view));
@@ -97,6 +106,17 @@ impl<'r> View<'r> {
     /// What is left out.
     pub fn filter(&self) -> &Filter {
         &self.key.filter
+    }
+
+    /// When the first call of the recording started, in nanoseconds.
+    pub(super) fn origin(&self) -> u64 {
+        call::origin(self.recording)
+    }
+
+    /// How long the thread made calls, in nanoseconds.
+    pub(super) fn took(&self) -> u64 {
+        let rows = &self.recording.threads[self.key.thread].calls;
+        *self.took.get_or_init(|| call::took(rows))
     }
 
     /// The calls.

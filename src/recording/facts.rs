@@ -46,10 +46,10 @@ pub enum Fact<'a> {
 
 impl<'a> Facts<'a> {
     /// Of the first of these rows, and of as many others as there are.
-    pub fn of(
+    pub fn of<'b>(
         recording: &'a Recording,
         first: &Row,
-        others: impl Iterator<Item = &'a Row>,
+        others: impl Iterator<Item = &'b Row>,
     ) -> Self {
         let mut facts = Facts {
             code: recording.code(first),

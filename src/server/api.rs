@@ -11,7 +11,7 @@ use super::questions;
 use super::refusal::Refusal;
 use super::reply::to_json;
 use super::source;
-use crate::explore::{Defaults, Explorer, Filter, Origin, Overview};
+use crate::explore::{Defaults, Explorer, Filter, Origin, Overview, View};
 
 /// Questions that are worked on at a time. Others wait, and are let go if whoever asked does.
 pub(super) const AT_ONCE: usize = 8;
@@ -76,6 +76,29 @@ impl Api {
         let recording = self.explorer.recording();
         match name {
             "trace" => to_json(&self.overview),
+            "rows" => {
+                let open = questions::open(query)?;
+                let from = query.number("from")?.unwrap_or(0);
+                let count = query.number("count")?.unwrap_or(questions::ROWS);
+                to_json(&self.view(query)?.rows(&open, from, count))
+            }
+            "reveal" => {
+                let open = questions::open(query)?;
+                let reveal = self.view(query)?.reveal(&open, query.required("row")?);
+                to_json(&reveal.ok_or_else(no_such_call)?)
+            }
+            "call" => {
+                let thread = questions::thread(query, recording)?;
+                let row = query.required("row")?;
+                let mut call = self.explorer.call(thread, row).ok_or_else(no_such_call)?;
+                let code = recording.code(&recording.threads[thread].calls[row]);
+                call.readable = source::is_readable(code);
+                to_json(&call)
+            }
+            "patterns" => {
+                let query = questions::patterns(query, recording)?;
+                to_json(&self.explorer.pattern_rows(&query))
+            }
             "timeline" => {
                 let query = questions::timeline(query, recording)?;
                 to_json(&self.explorer.timeline(&query))
@@ -122,6 +145,17 @@ impl Api {
             _ => Err(Refusal::missing("there is no such question")),
         }
     }
+
+    /// The calls of a thread, as they are asked for.
+    fn view(&self, query: &Query) -> Result<Arc<View<'static>>, Refusal> {
+        let thread = questions::thread(query, self.explorer.recording())?;
+        let (filter, grouping) = (questions::filter(query)?, questions::grouping(query)?);
+        Ok(self.explorer.view(thread, &filter, grouping))
+    }
+}
+
+fn no_such_call() -> Refusal {
+    Refusal::missing("there is no such call")
 }
 
 /// Whether there is time left, each time it is asked.

@@ -6,14 +6,14 @@
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use crate::explore::{
-    Column, Direction, Fields, Filter, FlameQuery, FunctionsQuery, Grouping, Place, SearchQuery,
-    Threads, TimelineQuery,
+    Column, Direction, Fields, Filter, FlameQuery, FunctionsQuery, Grouping, Open, PatternOrder,
+    PatternsQuery, Place, SearchQuery, Threads, TimelineQuery,
 };
 use crate::pattern::Nearness;
 use crate::recording::Recording;
 
-/// Rows of a table.
-const ROWS: usize = 100;
+/// Rows of a table, lines of the tree.
+pub(super) const ROWS: usize = 100;
 /// Pixels of a timeline, and its levels.
 const WIDTH: usize = 1_200;
 const LEVELS: u32 = 40;
@@ -69,6 +69,26 @@ fn exists(thread: usize, recording: &Recording) -> Result<usize, Refusal> {
         true => Ok(thread),
         false => Err(Refusal::missing("there is no such thread")),
     }
+}
+
+/// What is open in the tree.
+pub(super) fn open(query: &Query) -> Result<Open, Refusal> {
+    Open::parse(query.text("open").unwrap_or(""))
+        .map_err(|error| Refusal::bad(format!("open is {error}")))
+}
+
+/// `/api/patterns`.
+pub(super) fn patterns(query: &Query, recording: &Recording) -> Result<PatternsQuery, Refusal> {
+    let order = query.text("sort").unwrap_or("total");
+    let order = PatternOrder::from_word(order);
+    Ok(PatternsQuery {
+        threads: threads(query, recording)?,
+        filter: filter(query)?,
+        grouping: grouping(query)?,
+        order: order.ok_or_else(|| Refusal::bad("sort is none of total, calls, count, mean"))?,
+        from: query.number("from")?.unwrap_or(0),
+        count: query.number("count")?.unwrap_or(ROWS),
+    })
 }
 
 /// `/api/timeline`.
@@ -250,6 +270,10 @@ mod tests {
         for text in ["in=results", "min=x", &long] {
             assert!(search(&query(text)).is_err(), "{text}");
         }
+        for text in ["open=c1", "open=r1.2", "open=every"] {
+            assert!(open(&query(text)).is_err(), "{text}");
+        }
+        assert!(patterns(&query("sort=rows"), &recording).is_err());
         for text in ["after=1", "after=1.x", "after=-1.0"] {
             assert!(place(&query(text), "after").is_err(), "{text}");
         }

@@ -4,8 +4,8 @@
 //! What is shown is shown to the user who could read it anyway, on a page of that user's own; still, only
 //! what looks like Python is.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -66,58 +66,65 @@ pub(super) fn read(code: &Code) -> Result<Source, Refusal> {
     })
 }
 
+/// Whether [`read`] could read the file.
+pub(super) fn is_readable(code: &Code) -> bool {
+    open(Path::new(&code.file)).is_ok()
+}
+
 /// What a source file holds, with what is no text replaced.
 fn text(path: &Path) -> Result<String, Refusal> {
-    if !path.is_absolute() {
-        return Err(Refusal::missing("it has no file"));
-    }
-    let bytes = bytes(path)
-        .map_err(|error| Refusal::missing(format!("the file can't be read: {error}")))?;
-    let bytes = bytes.ok_or_else(|| Refusal::missing("it is no source file"))?;
+    let mut bytes = Vec::new();
+    // It may grow meanwhile.
+    open(path)?
+        .take(LARGEST)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     let is_plain = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
     Ok(text
         .chars()
-        .map(|c| {
-            if is_plain(c) {
-                c
-            } else {
-                char::REPLACEMENT_CHARACTER
-            }
+        .map(|c| match is_plain(c) {
+            true => c,
+            false => char::REPLACEMENT_CHARACTER,
         })
         .collect())
 }
 
-/// The content of a regular file that looks like Python; `None` where it does not.
-fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// Opens a regular file that looks like Python.
+fn open(path: &Path) -> Result<File, Refusal> {
+    if !path.is_absolute() {
+        return Err(Refusal::missing("it has no file"));
+    }
     // A FIFO is not waited for, and a terminal does not become ours.
-    let mut file = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
-    let metadata = file.metadata()?;
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let mut file = options.open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let no_source = || Refusal::missing("it is no source file");
     if !metadata.is_file() {
-        return Ok(None);
+        return Err(no_source());
     }
     if metadata.len() > LARGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
     }
-    let mut bytes = Vec::new();
-    let named = path
+    let has_ending = path
         .extension()
         .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
-    if !named {
+    if !has_ending {
         let mut start = [0; 128];
-        let count = file.read(&mut start)?;
-        bytes.extend_from_slice(&start[..count]);
-        if !is_python_script(&bytes) {
-            return Ok(None);
+        let count = file.read(&mut start).map_err(unreadable)?;
+        if !is_python_script(&start[..count]) {
+            return Err(no_source());
         }
+        file.rewind().map_err(unreadable)?;
     }
-    // It may grow meanwhile.
-    let rest = LARGEST.saturating_sub(bytes.len() as u64);
-    file.take(rest).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(file)
+}
+
+fn unreadable(error: io::Error) -> Refusal {
+    Refusal::missing(format!("the file can't be read: {error}"))
 }
 
 /// Whether its first line says that Python runs it.
@@ -203,7 +210,7 @@ mod tests {
     use super::*;
     use crate::server::reply::to_json;
     use crate::trace::Category;
-    use std::fs::{self, File};
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     fn code(file: &Path, line: u32) -> Code {
@@ -219,6 +226,7 @@ mod tests {
     fn refused(file: &Path) -> String {
         let refusal = read(&code(file, 1)).unwrap_err();
         assert_eq!(refusal.status, 404, "{refusal:?}");
+        assert!(!is_readable(&code(file, 1)));
         refusal.line
     }
 
@@ -231,6 +239,7 @@ mod tests {
         let source = read(&code(&file, 3)).unwrap();
         assert_eq!((source.line, source.last, source.first), (3, 12, 1));
         assert_eq!(source.lines, text.lines().collect::<Vec<_>>());
+        assert!(is_readable(&code(&file, 3)));
         assert_eq!(read(&code(&file, 15)).unwrap().last, 16);
         let module = Code {
             kind: Kind::Module,

@@ -1,0 +1,260 @@
+//! One call, in whole.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+
+use super::Explorer;
+use super::tree::{CallMembers, Cut, Placed};
+use crate::recording::{Recording, Row};
+
+/// How many callers are named: the innermost.
+const ABOVE: usize = 100;
+/// How much of a value is shown, in characters, and how many bytes of JSON all are together.
+const LONGEST: usize = 16 * 1024;
+const ROOM: usize = 600_000;
+/// How much of a caller's name and file is shown, in characters.
+const NAME: usize = 300;
+/// How many calls are in a block.
+const BLOCK: usize = 4096;
+
+/// A call and where it stands: the answer to `/api/call`.
+#[derive(Debug, Serialize)]
+pub struct CallInWhole {
+    call: CallMembers,
+    /// The file of its function, as it was recorded.
+    pub path: String,
+    /// First line of its function.
+    pub module_line: u32,
+    /// Its callers, the outermost first: the innermost of them.
+    above: Vec<Caller>,
+    /// Whether the file can be read: for who has a file system to say.
+    pub readable: bool,
+    next_same: Option<usize>,
+    previous_same: Option<usize>,
+}
+
+/// A call above another.
+#[derive(Debug, Serialize)]
+struct Caller {
+    row: usize,
+    name: String,
+    file: String,
+    line: u32,
+}
+
+/// What there is in stretches of a thread's calls, so that looking for something skips most.
+#[derive(Debug, Default)]
+pub(super) struct Blocks(OnceLock<Vec<Block>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Of its calls, that of the least deep one.
+    depth: u32,
+    /// A bit for each function that is in it; others may have the same.
+    functions: [u64; 4],
+}
+
+impl Explorer<'_> {
+    /// The call of this index in the thread of that index, if there are such.
+    pub fn call(&self, thread: usize, row: usize) -> Option<CallInWhole> {
+        let recording = self.recording();
+        let thread_of_call = recording.threads.get(thread)?;
+        let calls = Thread {
+            recording,
+            rows: &thread_of_call.calls,
+            blocks: self.blocks[thread].get(&thread_of_call.calls),
+        };
+        let call = calls.rows.get(row)?;
+        let code = recording.code(call);
+        let mut above: Vec<usize> = Vec::new();
+        let mut at = row;
+        while above.len() < ABOVE
+            && let Some(caller) = calls.caller(at)
+        {
+            above.push(caller);
+            at = caller;
+        }
+        let took = match above.first() {
+            Some(&caller) => calls.rows[caller].duration,
+            None => took(calls.rows),
+        };
+        let placed = Placed {
+            index: row,
+            row: call,
+            self_time: calls.self_time(row),
+            above: took,
+            origin: origin(recording),
+        };
+        let mut cut = Cut::of_call(LONGEST, ROOM);
+        let above = above.into_iter().rev();
+        Some(CallInWhole {
+            call: CallMembers::of_call(recording, placed, &mut cut),
+            path: code.file.clone(),
+            module_line: code.line,
+            above: above.map(|row| calls.named(row)).collect(),
+            readable: false,
+            next_same: calls.next_same(row),
+            previous_same: calls.previous_same(row),
+        })
+    }
+}
+
+/// When the first call of a recording started: all points in time are told from there. There is
+/// always a nanosecond behind it.
+pub(super) fn origin(recording: &Recording) -> u64 {
+    let first = recording
+        .threads
+        .iter()
+        .filter_map(|thread| thread.calls.first());
+    let first = first.map(|row| row.start.0).min();
+    first.unwrap_or(0).min(u64::MAX - 1)
+}
+
+/// How long a thread made calls, in nanoseconds.
+pub(super) fn took(rows: &[Row]) -> u64 {
+    let start = rows.first().map_or(0, |row| row.start.0);
+    let end = rows.iter().map(|row| row.end().0).max().unwrap_or_default();
+    end.saturating_sub(start)
+}
+
+impl Blocks {
+    fn get(&self, rows: &[Row]) -> &[Block] {
+        self.0.get_or_init(|| {
+            let blocks = rows.chunks(BLOCK);
+            blocks.map(Block::of).collect()
+        })
+    }
+}
+
+impl Block {
+    fn of(rows: &[Row]) -> Block {
+        let mut block = Block {
+            depth: u32::MAX,
+            functions: [0; 4],
+        };
+        for row in rows {
+            block.depth = block.depth.min(row.depth);
+            let (word, bit) = place(row.code);
+            block.functions[word] |= bit;
+        }
+        block
+    }
+
+    fn may_have(&self, code: u32) -> bool {
+        let (word, bit) = place(code);
+        self.functions[word] & bit != 0
+    }
+}
+
+/// The bit of a function.
+fn place(code: u32) -> (usize, u64) {
+    (code as usize / 64 % 4, 1 << (code % 64))
+}
+
+/// A thread's calls, all of them.
+struct Thread<'r> {
+    recording: &'r Recording,
+    rows: &'r [Row],
+    blocks: &'r [Block],
+}
+
+impl Thread<'_> {
+    /// The first call from `from` on for which this holds, in blocks for which that does.
+    fn next(
+        &self,
+        from: usize,
+        block: impl Fn(&Block) -> bool,
+        found: impl Fn(&Row) -> bool,
+    ) -> Option<usize> {
+        let mut at = from;
+        while at < self.rows.len() {
+            let end = (at / BLOCK + 1) * BLOCK;
+            let end = end.min(self.rows.len());
+            if block(&self.blocks[at / BLOCK])
+                && let Some(index) = self.rows[at..end].iter().position(&found)
+            {
+                return Some(at + index);
+            }
+            at = end;
+        }
+        None
+    }
+
+    /// The last call before `before` for which this holds, in blocks for which that does.
+    fn previous(
+        &self,
+        before: usize,
+        block: impl Fn(&Block) -> bool,
+        found: impl Fn(&Row) -> bool,
+    ) -> Option<usize> {
+        let mut end = before;
+        while end > 0 {
+            let start = (end - 1) / BLOCK * BLOCK;
+            if block(&self.blocks[start / BLOCK])
+                && let Some(index) = self.rows[start..end].iter().rposition(&found)
+            {
+                return Some(start + index);
+            }
+            end = start;
+        }
+        None
+    }
+
+    fn caller(&self, row: usize) -> Option<usize> {
+        let depth = self.rows[row].depth;
+        self.previous(row, |block| block.depth < depth, |row| row.depth < depth)
+    }
+
+    /// How long a call ran without those that it called itself, in nanoseconds.
+    fn self_time(&self, row: usize) -> u64 {
+        let depth = self.rows[row].depth;
+        let above = |row: &Row| row.depth <= depth;
+        let end = self.next(row + 1, |block| block.depth <= depth, above);
+        let end = end.unwrap_or(self.rows.len());
+        let (mut below, mut at) = (0u64, row + 1);
+        let callee = depth + 1;
+        while let Some(found) =
+            self.next(at, |block| block.depth <= callee, |row| row.depth <= callee)
+            && found < end
+        {
+            below = below.saturating_add(self.rows[found].duration);
+            at = found + 1;
+        }
+        // Other tools' calls may outlive their callers.
+        self.rows[row].duration.saturating_sub(below)
+    }
+
+    fn next_same(&self, row: usize) -> Option<usize> {
+        let codes = self.same(row);
+        let block = |block: &Block| codes.iter().any(|code| block.may_have(*code));
+        self.next(row + 1, block, |row| codes.contains(&row.code))
+    }
+
+    fn previous_same(&self, row: usize) -> Option<usize> {
+        let codes = self.same(row);
+        let block = |block: &Block| codes.iter().any(|code| block.may_have(*code));
+        self.previous(row, block, |row| codes.contains(&row.code))
+    }
+
+    /// The codes of a call's function: one for each category that it ran under.
+    fn same(&self, row: usize) -> Vec<u32> {
+        let wanted = self.recording.code(&self.rows[row]);
+        let codes = (0..).zip(&self.recording.codes);
+        let same = codes.filter(|(_, code)| {
+            code.line == wanted.line && code.name == wanted.name && code.file == wanted.file
+        });
+        same.map(|(index, _)| index).collect()
+    }
+
+    fn named(&self, row: usize) -> Caller {
+        let code = self.recording.code(&self.rows[row]);
+        let cut = |text: &str| text.chars().take(NAME).collect();
+        Caller {
+            row,
+            name: cut(&code.name),
+            file: cut(code.file.rsplit('/').next().unwrap_or(&code.file)),
+            line: code.line,
+        }
+    }
+}
