@@ -140,7 +140,10 @@ impl Api {
                 let code: usize = query.required("code")?;
                 let code = recording.codes.get(code);
                 let code = code.ok_or_else(|| Refusal::missing("there is no such function"))?;
-                to_json(&source::read(code)?)
+                match source::read(code) {
+                    Ok(source) => to_json(&source),
+                    Err(refusal) => to_json(&source::Unreadable::new(code, refusal)),
+                }
             }
             _ => Err(Refusal::missing("there is no such question")),
         }

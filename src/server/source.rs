@@ -37,6 +37,24 @@ pub(super) struct Source {
     lines: Vec<String>,
 }
 
+/// Why there are no lines to show. That is no failure of the request: browsers would report one.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Unreadable {
+    path: String,
+    line: u32,
+    reason: String,
+}
+
+impl Unreadable {
+    pub(super) fn new(code: &Code, refusal: Refusal) -> Self {
+        Unreadable {
+            path: code.file.clone(),
+            line: code.line,
+            reason: refusal.line,
+        }
+    }
+}
+
 /// Reads the lines around the function of `code`.
 ///
 /// # Errors

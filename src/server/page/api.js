@@ -65,8 +65,8 @@ export class Server extends EventTarget {
     return this.#get("function", question);
   }
 
-  patterns(question) {
-    return this.#get("patterns", question);
+  patterns(question, part) {
+    return this.#get("patterns", question, part);
   }
 
   source(question) {

@@ -55,7 +55,7 @@ function watch(server, again) {
 /** Of all threads together, once: the largest would be all the server does at first otherwise. */
 async function summarise(server, state) {
   try {
-    const { summary } = await server.patterns({ thread: "all", from: 0, count: 1, ...state.filters() });
+    const { summary } = await server.patterns({ thread: "all", from: 0, count: 1, ...state.filters() }, "summary");
     if (summary) drawFolded(summary);
   } catch (error) {
     failed(error);

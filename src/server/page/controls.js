@@ -44,7 +44,8 @@ export function drawControls(element, opening, trace, state, tree) {
   fill(opening,
     button("Expand all", () => tree.everything("all"), { id: "expand-all" }),
     button("Collapse all", () => tree.everything("none"), { id: "collapse-all" }),
-    button("Collapse patterns", () => tree.everything("calls"), { id: "collapse-patterns", title: "Every call open, every pattern closed" }),
+    button("Expand patterns", () => tree.patterns("*"), { id: "expand-patterns" }),
+    button("Collapse patterns", () => tree.patterns("-"), { id: "collapse-patterns" }),
     button("Reset", () => state.set({ open: "" }), { id: "reset-open", title: "Open what fills a screen", class: "quiet" }));
 
   fill(element, ...threads.elements, grouping, fold, filters);
@@ -73,7 +74,7 @@ export function drawControls(element, opening, trace, state, tree) {
     const active = filtersSet(state);
     clear.hidden = active === 0;
     fold.textContent = active > 0 ? `Options (${active})` : "Options";
-    opening.querySelector("#collapse-patterns").disabled = state.get("grouping") === "none";
+    for (const id of ["#expand-patterns", "#collapse-patterns"]) opening.querySelector(id).disabled = state.get("grouping") === "none";
     opening.hidden = state.get("view") !== "tree";
   };
 }

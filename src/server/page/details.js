@@ -107,7 +107,7 @@ export class Details {
       outcome(call),
       values(call),
       h("h3", null, "Source"),
-      h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000)), `:${call.line}`),
+      h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000), { dir: "ltr" }), `:${call.line}`),
       source);
     await drawSource(this.#server, source, call.code, call.line);
   }
@@ -158,7 +158,7 @@ export class Details {
         open: (other) => this.#state.set({ code: String(other) }),
       }),
       h("h3", null, "Source"),
-      h("p", { class: "path" }, bdi(cut(of.path ?? of.file ?? "", 4000)), `:${of.line}`),
+      h("p", { class: "path" }, bdi(cut(of.path ?? of.file ?? "", 4000), { dir: "ltr" }), `:${of.line}`),
       source);
     await drawSource(this.#server, source, of.code, of.line);
   }

@@ -11,7 +11,7 @@ const COLUMNS = [
     name: "name", title: "Function", sort: "name",
     cell: (row) => h("span", null, bdi(cut(row.name), { title: cut(row.name, 2000) }), " ", ...badges(row)),
   },
-  { name: "where", title: "Location", sort: "file", cell: (row) => bdi(`${cut(row.file ?? "", 120)}:${row.line}`) },
+  { name: "where", title: "Location", sort: "file", cell: (row) => bdi(`${cut(row.file ?? "", 120)}:${row.line}`, { dir: "ltr" }) },
   { name: "calls", title: "Calls", sort: "calls", cell: (row) => count(row.calls) },
   { name: "total", title: "Total", sort: "total", cell: (row) => time(row.total) },
   { name: "self", title: "Self", sort: "self", cell: (row) => time(row.self) },

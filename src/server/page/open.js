@@ -30,7 +30,7 @@ function join(states) {
   return text;
 }
 
-const WORDS = new Set(["all", "none", "auto", "calls"]);
+const WORDS = new Set(["all", "none"]);
 
 /**
  * Says how a node stands from now on.
@@ -62,5 +62,12 @@ export function withAllBelow(open, node, end, mark) {
     return around;
   });
   states.push(node + mark);
+  return join(states);
+}
+
+/** Opens or closes repeats, with those that are in them. @param {string[]} nodes those that stand in no other */
+export function withPatterns(open, nodes, mark) {
+  const states = open.split(",").filter((state) => state !== "" && callsOf(nodeOf(state)) === null);
+  states.push(...nodes.map((node) => node + mark));
   return join(states);
 }

@@ -140,7 +140,7 @@ function result(call, context) {
 function where(call, context) {
   if (!call.file) return h("div", { role: "gridcell", class: "where" });
   return h("div", { role: "gridcell", class: "where" },
-    bdi(cut(call.file, 120), { class: "file" }, context.marks), h("span", { class: "line" }, `:${call.line}`));
+    bdi(cut(call.file, 120), { class: "file", dir: "ltr" }, context.marks), h("span", { class: "line" }, `:${call.line}`));
 }
 
 function duration(row) {

@@ -13,13 +13,21 @@ import { stale } from "pytrace/api.js";
 export async function drawSource(server, element, code, line) {
   try {
     const source = await server.source({ code });
+    if (source.lines === undefined) {
+      fill(element, reason(source.reason ?? "it can't be read"));
+      return;
+    }
     fill(element, lines(source, line));
     const marked = element.querySelector("[aria-current]");
     const view = element.querySelector(".source");
     if (marked && view) view.scrollTop = Math.max(0, marked.offsetTop - 3 * marked.offsetHeight);
   } catch (error) {
-    if (!stale(error)) fill(element, h("p", { class: "reason" }, `Source can't be shown: ${visible(error.message)}`));
+    if (!stale(error)) fill(element, reason(error.message));
   }
+}
+
+function reason(text) {
+  return h("p", { class: "reason" }, `No source to show: ${visible(text)}.`);
 }
 
 function lines(source, line) {

@@ -3,7 +3,7 @@
 import { announce, h } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
 import { counted, time } from "pytrace/format.js";
-import { rowOf, withAllBelow, withState } from "pytrace/open.js";
+import { rowOf, withAllBelow, withPatterns, withState } from "pytrace/open.js";
 import { rowElement } from "pytrace/rows.js";
 import { FILTERS } from "pytrace/state.js";
 import { VirtualList } from "pytrace/virtual.js";
@@ -13,6 +13,9 @@ const OVERSCAN = 60;
 const MOST_AT_ONCE = 300;
 // More are forgotten: far ones are soon asked for again.
 const MOST_KEPT = 3000;
+// As many as there is room to speak of in a request.
+const MOST_PATTERNS = 1200;
+const PATTERNS_AT_ONCE = 100;
 // Levels that stay visible above where the view is.
 const CONTEXT_LEVELS = 4;
 const LEVELS_THAT_FIT = 14;
@@ -125,24 +128,39 @@ export class Tree extends EventTarget {
     this.#rows.clear();
   }
 
-  /** Everything open, or everything closed, or open but for repeats. @param {"all" | "none" | "calls"} word */
+  /** Opens or closes everything. @param {"all" | "none"} word */
   everything(word) {
     this.#state.set({ open: word });
+  }
+
+  /** Opens or closes the patterns of this thread, with all that is in them. @param {"*" | "-"} mark */
+  async patterns(mark) {
+    try {
+      const question = { thread: this.#state.get("thread"), sort: "calls", count: PATTERNS_AT_ONCE, ...this.#state.filters() };
+      const found = [];
+      for (let from = 0; from < MOST_PATTERNS; from += PATTERNS_AT_ONCE) {
+        const { total, rows } = await this.#server.patterns({ ...question, from }, "of the tree");
+        found.push(...rows.map(({ id }) => id));
+        if (rows.length === 0 || found.length >= total) break;
+      }
+      // The largest are said last: where there is no room for all, it is the first that give way.
+      this.#setOpen(withPatterns(this.#open, found.reverse(), mark));
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** Opens or closes a row; `all`: with what is below it. */
   async toggle(row, all = false) {
     if (!row.has) return;
-    if (all) {
-      const end = await this.#end(row);
-      this.#setOpen(withAllBelow(this.#open, row.id, end, row.open && row.id !== this.#allBelow ? "-" : "*"));
-      this.#allBelow = row.open ? "" : row.id;
-      return;
-    }
-    this.#setOpen(withState(this.#open, row.id, row.open ? "-" : "+"));
+    if (all) await this.#toggleAll(row, row.open ? "-" : "*");
+    else this.#setOpen(withState(this.#open, row.id, row.open ? "-" : "+"));
   }
 
-  #allBelow = "";
+  /** @param {"*" | "-"} mark open or close all of it */
+  async #toggleAll(row, mark) {
+    if (row.has) this.#setOpen(withAllBelow(this.#open, row.id, await this.#end(row), mark));
+  }
 
   /** Shows one repetition of a repeat; `null`: the template. */
   step(row, step) {
@@ -405,7 +423,7 @@ export class Tree extends EventTarget {
         this.toggle(row);
         return true;
       case "*":
-        this.toggle(row, true);
+        this.#toggleAll(row, "*");
         return true;
       case "Enter":
         this.dispatchEvent(new CustomEvent("opened", { detail: row }));
