@@ -198,7 +198,7 @@ fn calls(asker: &mut Asker, trace: &Value, opened: &str, figures: &mut Figures) 
 fn tables(asker: &mut Asker, figures: &mut Figures) -> Result<()> {
     for (what, path) in [
         ("functions", "/api/functions?thread=all&sort=self"),
-        ("flame graph", "/api/flame?thread=all&min=0.0005"),
+        ("flame graph", "/api/flame?thread=all&least=0.0005"),
         ("patterns", "/api/patterns?thread=all"),
     ] {
         for (when, rounds) in [("first", 1), ("again", 20)] {
