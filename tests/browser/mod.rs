@@ -72,6 +72,10 @@ impl Browser {
             _profile: profile,
         };
         browser.resize(width, height)?;
+        // The page that it begins with has asked for much.
+        browser.client.goto("about:blank").await?;
+        browser.requests()?;
+        browser.console()?;
         Ok(browser)
     }
 

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The lines of the tree that are drawn, each behind as many dots as it has levels above it.
 const ROWS: &str = "
     return [...document.querySelectorAll('#tree .stage [role=row]')].map((row) => {
-        const text = (name) => row.querySelector(`.main > ${name}`)?.textContent ?? '';
+        const text = (name) => row.querySelector(`.main ${name}`)?.textContent ?? '';
         const words = [text('.times'), text('.heading') || text('.name')].filter(Boolean);
         return '.'.repeat(Number(row.getAttribute('aria-level') ?? 1) - 1) + words.join(' ');
     });";
