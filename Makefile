@@ -18,7 +18,7 @@ say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
 	test-packages layouts \
-	bench bench-matrix fuzz clean \
+	bench bench-matrix fuzz screenshots clean \
 	setup-build setup-demo setup-test setup-bench setup-packages
 
 help: ## this list
@@ -76,7 +76,7 @@ test-packages: build setup-packages ## how objects of torch, pandas and numpy ar
 	$(call say,objects of packages)
 	$(SUDO) $(PYTHON) -B tests/packages/run.py --pytrace $(PYTRACE)
 
-bench: setup-bench build ## what tracing and folding cost; ONLY="calls values memory start consume derive patterns" for some of it
+bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive patterns serve" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 
@@ -87,6 +87,9 @@ bench-matrix: setup-bench build ## what a call costs on every CPython at hand
 fuzz: ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="plan trace_file records" for some
 	$(call say,fuzzing)
 	$(AS_USER) env SECONDS_EACH=$(or $(SECONDS_EACH),60) scripts/fuzz.sh $(ONLY)
+
+screenshots: build setup-test ## the pictures of the documentation, docs/images
+	scripts/screenshots.sh $(PYTRACE)
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean

@@ -1,6 +1,7 @@
 #!/bin/bash
-# bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive; and patterns: what
-# finding them costs. Default: all of these. Or matrix: calls on the interpreters that PYTHONS names.
+# bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive; patterns: what finding
+# them costs; serve: what looking at a trace costs. Default: all of these. Or matrix: calls on the interpreters that
+# PYTHONS names.
 #
 # cargo builds as the user; only the measurement runs as root. PYTHON names the interpreter.
 set -euo pipefail
@@ -20,15 +21,26 @@ build() {
 }
 
 patterns=
+serve=
 others=()
 for name in "$@"; do
-    if [ "$name" = patterns ]; then patterns=yes; else others+=("$name"); fi
+    case $name in
+        patterns) patterns=yes ;;
+        serve) serve=yes ;;
+        *) others+=("$name") ;;
+    esac
 done
+[ $# != 0 ] || { patterns=yes; serve=yes; }
 
-if [ -n "$patterns" ] || [ $# = 0 ]; then
+if [ -n "$patterns" ]; then
     program=$(build patterns)
     scripts/as-user.sh env CALLS="${CALLS:-10000000}" FAMILIES="${FAMILIES:-}" "$program"
-    [ $# = 0 ] || [ ${#others[@]} != 0 ] || exit 0
 fi
+if [ -n "$serve" ]; then
+    program=$(build serve)
+    scripts/as-user.sh env CALLS="${CALLS:-}" TRACES="${TRACES:-}" SPEEDSCOPE="${SPEEDSCOPE:-}" SEED="${SEED:-}" \
+        "$program"
+fi
+[ $# = 0 ] || [ ${#others[@]} != 0 ] || exit 0
 program=$(build cost)
 exec $sudo env PYTHON="${PYTHON:-/usr/bin/python3}" PYTHONS="${PYTHONS:-}" "$program" "${others[@]}"

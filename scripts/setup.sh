@@ -54,6 +54,11 @@ if [ "$purpose" = test ]; then
     need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring \
         "the keys for that"
 fi
+if [ "$purpose" = test ] || [ "$purpose" = bench ]; then
+    # Ubuntu's packages of these only fetch a snap, which can't see a profile in /tmp.
+    need_command chromium chromium "the page of pytrace serve is tested in it"
+    need_command chromedriver chromium-driver "drives it"
+fi
 if [ "$purpose" = packages ]; then
     for package in torch pandas; do
         need_file "/usr/lib/python3/dist-packages/$package" "python3-$package" \

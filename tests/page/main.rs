@@ -1,0 +1,21 @@
+//! The page of `pytrace serve`, in a real browser.
+//!
+//! Needs Chromium and its driver, which `scripts/setup.sh test` installs.
+
+#![allow(missing_docs, reason = "tests")]
+
+#[path = "../browser/mod.rs"]
+mod browser;
+mod look;
+mod trace;
+
+mod controls;
+mod edges;
+mod hostile;
+mod keys;
+mod links;
+mod looks;
+mod screenshots;
+mod search;
+mod tree;
+mod views;
