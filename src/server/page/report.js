@@ -6,7 +6,10 @@ import { StaticTree } from "pytrace/report_tree.js";
 /** The data of this page, if it is a report of its own; `null`: there is a server. */
 export function reportOf(document) {
   const element = document.getElementById("report");
-  return element === null ? null : new Report(JSON.parse(element.textContent));
+  if (element === null) return null;
+  // What needs a server is not offered.
+  document.documentElement.classList.add("report");
+  return new Report(JSON.parse(element.textContent));
 }
 
 /** Stands in for `Server`, with the same methods; what it does not hold it says. */
@@ -20,13 +23,8 @@ export class Report extends EventTarget {
     this.#data = data;
   }
 
-  /** What was left out of it, a sentence each. */
-  get leftOut() {
-    return this.#data.left_out;
-  }
-
   async trace() {
-    return this.#data.trace;
+    return { ...this.#data.trace, left_out: `A report, without what would take a server. Left out: ${this.#data.left_out.join("; ")}.` };
   }
 
   async rows({ thread, open = "", from, count }) {
