@@ -438,7 +438,10 @@ fn only_python_files_that_the_trace_names_are_shown() {
             !reason.is_empty() && !reason.contains("root:"),
             "{file}: {reason}"
         );
-        assert_eq!(told, json!({"path": file, "line": 1, "reason": reason}));
+        assert_eq!(
+            (&told["path"], &told["lines"]),
+            (&json!(file), &Value::Null)
+        );
         assert!(!readable, "{file}");
     }
 }
