@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What is trusted: the binary itself. What is not: the trace, whose strings are anybody's; other pages in
-//! the same browser, which can send requests here and must not learn anything ([`trust`]); whoever else
+//! the same browser, which can send requests here and must not learn anything; whoever else
 //! reaches the port. No path of a request is ever looked up in the file system.
 
 mod api;

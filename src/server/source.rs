@@ -48,7 +48,7 @@ pub(super) struct Unreadable {
 impl Unreadable {
     pub(super) fn new(code: &Code, refusal: Refusal) -> Self {
         Unreadable {
-            path: code.file.clone(),
+            path: cut(&code.file),
             line: code.line,
             reason: refusal.line,
         }
