@@ -32,6 +32,7 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod copies;
+mod count;
 mod fold;
 mod folds;
 mod keys;
@@ -47,10 +48,11 @@ mod statistics;
 mod summary;
 
 pub use copies::Stride;
+pub use count::Count;
 pub(crate) use keys::function_keys;
 pub use lines::Lines;
 pub(crate) use nodes::Mark;
-pub use nodes::{Call, Count, Node, Nodes, Repeat};
+pub use nodes::{Call, Node, Nodes, Repeat};
 pub use shapes::{Shape, Shapes};
 pub use statistics::{RepeatStatistics, Times};
 pub use summary::{Summary, TopPattern};

@@ -99,6 +99,6 @@ impl<'r> Explorer<'r> {
 
     /// When the first call of the recording started, in nanoseconds.
     pub(super) fn origin(&self) -> u64 {
-        call::origin(self.recording).min(u64::MAX - 1)
+        call::origin(self.recording)
     }
 }

@@ -56,25 +56,26 @@ impl<'p> Call<'p> {
         offsets(strides).map(move |offset| calls.row(position + offset))
     }
 
-    /// How long it and its copies ran together without what they called, in nanoseconds.
-    pub fn self_time(&self, strides: &[Stride]) -> u128 {
+    /// The same, each with how long it ran without what it called, in nanoseconds.
+    pub fn timed_copies(
+        &self,
+        strides: &[Stride],
+    ) -> impl Iterator<Item = (&'p Row, u64)> + use<'p> {
         let (calls, position) = (self.calls(), self.position());
         // Calls of one shape called the same, at the same distance.
         let callees: Vec<usize> = self
             .callees_unfolded()
             .map(|call| call.position())
             .collect();
-        let self_time = |offset| {
+        offsets(strides).map(move |offset| {
+            let row = calls.row(position + offset);
             let below = callees
                 .iter()
                 .map(|callee| calls.row(callee + offset).duration);
             let below = below.fold(0u64, u64::saturating_add);
             // Other tools' calls may outlive their callers.
-            calls.row(position + offset).duration.saturating_sub(below)
-        };
-        offsets(strides)
-            .map(|offset| u128::from(self_time(offset)))
-            .sum()
+            (row, row.duration.saturating_sub(below))
+        })
     }
 }
 
@@ -89,31 +90,50 @@ impl<'p> Repeat<'p> {
         })
     }
 
+    /// The same, each with how long it ran without what it called, in nanoseconds. The first comes first.
+    pub fn timed_copies(
+        &self,
+        strides: &[Stride],
+    ) -> impl Iterator<Item = (&'p Row, u64)> + use<'p> {
+        let (repetitions, strides) = match Stride::of(self) {
+            Some(stride) => (1, [strides, &[stride]].concat()),
+            None => (self.repetitions().len(), strides.to_vec()),
+        };
+        let repeat = *self;
+        let calls = (0..repetitions).flat_map(move |index| repeat.repetition(index));
+        calls.flat_map(move |call| call.timed_copies(&strides))
+    }
+
     /// How long each repetition took, wherever the repeat stands for others, in nanoseconds.
     pub fn durations_of_copies(&self, strides: &[Stride]) -> impl Iterator<Item = u64> + use<'p> {
         let repeat = *self;
         let calls = repeat.calls();
-        offsets(strides).flat_map(move |offset| {
+        // Of these two one is empty.
+        let (same, differing) = match Stride::of(self) {
+            Some(stride) => (Some([strides, &[stride]].concat()), None),
+            None => (None, Some(strides.to_vec())),
+        };
+        // Repetitions that are the same are so at the same distance.
+        let siblings: Vec<usize> = match &same {
+            Some(_) => repeat.repetition(0).map(|call| call.position()).collect(),
+            None => Vec::new(),
+        };
+        let same = same.into_iter().flat_map(|strides| offsets(&strides));
+        let same = same.map(move |offset| {
+            let durations = siblings
+                .iter()
+                .map(|sibling| calls.row(sibling + offset).duration);
+            durations.fold(0, u64::saturating_add)
+        });
+        let differing = differing.into_iter().flat_map(|strides| offsets(&strides));
+        let differing = differing.flat_map(move |offset| {
             (0..repeat.repetitions().len()).map(move |index| {
                 let durations = repeat
                     .repetition(index)
                     .map(|call| calls.row(call.position() + offset).duration);
                 durations.fold(0, u64::saturating_add)
             })
-        })
-    }
-
-    /// Of a repeat of one call: how long the calls of all repetitions ran together without what they
-    /// called, wherever the repeat stands for others, in nanoseconds.
-    pub fn self_time(&self, strides: &[Stride]) -> u128 {
-        if let Some(stride) = Stride::of(self) {
-            let strides = [strides, &[stride]].concat();
-            return self
-                .repetition(0)
-                .map(|call| call.self_time(&strides))
-                .sum();
-        }
-        let calls = (0..self.repetitions().len()).flat_map(|index| self.repetition(index));
-        calls.map(|call| call.self_time(strides)).sum()
+        });
+        same.chain(differing)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::count::Count;
 use super::folds::{Anew, Folds, Kind, Near, Packed, Start, is_one_call, siblings};
 use super::near::fold_anew;
 use super::shapes::{Shape, Shapes};
@@ -122,29 +123,6 @@ impl<'p> Call<'p> {
             row += source.shapes.calls(shape);
             call
         })
-    }
-}
-
-/// A number that need not be the same in every repetition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Count {
-    /// Where it is smallest.
-    pub min: usize,
-    /// Where it is largest.
-    pub max: usize,
-}
-
-impl Count {
-    pub(super) fn one(value: usize) -> Count {
-        Count {
-            min: value,
-            max: value,
-        }
-    }
-
-    /// The number, if there is but one.
-    pub fn single(self) -> Option<usize> {
-        (self.min == self.max).then_some(self.min)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Numbers about a repeat and about a whole recording.
 
-use super::nodes::{Count, Repeat};
+use super::count::Count;
+use super::nodes::Repeat;
 
 /// A [`Repeat`] in figures.
 ///

@@ -114,16 +114,21 @@ impl<'r> Figures<'_, 'r> {
             (call.position(), calls, step, strides.into())
         };
         self.cache.calls.get(looks, key, || {
-            let (facts, self_time) = match all {
+            // In one pass: rows are far apart, so reading them is what takes time.
+            let mut self_time = 0u128;
+            let mut sum = |(row, own): (_, u64)| {
+                self_time += u128::from(own);
+                row
+            };
+            let (recording, first) = (self.recording, call.row());
+            let facts = match all {
                 Some(repeat) => {
-                    let others = repeat.copies(strides).skip(1);
-                    let facts = Facts::of(self.recording, call.row(), others);
-                    (facts, repeat.self_time(strides))
+                    let rows = repeat.timed_copies(strides).map(&mut sum);
+                    Facts::of(recording, first, rows.skip(1))
                 }
                 None => {
-                    let others = call.copies(strides).skip(1);
-                    let facts = Facts::of(self.recording, call.row(), others);
-                    (facts, call.self_time(strides))
+                    let rows = call.timed_copies(strides).map(&mut sum);
+                    Facts::of(recording, first, rows.skip(1))
                 }
             };
             let count = facts.count as u128;
