@@ -10,8 +10,8 @@ use crate::recording::{Recording, Row};
 
 /// How many callers are named: the innermost.
 const ABOVE: usize = 100;
-/// How much of a value is shown, in characters, and how many bytes of JSON all are together.
-const LONGEST: usize = 16 * 1024;
+/// How many bytes of a value are shown, and how many bytes of JSON all are together.
+const LONGEST: usize = 64 * 1024;
 const ROOM: usize = 600_000;
 /// How much of a caller's name and file is shown, in characters.
 const NAME: usize = 300;

@@ -189,8 +189,9 @@ impl<'r> Explorer<'r> {
             table
                 .repeats
                 .extend(found.map(|top| Found::new(thread, &top.repeat, calls)));
-            table.repeats.sort_by(|a, b| b.total.cmp(&a.total));
-            table.repeats.truncate(MOST_KEPT);
+            if table.repeats.len() >= 2 * MOST_KEPT {
+                table.keep_longest();
+            }
             let all = &mut table.summary;
             all.calls += summary.calls;
             all.rows += summary.rows;
@@ -202,6 +203,7 @@ impl<'r> Explorer<'r> {
             let durations = outermost.map(|position| calls.row(position).duration);
             table.total = durations.fold(table.total, u64::saturating_add);
         }
+        table.keep_longest();
         table
     }
 
@@ -222,6 +224,15 @@ impl<'r> Explorer<'r> {
             deviation: found.deviation,
             share: (found.total as f64 / total.max(1) as f64).min(1.0),
         }
+    }
+}
+
+impl PatternTable {
+    /// Of equals, those of the threads that come first.
+    fn keep_longest(&mut self) {
+        self.repeats.sort_by(|a, b| b.total.cmp(&a.total));
+        self.repeats.truncate(MOST_KEPT);
+        self.repeats.shrink_to_fit();
     }
 }
 

@@ -109,7 +109,9 @@ impl<'r> Explorer<'r> {
             width: query.width.clamp(1, MOST_WIDTH),
         };
         let levels = query.levels.min(MOST_LEVELS);
-        let levels = query.depth..query.depth.saturating_add(levels);
+        // Levels are counted on from the first one, and there is always one behind.
+        let first = query.depth.min(u32::MAX - MOST_LEVELS - 1);
+        let levels = first..first + levels;
         let threads = query.threads.iter().copied();
         let exist = threads.filter(|&thread| thread < self.recording.threads.len());
         let threads: Vec<usize> = exist.take(MOST_LANES).collect();

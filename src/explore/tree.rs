@@ -95,3 +95,6 @@ fn positions(node: &Node<'_>) -> std::ops::Range<usize> {
         Node::Repeat(repeat) => repeat.rows(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,10 +73,12 @@ pub(in super::super) struct Placed<'a> {
     pub(in super::super) origin: u64,
 }
 
-/// Cuts texts, the more the less room there is.
+/// Cuts texts.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Cut {
+    /// How many characters a text has at most, and how many bytes.
     characters: usize,
+    bytes: usize,
     arguments: usize,
     /// How many bytes of JSON there is room for in all texts to come.
     room: usize,
@@ -87,6 +89,7 @@ impl Cut {
     pub(super) fn of_lines(room: usize) -> Cut {
         Cut {
             characters: CHARACTERS,
+            bytes: usize::MAX,
             arguments: ARGUMENTS,
             room,
         }
@@ -95,33 +98,28 @@ impl Cut {
     /// For a call in whole.
     pub(in super::super) fn of_call(bytes: usize, room: usize) -> Cut {
         Cut {
-            characters: bytes,
+            characters: usize::MAX,
+            bytes,
             arguments: usize::MAX,
             room,
         }
     }
 
+    /// Few characters are left of a text even where there is no room.
     fn text(&mut self, text: &str) -> String {
-        let characters = match self.room {
-            0 => CHARACTERS_WITHOUT_ROOM,
-            _ => self.characters,
-        };
         let mut kept = String::new();
-        let mut bytes = 0;
+        let mut taken = 0;
         for (index, c) in text.chars().enumerate() {
-            bytes += json_len(c);
-            if index == characters || kept.len() + c.len_utf8() > self.characters * 4 {
+            let len = json_len(c);
+            let has_room = index < CHARACTERS_WITHOUT_ROOM || taken + len <= self.room;
+            if index == self.characters || kept.len() + c.len_utf8() > self.bytes || !has_room {
                 kept.push('…');
                 break;
             }
-            // A text may take what is left and little more.
-            if bytes > self.room && index >= CHARACTERS_WITHOUT_ROOM {
-                kept.push('…');
-                break;
-            }
+            taken += len;
             kept.push(c);
         }
-        self.room = self.room.saturating_sub(bytes);
+        self.room = self.room.saturating_sub(taken);
         kept
     }
 }

@@ -21,15 +21,24 @@ const PATIENCE_MS = 300;
 
 const $ = (id) => document.getElementById(id);
 
-/** Shows what stands in the way; with a button where something can be done. */
-function notice(text, action) {
-  $("notice").hidden = text === "";
+/**
+ * Shows what stands in the way; with a button where something can be done.
+ * @param {"empty" | "hidden" | "failed"} about what it is that the notice ends with
+ */
+function notice(about, text, action) {
+  $("notice").hidden = false;
+  $("notice").dataset.about = about;
   fill($("notice"), text, action);
+}
+
+/** Takes a notice away, if it is about this. */
+function settled(about) {
+  if ($("notice").dataset.about === about) $("notice").hidden = true;
 }
 
 function failed(error) {
   if (stale(error) || error.status === 0) return;
-  notice(visible(error.message), button("Dismiss", () => notice(""), { class: "quiet" }));
+  notice("failed", visible(error.message), button("Dismiss", () => settled("failed"), { class: "quiet" }));
 }
 
 /** Says that there is no server, until there is one. */
@@ -82,15 +91,19 @@ function build(server, trace) {
   const showControls = drawControls($("controls"), $("opening"), trace, state, tree);
   const outdated = new Set(VIEWS);
 
-  tree.addEventListener("hidden", ({ detail }) => notice(`That call is not in the tree: ${visible(detail)}. `, clearButton(state)));
+  tree.addEventListener("hidden", ({ detail }) => notice("hidden", `That call is not in the tree: ${visible(detail)}. `, clearButton(state)));
   tree.addEventListener("failed", ({ detail }) => failed(detail));
-  tree.addEventListener("selected", () => details.sync());
+  tree.addEventListener("selected", () => {
+    settled("hidden");
+    details.sync();
+  });
   tree.addEventListener("opened", () => details.focus());
   tree.addEventListener("rows", () => {
     const nothing = tree.total === 0;
     const filtered = filtersSet(state) > 0;
-    if (nothing) notice(filtered ? "Nothing left: the filters leave out every call. " : "No calls here.", filtered ? clearButton(state) : null);
-    else notice("");
+    if (nothing) notice("empty", filtered ? "Nothing left: the filters leave out every call. " : "No calls here.", filtered ? clearButton(state) : null);
+    else settled("empty");
+    settled("failed");
     details.sync();
   });
 
@@ -138,7 +151,7 @@ function build(server, trace) {
 
 function clearButton(state) {
   return button("Clear filters", () => {
-    notice("");
+    settled("hidden");
     clearFilters(state);
   }, { id: "notice-clear" });
 }

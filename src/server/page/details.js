@@ -41,8 +41,8 @@ export class Details {
   /** Brings the panel to what the state says. */
   async sync() {
     const { thread, at, code } = { thread: this.#state.get("thread"), at: this.#state.get("at"), code: this.#state.get("code") };
-    if (this.#ofFunction) await this.#once(`function ${code} ${this.#scope}`, () => this.#function(code));
-    else if (at.startsWith("c")) await this.#once(`call ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#call(thread, rowOf(at)));
+    if (this.#ofFunction) await this.#once(`function ${code} ${this.#scope}`, () => this.#server.function({ code, thread: this.#scope, ...this.#state.filters() }), (answer) => this.#function(answer));
+    else if (at.startsWith("c")) await this.#once(`call ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#server.call({ thread, row: rowOf(at), ...this.#state.filters() }), (answer) => this.#call(thread, answer));
     else if (at.startsWith("r")) this.#repeat(this.#tree.row);
     else this.#hide();
   }
@@ -66,11 +66,13 @@ export class Details {
     this.#element.hidden = true;
   }
 
-  async #once(key, draw) {
+  /** Shows what is asked for, unless it is shown already or something else is by then. */
+  async #once(key, ask, draw) {
     if (this.#shown === key) return;
     this.#shown = key;
     try {
-      await draw();
+      const answer = await ask();
+      if (this.#shown === key) await draw(answer);
     } catch (error) {
       if (stale(error)) return;
       this.#put(h("h2", { tabindex: -1 }, "Details"), h("p", { class: "problem" }, visible(error.message)));
@@ -84,8 +86,7 @@ export class Details {
     this.#element.scrollTop = 0;
   }
 
-  async #call(thread, row) {
-    const answer = await this.#server.call({ thread, row, ...this.#state.filters() });
+  async #call(thread, answer) {
     const { call } = answer;
     const go = (target) => () => this.#tree.goTo(thread, target);
     const near = (text, id, target, title) => button(text, go(target), { id, disabled: target === null || target === undefined, title });
@@ -146,8 +147,7 @@ export class Details {
       row.call ? values(row.call) : null);
   }
 
-  async #function(code) {
-    const answer = await this.#server.function({ code, thread: this.#scope, ...this.#state.filters() });
+  async #function(answer) {
     const { function: of } = answer;
     const source = h("div", { id: "details-source" });
     this.#put(

@@ -1,6 +1,6 @@
 // The table of functions.
 
-import { bdi, cut, debounce, h } from "pytrace/dom.js";
+import { bdi, cut, debounce, h, visible } from "pytrace/dom.js";
 import { count, percent, time } from "pytrace/format.js";
 import { badges } from "pytrace/rows.js";
 import { scopePicker } from "pytrace/scope.js";
@@ -9,7 +9,7 @@ import { Table, barCell } from "pytrace/table.js";
 const COLUMNS = [
   {
     name: "name", title: "Function", sort: "name",
-    cell: (row) => h("span", null, bdi(cut(row.name), { title: cut(row.name, 2000) }), " ", ...badges(row)),
+    cell: (row) => h("span", null, bdi(cut(row.name), { title: visible(cut(row.name, 2000)) }), " ", ...badges(row)),
   },
   { name: "where", title: "Location", sort: "file", cell: (row) => bdi(`${cut(row.file ?? "", 120)}:${row.line}`, { dir: "ltr" }) },
   { name: "calls", title: "Calls", sort: "calls", cell: (row) => count(row.calls) },

@@ -1,6 +1,6 @@
 // What was recorded, and what was not.
 
-import { bdi, cut, fill, h } from "pytrace/dom.js";
+import { bdi, cut, fill, h, visible } from "pytrace/dom.js";
 import { command, count, counted, moment, time } from "pytrace/format.js";
 
 // Where events were lost is said of so many threads.
@@ -12,7 +12,7 @@ export function drawHeader(element, trace, buttons) {
   const title = trace.command?.length > 0 ? command(trace.command) : trace.file;
   fill(element,
     h("div", { class: "title" },
-      h("h1", { title: cut(title, 2000) }, bdi(cut(title))),
+      h("h1", { title: visible(cut(title, 2000)) }, bdi(cut(title))),
       h("span", { class: "buttons" }, ...buttons)),
     h("dl", { class: "facts" }, ...facts(trace)),
     ...notes(trace));
@@ -28,12 +28,12 @@ function facts(trace) {
   if (trace.started_at) list.push(fact("fact-when", "Recorded", moment(trace.started_at)));
   list.push(fact("fact-duration", "Duration", time(trace.end - trace.start)));
   for (const { path, version, plan } of (trace.interpreters ?? []).slice(0, 3)) {
-    list.push(fact(null, "Interpreter", h("span", { title: cut(path ?? "", 2000) }, bdi(`CPython ${version}`)), plan ? ", " : "", plan ? bdi(`${plan} probes`) : ""));
+    list.push(fact(null, "Interpreter", h("span", { title: visible(cut(path ?? "", 2000)) }, bdi(`CPython ${version}`)), plan ? ", " : "", plan ? bdi(`${plan} probes`) : ""));
   }
   const threads = trace.threads.length + (trace.threads_left_out ?? 0);
   list.push(
     fact("fact-threads", "Ran in", `${counted(trace.processes, "process", "processes")}, ${counted(threads, "thread")}`),
-    fact("fact-calls", "Calls", h("strong", null, count(calls.total)), h("span", { class: "parts" }, ` ${parts(calls)}`)),
+    fact("fact-calls", "Calls", h("strong", null, count(calls.total)), calls.total > 0 && h("span", { class: "parts" }, ` (${parts(calls)})`)),
     h("div", { id: "fact-folded", class: "fact", hidden: true }));
   if (calls.raised > 0) list.push(fact("fact-raised", "Left by exception", count(calls.raised)));
   if (trace.ended) list.push(fact("fact-ended", "Ended", bdi(cut(trace.ended, 80))));

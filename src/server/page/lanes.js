@@ -28,9 +28,12 @@ export class Lanes {
   /** @type {Lane[]} */
   list;
   codes = new Map();
+  /** How many processes the threads are of. */
+  processes;
 
   constructor(threads) {
     const whole = threads.length === 1;
+    this.processes = new Set(threads.map(({ pid }) => pid)).size;
     this.list = threads.map((thread) => ({ thread, levels: thread.depth, whole, top: 0, answer: null }));
     this.#place();
   }

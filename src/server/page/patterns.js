@@ -1,6 +1,6 @@
 // The table of patterns: the repeats that stand in no other.
 
-import { bdi, cut, fill, h } from "pytrace/dom.js";
+import { bdi, cut, fill, h, visible } from "pytrace/dom.js";
 import { count, counted, percent, range, time } from "pytrace/format.js";
 import { scopePicker } from "pytrace/scope.js";
 import { Table, barCell } from "pytrace/table.js";
@@ -21,7 +21,7 @@ export class Patterns {
     const columns = [
       {
         name: "name", title: "Functions of a repetition",
-        cell: (row) => h("span", { class: "names", title: cut(row.names.join(" · "), 2000) }, ...row.names.flatMap((name, index) => [index > 0 ? " · " : "", bdi(cut(name, 120))])),
+        cell: (row) => h("span", { class: "names", title: visible(cut(row.names.join(" · "), 2000)) }, ...row.names.flatMap((name, index) => [index > 0 ? " · " : "", bdi(cut(name, 120))])),
       },
       { name: "repeats", title: "Times", sort: "count", cell: (row) => `${range(row.count)}×` },
       { name: "each", title: "Each", cell: (row) => `${range(row.calls_per_repetition)}${row.exact ? "" : " ~"}` },

@@ -1,6 +1,6 @@
 // A line of the call tree as elements.
 
-import { bdi, button, cut, h } from "pytrace/dom.js";
+import { bdi, button, cut, h, visible } from "pytrace/dom.js";
 import { count, counted, percent, range, time } from "pytrace/format.js";
 import { spark } from "pytrace/spark.js";
 
@@ -95,7 +95,7 @@ function times(repeat) {
 }
 
 function call(first, main, call, context) {
-  first.append(bdi(cut(call.name), { class: "name", title: cut(call.name, 2000) }, context.marks), ...badges(call));
+  first.append(bdi(cut(call.name), { class: "name", title: visible(cut(call.name, 2000)) }, context.marks), ...badges(call));
   main.append(values(call, context));
   if (call.of > 1 && call.raised > 0) {
     main.append(h("span", { class: "raised" }, `raised in ${count(call.raised)} of ${count(call.of)}`));

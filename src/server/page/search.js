@@ -6,6 +6,8 @@ import { count } from "pytrace/format.js";
 import { rowOf } from "pytrace/open.js";
 
 const PLACES = [["names", "Names"], ["files", "Files"], ["values", "Values"]];
+// Which hit the selected one is takes a count of all: with each step only where that is quick.
+const QUICK_MS = 300;
 // A count goes on while the page is looked at, so it leaves the server time for others.
 const PAUSE_MS = 20;
 
@@ -35,6 +37,9 @@ export class Search {
   #count;
   #run = 0;
   #counting = 0;
+  /** How many there are, once that is known, and how long it took to find out. */
+  #hits = null;
+  #cost = 0;
 
   constructor(element, server, state, tree) {
     this.#server = server;
@@ -56,7 +61,7 @@ export class Search {
     state.addEventListener("change", ({ detail }) => {
       if (detail.has("q") || detail.has("in")) this.#show(element);
       if (["q", "in", "hide", "min", "only"].some((name) => detail.has(name))) this.#recount();
-      else if (detail.has("at") || detail.has("thread")) this.#recountSoon();
+      else if ((detail.has("at") || detail.has("thread")) && this.#hits !== null) this.#moved();
     });
     if (state.get("q")) this.#recount();
   }
@@ -140,6 +145,11 @@ export class Search {
     this.#tree.mark(marker(q));
   }
 
+  #moved() {
+    if (this.#cost <= QUICK_MS) this.#recountSoon();
+    else this.#say(this.#hits, 0, true);
+  }
+
   #recountSoon = debounce(() => this.#recount(), 200);
 
   async #recount() {
@@ -150,9 +160,11 @@ export class Search {
       this.#count.textContent = "";
       return;
     }
+    const began = performance.now();
     let found = 0;
     let before = 0;
     let at = "";
+    this.#hits = null;
     try {
       for (;;) {
         const answer = await this.#server.searchCount({ ...this.#question(), after: this.#after(), at });
@@ -160,7 +172,11 @@ export class Search {
         found += answer.count;
         before += answer.before;
         this.#say(found, before, answer.done);
-        if (answer.done) return;
+        if (answer.done) {
+          this.#hits = found;
+          this.#cost = performance.now() - began;
+          return;
+        }
         at = answer.at;
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }

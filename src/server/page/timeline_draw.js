@@ -112,7 +112,7 @@ function drawHead(context, view, lane, top) {
   context.fillRect(0, top, view.width, HEAD - 2);
   context.fillStyle = palette.text;
   const { thread } = lane;
-  const process = thread.process ? `${thread.pid} › ` : "";
+  const process = view.lanes.processes > 1 ? `${thread.pid} › ` : "";
   const fold = view.lanes.list.length > 1 && lane.levels > view.lanes.shown(lane) ? `  ▸ ${counted(lane.levels, "level")}` : "";
   context.fillText(`${process}${visible(cut(threadName(thread), 80))}  ·  ${counted(thread.calls, "call")}${fold}`, 8, top + HEAD / 2 - 1);
 }

@@ -39,6 +39,8 @@ export class Tree extends EventTarget {
   #calls = null;
   #auto = "";
   #selected = -1;
+  /** The node of the selected row: a repeat of one call stands for the call that the state names. */
+  #chosen = "";
   #shift = 0;
   #marks = null;
   #wanted = null;
@@ -99,6 +101,7 @@ export class Tree extends EventTarget {
     if (now.filters !== filters || first) {
       this.#auto = "";
       this.#selected = -1;
+      this.#chosen = "";
       this.#asked = null;
       if (first) this.#list.moveTo(this.#state.get("top"));
       if (now.at && (await this.#reveal(rowOf(now.at), now.at, first))) return;
@@ -222,10 +225,7 @@ export class Tree extends EventTarget {
       while (index > 0 && this.#rows.has(index) && this.#rows.get(index).id !== node) index -= 1;
       if (this.#rows.get(index)?.id !== node) index = answer.index;
     }
-    const known = this.#rows.get(index)?.id ?? answer.id;
-    this.#known.at = known;
-    this.#state.set({ at: known });
-    this.#select(index, first);
+    this.#select(index, first, node);
     return true;
   }
 
@@ -260,10 +260,8 @@ export class Tree extends EventTarget {
     this.#calls = answer.calls;
     this.#grid.setAttribute("aria-rowcount", String(answer.total + 1));
     this.#list.resize(answer.total);
-    if (this.#known.at) {
-      const index = this.#indexOf(this.#known.at);
-      if (index >= 0) this.#selected = index;
-    }
+    const index = this.#indexOf(this.#chosen);
+    if (index >= 0) this.#selected = index;
     this.#list.draw();
     this.dispatchEvent(new Event("rows"));
   }
@@ -345,9 +343,10 @@ export class Tree extends EventTarget {
     this.#depth.textContent = `${counted(shift, "level")} above`;
   }
 
-  #select(index, quiet = false) {
+  #select(index, quiet = false, node = null) {
     if (index < 0) {
       this.#selected = -1;
+      this.#chosen = "";
       this.#list.draw();
       return;
     }
@@ -356,8 +355,9 @@ export class Tree extends EventTarget {
     this.#list.draw();
     const row = this.row;
     if (!row) return;
-    this.#known.at = row.id;
-    this.#state.set({ at: row.id, top: this.#list.first });
+    this.#chosen = row.id;
+    this.#known.at = node ?? row.id;
+    this.#state.set({ at: this.#known.at, top: this.#list.first });
     this.dispatchEvent(new CustomEvent("selected", { detail: row }));
     if (!quiet) announce(row.call ? `${row.call.name}, ${time(row.call.duration)}` : `${row.repeat.repetitions} repetitions`);
   }

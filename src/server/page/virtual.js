@@ -7,7 +7,6 @@ const TALLEST = 8_000_000;
 export class VirtualList {
   #scroller;
   #space;
-  #stage;
   #render;
   #position = 0;
   #total = 0;
@@ -23,7 +22,6 @@ export class VirtualList {
    */
   constructor(scroller, stage, render) {
     this.#scroller = scroller;
-    this.#stage = stage;
     this.#render = render;
     this.#space = document.createElement("div");
     this.#space.className = "space";
@@ -66,7 +64,6 @@ export class VirtualList {
   resize(total) {
     this.#total = total;
     this.#space.style.height = `${Math.min(TALLEST, total * this.#height)}px`;
-    this.#stage.style.height = `${this.#scroller.clientHeight}px`;
     // A heading above it stands over the rows, not over the scroll bar.
     this.#scroller.parentElement?.style.setProperty("--scrollbar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
     this.moveTo(this.#position);
