@@ -61,6 +61,8 @@ use views::Views;
 pub struct Explorer<'r> {
     recording: &'r Recording,
     views: Views<'r>,
+    /// For each thread.
+    blocks: Vec<Blocks>,
     functions: OnceLock<Functions>,
     calls: Cache<(usize, Filter), Calls<'r>>,
     profiles: Cache<(Threads, Filter), Profile>,
@@ -69,8 +71,6 @@ pub struct Explorer<'r> {
     pattern_tables: Cache<(Threads, Filter, Grouping), PatternTable>,
     searches: Cache<SearchQuery, Search>,
     time_indices: Cache<(usize, Filter), TimeIndex>,
-    /// For each thread.
-    blocks: Vec<Blocks>,
 }
 
 /// Bytes of a mebibyte.
@@ -82,6 +82,11 @@ impl<'r> Explorer<'r> {
         Explorer {
             recording,
             views: Views::default(),
+            blocks: recording
+                .threads
+                .iter()
+                .map(|_| Blocks::default())
+                .collect(),
             functions: OnceLock::new(),
             calls: Cache::new(4096, 128 * MIB),
             profiles: Cache::new(8, 32 * MIB),
@@ -90,11 +95,6 @@ impl<'r> Explorer<'r> {
             pattern_tables: Cache::new(8, 16 * MIB),
             searches: Cache::new(8, 64 * MIB),
             time_indices: Cache::new(4096, 32 * MIB),
-            blocks: recording
-                .threads
-                .iter()
-                .map(|_| Blocks::default())
-                .collect(),
         }
     }
 

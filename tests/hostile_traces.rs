@@ -77,7 +77,7 @@ fn show(path: &Path, form: &[&str]) -> Output {
 /// Expects exit code 1 and `line`, `T` for the path, in all forms.
 #[track_caller]
 fn refused(path: &Path, lines: &str) {
-    let expected = lines.replace('T', &path.display().to_string());
+    let expected = lines.replace("read T:", &format!("read {}:", path.display()));
     for form in FORMS {
         let output = show(path, form);
         let stderr = String::from_utf8_lossy(&output.stderr);

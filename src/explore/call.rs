@@ -258,3 +258,91 @@ impl Thread<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::tree::recording;
+
+    /// Several blocks of calls that go up and down, now and then back to the top.
+    fn rows() -> Vec<(u32, u32)> {
+        let mut depth = 0u32;
+        let mut state = 1u64;
+        let next = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let chance = (state >> 32) as u32;
+            let row = (
+                depth,
+                if chance.is_multiple_of(5000) {
+                    4
+                } else {
+                    chance / 7 % 4
+                },
+            );
+            depth = match chance % 6000 {
+                0 => 0,
+                chance if chance % 5 < 2 => depth + 1,
+                chance if chance % 5 < 4 => depth.saturating_sub(chance % 3),
+                _ => depth,
+            };
+            row
+        };
+        (0..20_000).map(next).collect()
+    }
+
+    #[test]
+    fn a_call_is_placed_as_a_look_at_every_call_would() {
+        let recording = recording(rows());
+        let explorer = Explorer::new(&recording);
+        let rows = &recording.threads[0].calls;
+        for row in (0..rows.len()).step_by(97) {
+            let found = serde_json::to_value(explorer.call(0, row).unwrap()).unwrap();
+            let (depth, code) = (rows[row].depth, rows[row].code);
+            let mut above = Vec::new();
+            let mut least = depth;
+            for at in (0..row).rev() {
+                if rows[at].depth < least {
+                    least = rows[at].depth;
+                    above.insert(0, at);
+                }
+            }
+            let above = &above[above.len().saturating_sub(ABOVE)..];
+            let named = found["above"].as_array().unwrap().iter();
+            let named: Vec<_> = named
+                .map(|caller| caller["row"].as_u64().unwrap() as usize)
+                .collect();
+            assert_eq!(named, above);
+            let below = rows[row + 1..].iter().take_while(|row| row.depth > depth);
+            let callees = below.filter(|row| row.depth == depth + 1);
+            let callees: u64 = callees.map(|row| row.duration).sum();
+            let own = rows[row].duration.saturating_sub(callees);
+            assert_eq!(found["call"]["self"].as_u64(), Some(own));
+            let next = (row + 1..rows.len()).find(|&at| rows[at].code == code);
+            let previous = (0..row).rev().find(|&at| rows[at].code == code);
+            let place = |name: &str| found[name].as_u64().map(|row| row as usize);
+            assert_eq!(
+                (place("next_same"), place("previous_same")),
+                (next, previous)
+            );
+        }
+        assert!(explorer.call(0, rows.len()).is_none());
+        assert!(explorer.call(1, 0).is_none());
+    }
+
+    #[test]
+    fn values_are_whole_up_to_64_kib() {
+        let mut recording = recording([(0, 0), (1, 1)]);
+        let value = "\u{e9}".repeat(40_000);
+        let text = recording.texts.add(&format!("x\t{value}\n"));
+        recording.threads[0].calls[1].arguments = text;
+        let found = Explorer::new(&recording).call(0, 1).unwrap();
+        let found = serde_json::to_value(found).unwrap();
+        let shown = found["call"]["arguments"][0][1].as_str().unwrap();
+        assert_eq!(shown.len(), 64 * 1024 + "\u{2026}".len());
+        assert_eq!(found["call"]["arguments_cut"], true);
+        assert_eq!(found["path"], "/p/f.py");
+        assert_eq!(found["above"][0]["name"], "f0");
+    }
+}

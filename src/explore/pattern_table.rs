@@ -1,7 +1,7 @@
 //! The table of patterns: the repeats that stand in no other.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use serde::{Serialize, Serializer};
 
@@ -230,7 +230,7 @@ impl<'r> Explorer<'r> {
 impl PatternTable {
     /// Of equals, those of the threads that come first.
     fn keep_longest(&mut self) {
-        self.repeats.sort_by(|a, b| b.total.cmp(&a.total));
+        self.repeats.sort_by_key(|found| Reverse(found.total));
         self.repeats.truncate(MOST_KEPT);
         self.repeats.shrink_to_fit();
     }

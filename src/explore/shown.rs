@@ -58,14 +58,9 @@ pub(super) fn code_names<T: Serialize>(
     named.collect()
 }
 
-/// A function, as lists and graphs name it.
+/// A function: name, last component of its file, line and category.
 #[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct NamedFunction<'r>(
-    Cow<'r, str>,
-    Cow<'r, str>,
-    u32,
-    #[serde(serialize_with = "word")] crate::trace::Category,
-);
+pub struct NamedFunction<'r>(Cow<'r, str>, Cow<'r, str>, u32, &'static str);
 
 impl<'r> NamedFunction<'r> {
     /// Name and file take `most` bytes together, or not much more.
@@ -74,16 +69,9 @@ impl<'r> NamedFunction<'r> {
             cut(&code.name, most / 2),
             cut(file_name(&code.file), most / 2),
             code.line,
-            code.category,
+            code.category.as_str(),
         )
     }
-}
-
-fn word<S: serde::Serializer>(
-    category: &crate::trace::Category,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(category.as_str())
 }
 
 #[cfg(test)]

@@ -98,3 +98,5 @@ fn positions(node: &Node<'_>) -> std::ops::Range<usize> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::recording;

@@ -48,7 +48,7 @@ pub(super) struct Unreadable {
 impl Unreadable {
     pub(super) fn new(code: &Code, refusal: Refusal) -> Self {
         Unreadable {
-            path: code.file.clone(),
+            path: cut(&code.file),
             line: code.line,
             reason: refusal.line,
         }
@@ -158,11 +158,11 @@ fn last_line(lines: &[&str], first: usize) -> usize {
     let Some(own) = lines.get(first).map(|line| indentation(line)) else {
         return first;
     };
-    let begins = |line: &&str| {
+    let begins = |line: &str| {
         let words = ["def ", "async ", "class "];
         indentation(line) == own && words.iter().any(|word| line.trim_start().starts_with(word))
     };
-    let Some(definition) = lines[first..].iter().position(|line| begins(&line)) else {
+    let Some(definition) = lines[first..].iter().position(|line| begins(line)) else {
         return first;
     };
     let mut last = first + definition;

@@ -17,14 +17,14 @@ fn naive(explorer: &Explorer<'_>, filter: &Filter) -> ByPath {
         let calls = explorer.calls(thread, filter);
         let callers = callers(&calls);
         let own = own_times(&calls);
-        for position in 0..calls.len() {
+        for (position, own) in own.into_iter().enumerate() {
             let path = std::iter::successors(Some(position), |&call| callers[call]);
             let code = |position| functions.code(functions.of(calls.row(position).code));
             let mut path: Vec<u32> = path.map(code).collect();
             path.reverse();
             let known = merged.entry(path).or_default();
             known.0 = known.0.saturating_add(calls.row(position).duration);
-            known.1 = known.1.saturating_add(own[position]);
+            known.1 = known.1.saturating_add(own);
             known.2 += 1;
         }
     }

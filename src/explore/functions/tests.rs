@@ -30,13 +30,13 @@ fn naive(explorer: &Explorer<'_>, threads: Threads, filter: &Filter) -> (Vec<Sum
                 function(position),
             )
         };
-        for position in 0..calls.len() {
+        for (position, own) in own.into_iter().enumerate() {
             let row = calls.row(position);
             let above = || std::iter::successors(callers[position], |&caller| callers[caller]);
             let of_function = &mut sums[function(position) as usize];
             of_function.calls += 1;
             of_function.sum = of_function.sum.saturating_add(row.duration);
-            of_function.own = of_function.own.saturating_add(own[position]);
+            of_function.own = of_function.own.saturating_add(own);
             of_function.max = of_function.max.max(row.duration);
             of_function.raised += u64::from(row.flags.has(Flags::RAISED));
             if above().all(|caller| function(caller) != function(position)) {

@@ -170,7 +170,7 @@ impl CallMembers {
         let some_differ = arguments
             .as_ref()
             .is_some_and(|arguments| arguments.iter().any(|(_, value)| value.is_none()));
-        let several = (facts.count > 1).then(|| Several {
+        let several = (facts.count > 1).then_some(Several {
             of: facts.count,
             min: facts.min,
             max: facts.max,

@@ -6,14 +6,14 @@ use serde_json::Value;
 use super::super::open::{Base, NodeId, Open, State};
 use super::super::{Explorer, Filter, Grouping, View};
 use crate::pattern::{Nearness, Node, Nodes};
-use crate::recording::{Recording, Row, Thread};
+use crate::recording::{Flags, Recording, Row, Thread};
 use crate::trace::{Category, Code, Kind, Time};
 
 const GROUPINGS: [Grouping; 3] = [None, Some(Nearness::Exact), Some(Nearness::TripCounts)];
 
 /// A recording of one thread; for each call its depth and its function. The last of the functions is
 /// activity of imports.
-pub(super) fn recording(calls: impl IntoIterator<Item = (u32, u32)>) -> Recording {
+pub(in crate::explore) fn recording(calls: impl IntoIterator<Item = (u32, u32)>) -> Recording {
     let row = |(index, (depth, code)): (usize, (u32, u32))| Row {
         start: Time(1000 + index as u64),
         duration: 1 + index as u64 % 7,
@@ -235,7 +235,7 @@ fn any_clicks() -> impl Strategy<Value = (Base, Vec<(usize, usize)>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn any_window_is_what_is_drawn_there(
@@ -345,4 +345,131 @@ proptest! {
         prop_assert_eq!(again.total, rows.total);
         prop_assert_eq!(again.open, rows.open);
     }
+}
+
+#[test]
+fn a_million_deep_and_two_million_wide() {
+    let deep = (0..1_000_000).map(|depth| (depth, depth % 3));
+    let wide = std::iter::once((0, 0)).chain((0..2_000_000u32).map(|call| {
+        // No two stretches of these are the same.
+        (
+            1,
+            (call.wrapping_mul(call).wrapping_mul(0x9e37_79b9) >> 28) % 4,
+        )
+    }));
+    for recording in [recording(deep), recording(wide)] {
+        let explorer = Explorer::new(&recording);
+        for grouping in [None, Some(Nearness::TripCounts)] {
+            let view = explorer.view(0, &Filter::default(), grouping);
+            let all = Open::parse("all").unwrap();
+            let total = view.rows(&all, 0, 1).total;
+            assert!(view.calls().len() >= total);
+            let end = view.rows(&all, total - 3, 100);
+            assert_eq!(end.rows.len(), 3);
+            assert!(end.rows[2].last);
+            let last = view.calls().len() - 1;
+            for open in [Open::default(), all, Open::parse("none").unwrap()] {
+                let reveal = view.reveal(&open, last).unwrap();
+                let found = view.rows(&reveal.open, reveal.index.unwrap(), 1);
+                assert_eq!(json(&found.rows[0])["call"]["row"], last);
+            }
+        }
+        assert!(
+            explorer
+                .call(0, recording.threads[0].calls.len() - 1)
+                .is_some()
+        );
+    }
+}
+
+#[test]
+fn what_is_left_out_says_why() {
+    let recording = recording([(0, 0), (1, 4), (1, 1)]);
+    let explorer = Explorer::new(&recording);
+    let hidden = |filter: Filter, row| {
+        let view = explorer.view(0, &filter, None);
+        let reveal = view.reveal(&Open::default(), row).unwrap();
+        assert_eq!(reveal.index.is_none(), reveal.hidden.is_some());
+        assert_eq!(reveal.id, NodeId { row, calls: None });
+        reveal.hidden
+    };
+    let hide_imports = Filter {
+        hide_imports: true,
+        ..Filter::default()
+    };
+    assert_eq!(hidden(hide_imports, 1), Some("imports are hidden"));
+    assert_eq!(hidden(hide_imports, 2), None);
+    let long = Filter {
+        min_duration: 2,
+        ..Filter::default()
+    };
+    assert_eq!(hidden(long, 0), Some("shorter calls are hidden"));
+    let raised = Filter {
+        only_exceptions: true,
+        ..Filter::default()
+    };
+    let why = "calls that no exception left are hidden";
+    assert_eq!(hidden(raised, 2), Some(why));
+}
+
+#[test]
+fn an_answer_of_long_names_stays_below_a_megabyte() {
+    let mut recording =
+        recording(std::iter::once((0, 0)).chain((0..400).map(|call| (1, call % 5))));
+    for code in &mut recording.codes {
+        code.name = "\u{1}".repeat(10_000);
+        code.file = "\u{1f600}".repeat(10_000);
+    }
+    let explorer = Explorer::new(&recording);
+    let view = explorer.view(0, &Filter::default(), None);
+    let rows = view.rows(&Open::parse("all").unwrap(), 0, 1000);
+    assert_eq!(rows.rows.len(), 300);
+    assert!(serde_json::to_string(&rows).unwrap().len() < 1_000_000);
+}
+
+/// Times and values that calls on one line do not share are not those of one of them.
+#[test]
+fn a_line_says_what_its_calls_have_in_common() {
+    let mut recording = recording([(0, 0), (0, 1), (0, 0), (0, 1), (0, 0), (0, 1)]);
+    let rows = &mut recording.threads[0].calls;
+    for (row, duration) in rows.iter_mut().zip([10, 1, 20, 1, 60, 1]) {
+        row.duration = duration;
+    }
+    rows[2].flags.set(Flags::RAISED, true);
+    let texts = ["x\t1\n", "x\t2\n", "7"].map(|text| recording.texts.add(text));
+    for (row, [text, outcome]) in [(0, [0, 2]), (2, [1, 2]), (4, [0, 2])] {
+        let row = &mut recording.threads[0].calls[row];
+        (row.arguments, row.outcome) = (texts[text], texts[outcome]);
+    }
+    let explorer = Explorer::new(&recording);
+    let view = explorer.view(0, &Filter::default(), Some(Nearness::Exact));
+    let rows = json(view.rows(&Open::parse("all").unwrap(), 0, 10));
+    let repeat = &rows["rows"][0]["repeat"];
+    assert_eq!(
+        (&repeat["count"], &repeat["calls"]),
+        (&json([3, 3]), &json(6))
+    );
+    assert_eq!(repeat["spark"], json([11, 21, 61]));
+    assert_eq!(
+        (&repeat["times"]["slowest"], &repeat["times"]["total"]),
+        (&json(2), &json(93))
+    );
+    let call = &rows["rows"][1]["call"];
+    assert_eq!((&call["of"], &call["raised"]), (&json(3), &json(1)));
+    assert_eq!(
+        (&call["duration"], &call["min"], &call["max"]),
+        (&json(30), &json(10), &json(60))
+    );
+    // Of a repetition, which takes 31 on average.
+    assert_eq!(call["share"], json(0.96774));
+    assert_eq!(call["arguments"], json([("x", None::<&str>)]));
+    assert_eq!(
+        (&call["result"], &call["values_differ"]),
+        (&json("7"), &json(true))
+    );
+    let stepped = json(view.rows(&Open::parse("none,r0.6@1").unwrap(), 1, 1));
+    let call = &stepped["rows"][0]["call"];
+    assert_eq!((&call["row"], &call["duration"]), (&json(2), &json(20)));
+    assert_eq!(call["arguments"], json([("x", "2")]));
+    assert_eq!((&call["message"], &call["of"]), (&json("7"), &Value::Null));
 }
