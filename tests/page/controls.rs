@@ -98,7 +98,7 @@ fn short_calls_can_be_left_out() {
 
 #[test]
 fn patterns_can_be_off_exact_or_similar() {
-    // The second of these has one call more.
+    // Every other one has one call more.
     let mut trace = Trace::new();
     trace.within(call("main"), |trace| {
         for round in 0..4 {
@@ -110,7 +110,7 @@ fn patterns_can_be_off_exact_or_similar() {
         }
     });
     look_at(&trace, "#open=all", async |page| {
-        assert_eq!(page.rows().await, ["main", ".4× work", "..2–3× item"]);
+        assert_eq!(page.rows().await, ["main", ".4× work", "..2× item"]);
         page.click("label:has(#grouping-none)").await;
         page.click("#expand-all").await;
         // 1 + 4 + 2 + 3 + 2 + 3
@@ -119,12 +119,12 @@ fn patterns_can_be_off_exact_or_similar() {
         page.click("#expand-all").await;
         let rows = page.rows().await;
         assert!(
-            rows.len() < 15 && !rows.contains(&"..2–3× item".into()),
+            rows.len() < 15 && !rows.contains(&".4× work".into()),
             "{rows:?}"
         );
         page.click("label:has(#grouping-near)").await;
         page.click("#expand-all").await;
-        assert_eq!(page.rows().await, ["main", ".4× work", "..2–3× item"]);
+        assert_eq!(page.rows().await, ["main", ".4× work", "..2× item"]);
     });
 }
 
@@ -185,7 +185,7 @@ fn source_that_cannot_be_read_says_why() {
     look_at(&trace, "", async |page| {
         page.click_in_row("vanished", ".name").await;
         let reason = page.text("#details-source").await;
-        assert!(reason.contains("can't be shown"), "{reason}");
+        assert!(reason.contains("can't be read"), "{reason}");
         // The browser itself reports an answer of 404.
         let said = page.browser.console().expect("a console");
         assert!(said.iter().all(|line| line.contains("404")), "{said:?}");

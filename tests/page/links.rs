@@ -11,7 +11,7 @@ fn a_link_shows_the_same_to_whoever_opens_it() {
         page.click("#hide-external").await;
         page.click("#tree .stepper button[aria-label^=Slowest]")
             .await;
-        page.click_in_row("backward", ".name").await;
+        page.click_in_row("load", ".name").await;
         let rows = page.rows().await;
         let selected = page.selected().await;
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;

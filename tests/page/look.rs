@@ -68,7 +68,7 @@ impl Page {
     pub(crate) async fn settle(&self) {
         let quiet = "
             return !document.querySelector('#tree .stage .waiting') && document.querySelector('#header h1') !== null
-                && !document.querySelector('[aria-busy=true]') && document.querySelector('#busy').hidden;";
+                && !document.querySelector('[aria-busy=true]') && document.querySelector('#busy')?.hidden !== false;";
         let mut rows = Value::Null;
         for _ in 0..2 {
             self.until("the page is at rest", quiet).await;

@@ -66,11 +66,13 @@ fn search_is_of_names_files_or_values() {
     look_at(&training(), "#hide=&q=train.py", async |page| {
         // Every call is in that file.
         assert_eq!(count(page).await, "87");
+        page.press("/").await;
         page.click("label:has(#search-files)").await;
         assert_eq!(count(page).await, "no hits");
     });
     look_at(&training(), "#hide=&q=batch", async |page| {
         assert_eq!(count(page).await, "6");
+        page.press("/").await;
         page.click("label:has(#search-values)").await;
         assert_eq!(count(page).await, "no hits");
     });
