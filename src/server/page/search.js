@@ -51,7 +51,7 @@ export class Search {
       onkeydown: (event) => this.#key(event),
     });
     this.#count = h("output", { id: "search-count", for: "search-input" });
-    const places = h("span", { class: "places", role: "group", "aria-label": "Search in" }, ...PLACES.map(([value, text]) =>
+    const places = h("span", { class: "places", role: "group", "aria-label": "Search in", tabindex: -1 }, ...PLACES.map(([value, text]) =>
       h("label", { class: "check" }, h("input", { type: "checkbox", id: `search-${value}`, value, onchange: () => this.#placed(places) }), ` ${text}`)));
     fill(element, this.#input,
       button("‹", () => this.next("previous"), { id: "search-previous", "aria-label": "Previous hit", title: "Previous hit (N)" }),
