@@ -25,7 +25,7 @@ const HOSTILE: &[&str] = &[
     "مرحبا",
 ];
 
-fn hostile() -> Trace {
+pub(crate) fn hostile() -> Trace {
     let long = "long".repeat(2500);
     let mut trace = Trace::new();
     trace.say("command", json!(HOSTILE));

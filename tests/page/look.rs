@@ -12,7 +12,7 @@ use crate::browser::Browser;
 use crate::browser::server::Server;
 use crate::trace::Trace;
 
-const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
+pub(crate) const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
 /// As long as the page may take to show something, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(20);
 
