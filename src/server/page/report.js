@@ -168,11 +168,12 @@ function sorted(rows, column, order) {
     const found = row[column];
     return Array.isArray(found) ? found[1] : found;
   };
-  const ranked = [...rows].sort((a, b) => {
+  const sign = order === "asc" ? 1 : -1;
+  // Equal ones stay as they are.
+  return [...rows].sort((a, b) => {
     const [x, y] = [value(a), value(b)];
-    return typeof x === "string" ? x.localeCompare(y) : x - y;
+    return sign * (typeof x === "string" ? x.localeCompare(y) : x - y);
   });
-  return order === "asc" ? ranked : ranked.reverse();
 }
 
 function page(rows, from, count) {
