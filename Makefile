@@ -34,8 +34,9 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 	$(PYTRACE) show trace.json
 	@printf '\n%s\n' \
 		'The whole trace is in trace.json. To look at it:' \
-		'  $(PYTRACE) show trace.json' \
-		'  https://ui.perfetto.dev           "Open trace file": it stays on this machine'
+		'  $(PYTRACE) serve trace.json        in the browser, at http://localhost:8080/' \
+		'  $(PYTRACE) show trace.json         here' \
+		'  https://ui.perfetto.dev            "Open trace file": it stays on this machine'
 
 test: lint test-unit test-root test-layouts test-truth ## all checks, from lint to test-truth
 

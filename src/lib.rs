@@ -31,7 +31,7 @@
 //! | [`mod@format`] | trace files | files |
 //! | [`user`] | for whom pytrace acts, with whose rights | the kernel |
 //! | [`server`] | answers the page's requests, and nobody else's | the network |
-//! | [`cli`], [`show`], [`serve`], [`doctor`], [`preflight`], [`trace_file`], [`terminal`], [`error`] | the command | |
+//! | [`cli`], [`show`], [`serve`], [`mod@export`], [`doctor`], [`preflight`], [`trace_file`], [`terminal`], [`error`] | the command | |
 
 mod bpf;
 pub mod cli;

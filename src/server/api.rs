@@ -11,13 +11,16 @@ use super::questions;
 use super::refusal::Refusal;
 use super::reply::to_json;
 use super::source;
-use crate::explore::{Defaults, Explorer, Filter, Origin, Overview, View};
+use crate::explore::{Defaults, Explorer, Filter, Open, Origin, Overview, View};
 
 /// Questions that are worked on at a time. Others wait, and are let go if whoever asked does.
 pub(super) const AT_ONCE: usize = 8;
 
 /// How long a search goes on before it says how far it is.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Lines of a tree that a page begins with, or more.
+const FIRST_LINES: usize = 150;
 
 /// Answers questions about a trace.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ impl Api {
             };
             tokio::task::spawn_blocking(move || {
                 let view = self.explorer.view(thread, &filter, self.defaults.grouping);
-                view.patterns();
+                // What the page asks first, so that it is known by then.
+                view.rows(&Open::default(), 0, FIRST_LINES);
             });
         }
     }

@@ -73,8 +73,9 @@ async function summarise(server, state) {
 }
 
 function build(server, trace) {
-  const state = new State(trace.defaults ?? {});
-  if (state.get("thread") >= trace.threads.length) state.set({ thread: 0, at: "" });
+  const [largest] = trace.threads;
+  const state = new State({ ...trace.defaults, thread: largest.index });
+  if (!trace.threads.some(({ index }) => index === state.get("thread"))) state.set({ thread: largest.index, at: "" });
   const tree = new Tree($("panel-tree"), server, state);
   const timeline = new Timeline($("panel-timeline"), server, state, tree, trace);
   const flame = new Flame($("panel-flame"), server, state, failed);

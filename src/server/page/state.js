@@ -40,8 +40,8 @@ const FIELDS = {
   psort: choice(["total", "calls", "count", "mean"], "total"),
 };
 
-// Not left out where they are as usual: the server's command line may set other defaults.
-const ALWAYS = new Set(["grouping", "hide"]);
+// Not left out where they are as usual: the server's command line and the trace may set other defaults.
+const ALWAYS = new Set(["thread", "grouping", "hide"]);
 
 /** Changes of these are steps that Back goes back. */
 const STEPS = ["view", "thread", "at", "code", "flame"];
