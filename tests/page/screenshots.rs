@@ -17,18 +17,23 @@ fn pictures_for_the_documentation() {
     };
     let images = given("PYTRACE_SCREENSHOTS");
     look_at_file(&given("PYTRACE_TRACE"), "", async |page| {
-        for (width, suffix) in [(1280, ""), (400, "-narrow")] {
-            page.browser.resize(width, 800).expect("another size");
+        let wide: &[&str] = &["tree", "timeline", "functions"];
+        for (width, height, suffix, views) in
+            [(1280, 500, "", wide), (400, 720, "-narrow", &wide[..1])]
+        {
+            page.browser.resize(width, height).expect("another size");
             for scheme in ["light", "dark"] {
                 page.browser.prefer(scheme).expect("an emulated preference");
-                for view in ["tree", "timeline", "flame", "functions", "patterns"] {
-                    page.go(&format!("#view={view}")).await;
-                    if view == "tree" && width > 1000 {
-                        page.click("#tree .row.repeat .heading").await;
+                for view in views {
+                    if *view == "tree" && width > 1000 {
+                        page.go("#q=Layer.forward").await;
+                        page.click("#search-next").await;
+                    } else {
+                        page.go(&format!("#view={view}")).await;
                     }
                     let name = format!("{view}{suffix}-{scheme}.png");
                     let picture = picture(page).await;
-                    assert!(picture.len() < MOST, "{name} is too large");
+                    assert!(picture.len() < MOST, "{name} takes {} bytes", picture.len());
                     fs::write(images.join(name), picture).expect("a file");
                 }
             }
