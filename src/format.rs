@@ -11,6 +11,7 @@
 //! ],"displayTimeUnit":"ns","pytrace":{"format":1}}
 //! ```
 
+mod ahead;
 mod chrome;
 mod escape;
 mod event;

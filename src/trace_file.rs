@@ -24,7 +24,7 @@ pub fn open(path: &Path) -> Result<File> {
 /// # Errors
 ///
 /// With a hint, where there is a cure.
-pub fn read(path: &Path, file: impl Read) -> Result<Recording> {
+pub fn read(path: &Path, file: impl Read + Send) -> Result<Recording> {
     format::read_from(file).map_err(|error| unreadable(path, error))
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
+use super::ahead::read_ahead;
 use super::escape::unescape;
 use super::event::{Event, Events};
 use super::scan::{Stop, Window};
@@ -32,19 +33,17 @@ pub fn read(path: &Path) -> Result<Recording, ReadError> {
 ///
 /// A file that ends early or turns to garbage yields the events before that, with
 /// [`Recording::truncated`] set.
-pub fn read_from(mut reader: impl Read) -> Result<Recording, ReadError> {
+pub fn read_from(mut reader: impl Read + Send) -> Result<Recording, ReadError> {
     let mut magic = Vec::new();
     reader.by_ref().take(2).read_to_end(&mut magic)?;
     let compressed = magic == [0x1f, 0x8b];
     let whole = io::Cursor::new(magic).chain(reader);
+    let parse = |ahead| TraceFile::new(ahead).read();
     if compressed {
-        TraceFile::new(MultiGzDecoder::new(io::BufReader::with_capacity(
-            1 << 16,
-            whole,
-        )))
-        .read()
+        let buffered = io::BufReader::with_capacity(1 << 16, whole);
+        read_ahead(MultiGzDecoder::new(buffered), parse)
     } else {
-        TraceFile::new(whole).read()
+        read_ahead(whole, parse)
     }
 }
 

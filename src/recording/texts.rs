@@ -17,21 +17,34 @@ pub(crate) struct Texts {
     all: String,
     /// Where each ends.
     ends: Vec<usize>,
-    /// By hash; empty until there is a text.
-    recent: Vec<Option<NonZeroU32>>,
+    /// By one half of the hash; empty until there is a text.
+    recent: Vec<Recent>,
+}
+
+/// A text that may come again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recent {
+    index: Option<NonZeroU32>,
+    /// The other half of its hash: texts that differ mostly do so here, and need not be looked at, which
+    /// would be slow, somewhere in gigabytes.
+    hash: u32,
 }
 
 impl Texts {
     /// The index of `text`, plus one; `None` where there are too many.
     pub(crate) fn add(&mut self, text: &str) -> Option<NonZeroU32> {
         if self.recent.is_empty() {
-            self.recent = vec![None; SLOTS];
+            self.recent = vec![Recent::default(); SLOTS];
         }
         let mut hasher = FxHasher::default();
         hasher.write(text.as_bytes());
         // The upper half of the product that Fx hashes with is the better one.
-        let slot = (hasher.finish() >> 32) as usize % SLOTS;
-        if let Some(index) = self.recent[slot]
+        let finished = hasher.finish();
+        let slot = (finished >> 32) as usize % SLOTS;
+        let hash = finished as u32;
+        let recent = self.recent[slot];
+        if let Some(index) = recent.index
+            && recent.hash == hash
             && self.get(index) == text
         {
             return Some(index);
@@ -41,8 +54,9 @@ impl Texts {
             .and_then(NonZeroU32::new)?;
         self.all.push_str(text);
         self.ends.push(self.all.len());
-        self.recent[slot] = Some(index);
-        Some(index)
+        let index = Some(index);
+        self.recent[slot] = Recent { index, hash };
+        index
     }
 
     /// The text of an index that [`Texts::add`] returned.
