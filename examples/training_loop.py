@@ -116,8 +116,7 @@ def train(model, epochs, logger):
                 logger.messages.put(f"step {step}: loss {loss:.4f}")
             except Diverged:
                 skipped += 1
-            if step % 4 == 0:
-                logger.messages.put(f"step {step}: evaluation {evaluate(model):.4f}")
+        logger.messages.put(f"epoch {epoch}: evaluation {evaluate(model):.4f}")
     return step, skipped
 
 

@@ -19,7 +19,7 @@ fn pictures_for_the_documentation() {
     look_at_file(&given("PYTRACE_TRACE"), "", async |page| {
         let wide: &[&str] = &["tree", "timeline", "functions"];
         for (width, height, suffix, views) in
-            [(1280, 500, "", wide), (400, 720, "-narrow", &wide[..1])]
+            [(1280, 720, "", wide), (400, 720, "-narrow", &wide[..1])]
         {
             page.browser.resize(width, height).expect("another size");
             for scheme in ["light", "dark"] {
