@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Explorer;
 use super::filter::Grouping;
 use super::origin::Origin;
+use super::shown::json_len;
 use crate::pattern::Nearness;
 use crate::recording::{Flags, Footer, Recording, Thread};
 use crate::trace::{Category, ThreadId};
@@ -263,12 +264,11 @@ impl Budget {
     fn text(&mut self, text: &str) -> String {
         let mut end = 0;
         for (count, (at, c)) in text.char_indices().enumerate() {
-            let size = match c {
-                '"' | '\\' => 2,
-                c if c < ' ' => "\\u0000".len(),
-                c => c.len_utf8(),
-            };
-            let Some(left) = self.0.checked_sub(size).filter(|_| count < CHARACTERS) else {
+            let Some(left) = self
+                .0
+                .checked_sub(json_len(c))
+                .filter(|_| count < CHARACTERS)
+            else {
                 return format!("{}…", &text[..at]);
             };
             self.0 = left;
