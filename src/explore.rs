@@ -54,7 +54,6 @@ use pattern_table::PatternTable;
 use search::Search;
 use threads::Functions;
 use timeline::TimeIndex;
-use views::Views;
 
 /// A recording, and what was found out about it so far.
 ///
@@ -62,7 +61,7 @@ use views::Views;
 #[derive(Debug)]
 pub struct Explorer<'r> {
     recording: &'r Recording,
-    views: Views<'r>,
+    views: Cache<views::Key, View<'r>>,
     functions: OnceLock<Functions>,
     calls: Cache<(usize, Filter), Calls<'r>>,
     profiles: Cache<(Threads, Filter), Profile>,
@@ -83,7 +82,7 @@ impl<'r> Explorer<'r> {
     pub fn new(recording: &'r Recording) -> Self {
         Explorer {
             recording,
-            views: Views::default(),
+            views: Cache::new(views::KEPT, views::KEPT_CALLS),
             functions: OnceLock::new(),
             calls: Cache::new(4096, 128 * MIB),
             profiles: Cache::new(8, 32 * MIB),

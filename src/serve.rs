@@ -67,6 +67,10 @@ fn open(path: &Path) -> Result<File> {
     if let Some(caller) = &caller {
         caller.assume()?;
     }
+    if !unistd::geteuid().is_root() {
+        // Not even those that pytrace's own file may have: users open what they may open.
+        give_up_privileges()?;
+    }
     let file = trace_file::open(path)?;
     let owner = match unistd::geteuid().is_root() {
         true => Some(Identity::of_owner(&file)?),

@@ -42,6 +42,16 @@ pub struct Code {
     pub category: Category,
 }
 
+impl Code {
+    /// The last component of its file's path.
+    pub fn file_name(&self) -> &str {
+        self.file
+            .rsplit(['/', '\\'])
+            .find(|part| !part.is_empty())
+            .unwrap_or(&self.file)
+    }
+}
+
 /// What kind of code an activation runs, as far as its code object tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -237,4 +247,30 @@ pub struct Totals {
     pub lost: u64,
     /// Stacks whose outermost frames could not be recorded: depths count from there.
     pub cut: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_named_by_its_last_component() {
+        for (file, name) in [
+            ("/p/train.py", "train.py"),
+            ("train.py", "train.py"),
+            ("C:\\p\\train.py", "train.py"),
+            ("/p/", "p"),
+            ("/", "/"),
+            ("", ""),
+        ] {
+            let code = Code {
+                name: "f".into(),
+                file: file.into(),
+                line: 1,
+                kind: Kind::Function,
+                category: Category::Internal,
+            };
+            assert_eq!(code.file_name(), name);
+        }
+    }
 }

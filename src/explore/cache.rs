@@ -20,14 +20,14 @@ struct Entry<K, V> {
     value: Arc<OnceLock<Arc<V>>>,
 }
 
-/// What an answer takes of a [`Cache`], in bytes or so.
+/// What an answer takes of a [`Cache`], in bytes or whatever that counts.
 pub(super) trait Weigh {
     /// How much.
     fn weight(&self) -> usize;
 }
 
 impl<K: PartialEq, V: Weigh> Cache<K, V> {
-    /// Keeps `most` answers of `weight` bytes in all.
+    /// Keeps `most` answers of this weight in all.
     pub(super) fn new(most: usize, weight: usize) -> Self {
         Cache {
             answers: Mutex::new(Vec::new()),

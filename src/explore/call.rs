@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::Explorer;
+use super::threads::Functions;
 use super::tree::{CallMembers, Cut, Placed};
 use crate::recording::{Recording, Row};
 
@@ -63,7 +64,8 @@ impl Explorer<'_> {
         let calls = Thread {
             recording,
             rows: &thread_of_call.calls,
-            blocks: self.blocks[thread].get(&thread_of_call.calls),
+            functions: self.functions(),
+            blocks: self.blocks[thread].get(&thread_of_call.calls, self.functions()),
         };
         let call = calls.rows.get(row)?;
         let code = recording.code(call);
@@ -119,43 +121,44 @@ pub(super) fn took(rows: &[Row]) -> u64 {
 }
 
 impl Blocks {
-    fn get(&self, rows: &[Row]) -> &[Block] {
+    fn get(&self, rows: &[Row], functions: &Functions) -> &[Block] {
         self.0.get_or_init(|| {
             let blocks = rows.chunks(BLOCK);
-            blocks.map(Block::of).collect()
+            blocks.map(|rows| Block::of(rows, functions)).collect()
         })
     }
 }
 
 impl Block {
-    fn of(rows: &[Row]) -> Block {
+    fn of(rows: &[Row], functions: &Functions) -> Block {
         let mut block = Block {
             depth: u32::MAX,
             functions: [0; 4],
         };
         for row in rows {
             block.depth = block.depth.min(row.depth);
-            let (word, bit) = place(row.code);
+            let (word, bit) = place(functions.of(row.code));
             block.functions[word] |= bit;
         }
         block
     }
 
-    fn may_have(&self, code: u32) -> bool {
-        let (word, bit) = place(code);
+    fn may_have(&self, function: u32) -> bool {
+        let (word, bit) = place(function);
         self.functions[word] & bit != 0
     }
 }
 
 /// The bit of a function.
-fn place(code: u32) -> (usize, u64) {
-    (code as usize / 64 % 4, 1 << (code % 64))
+fn place(function: u32) -> (usize, u64) {
+    (function as usize / 64 % 4, 1 << (function % 64))
 }
 
 /// A thread's calls, all of them.
 struct Thread<'r> {
     recording: &'r Recording,
     rows: &'r [Row],
+    functions: &'r Functions,
     blocks: &'r [Block],
 }
 
@@ -226,25 +229,19 @@ impl Thread<'_> {
     }
 
     fn next_same(&self, row: usize) -> Option<usize> {
-        let codes = self.same(row);
-        let block = |block: &Block| codes.iter().any(|code| block.may_have(*code));
-        self.next(row + 1, block, |row| codes.contains(&row.code))
+        let function = self.function(&self.rows[row]);
+        let block = |block: &Block| block.may_have(function);
+        self.next(row + 1, block, |row| self.function(row) == function)
     }
 
     fn previous_same(&self, row: usize) -> Option<usize> {
-        let codes = self.same(row);
-        let block = |block: &Block| codes.iter().any(|code| block.may_have(*code));
-        self.previous(row, block, |row| codes.contains(&row.code))
+        let function = self.function(&self.rows[row]);
+        let block = |block: &Block| block.may_have(function);
+        self.previous(row, block, |row| self.function(row) == function)
     }
 
-    /// The codes of a call's function: one for each category that it ran under.
-    fn same(&self, row: usize) -> Vec<u32> {
-        let wanted = self.recording.code(&self.rows[row]);
-        let codes = (0..).zip(&self.recording.codes);
-        let same = codes.filter(|(_, code)| {
-            code.line == wanted.line && code.name == wanted.name && code.file == wanted.file
-        });
-        same.map(|(index, _)| index).collect()
+    fn function(&self, row: &Row) -> u32 {
+        self.functions.of(row.code)
     }
 
     fn named(&self, row: usize) -> Caller {
@@ -253,7 +250,7 @@ impl Thread<'_> {
         Caller {
             row,
             name: cut(&code.name),
-            file: cut(code.file.rsplit('/').next().unwrap_or(&code.file)),
+            file: cut(code.file_name()),
             line: code.line,
         }
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Explorer;
 use super::filter::Filter;
 use super::search::Needle;
-use super::shown::{NAME, cut, file_name};
+use super::shown::{NAME, cut};
 use super::threads::Threads;
 use crate::recording::Recording;
 use crate::trace::Code;
@@ -193,7 +193,7 @@ impl<'r> FunctionRow<'r> {
         FunctionRow {
             code: index,
             name: cut(&code.name, NAME),
-            file: cut(file_name(&code.file), NAME),
+            file: cut(code.file_name(), NAME),
             line: code.line,
             category: code.category.as_str(),
             kind: code.kind.as_str(),
@@ -220,7 +220,7 @@ fn compare(column: Column, a: (&Code, &Sums), b: (&Code, &Sums)) -> Ordering {
     match column {
         Column::Code => Ordering::Equal,
         Column::Name => code.name.cmp(&other_code.name),
-        Column::File => file_name(&code.file).cmp(file_name(&other_code.file)),
+        Column::File => code.file_name().cmp(other_code.file_name()),
         Column::Line => code.line.cmp(&other_code.line),
         Column::Category => {
             let word = code.category.as_str();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Explorer;
 use super::filter::Grouping;
 use super::origin::Origin;
+use super::shown::json_len;
 use crate::pattern::Nearness;
 use crate::recording::{Flags, Footer, Recording, Thread};
 use crate::trace::{Category, ThreadId};
@@ -185,9 +186,9 @@ impl Explorer<'_> {
 }
 
 impl Overview {
-    /// Index of the thread with most calls; `None` where there is none.
-    pub fn largest_thread(&self) -> Option<usize> {
-        self.threads.first().map(|thread| thread.index)
+    /// Indices of the threads that are listed, the one with most calls first.
+    pub fn listed_threads(&self) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator {
+        self.threads.iter().map(|thread| thread.index)
     }
 }
 
@@ -263,12 +264,11 @@ impl Budget {
     fn text(&mut self, text: &str) -> String {
         let mut end = 0;
         for (count, (at, c)) in text.char_indices().enumerate() {
-            let size = match c {
-                '"' | '\\' => 2,
-                c if c < ' ' => "\\u0000".len(),
-                c => c.len_utf8(),
-            };
-            let Some(left) = self.0.checked_sub(size).filter(|_| count < CHARACTERS) else {
+            let Some(left) = self
+                .0
+                .checked_sub(json_len(c))
+                .filter(|_| count < CHARACTERS)
+            else {
                 return format!("{}…", &text[..at]);
             };
             self.0 = left;
@@ -379,7 +379,7 @@ mod tests {
             .map(|thread| (thread.index, thread.start, thread.end, thread.depth))
             .collect();
         assert_eq!(threads, [(1, 0, 80, 2), (0, 50, 60, 1)]);
-        assert_eq!(overview.largest_thread(), Some(1));
+        assert_eq!(overview.listed_threads().next(), Some(1));
         assert!(!overview.foreign);
     }
 
@@ -387,7 +387,7 @@ mod tests {
     fn a_recording_of_nothing_has_an_overview() {
         let overview = Explorer::new(&Recording::default()).overview(&origin(), DEFAULTS);
         assert_eq!((overview.end, overview.processes), (0, 0));
-        assert_eq!(overview.largest_thread(), None);
+        assert_eq!(overview.listed_threads().next(), None);
         assert!(overview.foreign);
     }
 

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::Explorer;
 use super::filter::Filter;
-use super::shown::{CUT, NAME, cut, file_name};
+use super::shown::{CUT, NAME, cut};
 use crate::recording::Calls;
 use known::BLOCK;
 pub(super) use known::Search;
@@ -293,7 +293,7 @@ impl<'r> Explorer<'r> {
             thread,
             row: calls.index(position),
             name: cut(&code.name, NAME),
-            file: cut(file_name(&code.file), NAME),
+            file: cut(code.file_name(), NAME),
             line: code.line,
             place,
             text: match place {

@@ -32,19 +32,12 @@ pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// How many bytes it takes in a JSON string.
-fn json_len(c: char) -> usize {
+pub(super) fn json_len(c: char) -> usize {
     match c {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
         c if c < ' ' => 6,
         c => c.len_utf8(),
     }
-}
-
-/// The last component of a file's path.
-pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\'])
-        .find(|part| !part.is_empty())
-        .unwrap_or(path)
 }
 
 /// Names of the codes of an answer, cut so that all fit into it.
@@ -67,7 +60,7 @@ impl<'r> NamedFunction<'r> {
     pub(super) fn new(code: &'r Code, most: usize) -> Self {
         NamedFunction(
             cut(&code.name, most / 2),
-            cut(file_name(&code.file), most / 2),
+            cut(code.file_name(), most / 2),
             code.line,
             code.category.as_str(),
         )
@@ -96,12 +89,5 @@ mod tests {
                 prop_assert!(longer.len() - 2 > most);
             }
         }
-    }
-
-    #[test]
-    fn a_file_is_named_by_its_last_component() {
-        let names = ["/p/train.py", "train.py", "C:\\p\\train.py", "/p/", "/", ""];
-        let expected = ["train.py", "train.py", "train.py", "p", "/", ""];
-        assert_eq!(names.map(file_name), expected);
     }
 }

@@ -10,6 +10,9 @@ use crate::pattern::function_keys;
 use crate::recording::{Calls, Recording};
 use crate::trace::Code;
 
+/// Calls of a thread that are as fast to filter as to find: what is left of them is not kept.
+const FEW: usize = 4096;
+
 /// Whose calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
@@ -85,7 +88,8 @@ impl<'r> Explorer<'r> {
     /// The calls that a filter leaves of the thread with this index, which must exist.
     pub fn calls(&self, thread: usize, filter: &Filter) -> Calls<'r> {
         let find = || self.recording.calls(thread, &filter.selection());
-        match *filter == Filter::default() {
+        let is_cheap = self.recording.threads[thread].calls.len() <= FEW;
+        match is_cheap || *filter == Filter::default() {
             true => find(),
             false => Calls::clone(&self.calls.get((thread, *filter), find)),
         }

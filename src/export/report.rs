@@ -1,13 +1,12 @@
 //! What a report holds: what the server would answer to its page, up to a size.
 
 use std::io::{self, Write};
-use std::ops::Range;
 
 use serde::Serialize;
 
 use crate::explore::{
-    Column, Defaults, Explorer, Filter, FlameQuery, FunctionsQuery, Grouping, Origin, PatternOrder,
-    PatternsQuery, Threads, TimelineQuery,
+    Column, Defaults, Explorer, Filter, FlameQuery, FunctionsQuery, Grouping, Origin, Overview,
+    PatternOrder, PatternsQuery, Threads, TimelineQuery,
 };
 
 /// Lines of a tree that are asked for at once.
@@ -53,8 +52,8 @@ impl Report<'_, '_> {
         let overview = self.explorer.overview(&self.origin, defaults);
         serde_json::to_writer(&mut out, &overview)?;
         self.write_tables(&mut out)?;
-        self.write_timelines(overview.extent(), &mut out, &mut left_out)?;
-        self.write_trees(&mut out, &mut left_out)?;
+        self.write_timelines(&overview, &mut out, &mut left_out)?;
+        self.write_trees(&overview, &mut out, &mut left_out)?;
         member(&mut out, "left_out", &left_out)?;
         out.write_all(b"}")
     }
@@ -104,15 +103,17 @@ impl Report<'_, '_> {
 
     fn write_timelines(
         &self,
-        extent: Range<u64>,
+        overview: &Overview,
         out: &mut InPage<'_, impl Write>,
         left_out: &mut Vec<String>,
     ) -> io::Result<()> {
-        let threads: Vec<usize> = (0..self.explorer.recording().threads.len()).collect();
+        let extent = overview.extent();
+        let threads: Vec<usize> = overview.listed_threads().take(LANES).collect();
+        let all = self.explorer.recording().threads.len();
         out.write_all(b",\"timelines\":[")?;
         let room = out.written + self.size / 4;
         let mut drawn = 0;
-        for some in threads[..threads.len().min(LANES)].chunks(LANES_AT_ONCE) {
+        for some in threads.chunks(LANES_AT_ONCE) {
             if out.written > room {
                 break;
             }
@@ -136,11 +137,10 @@ impl Report<'_, '_> {
         left_out.push(format!(
             "calls shorter than a {PIXELS}th of the whole are not in the timeline one by one"
         ));
-        if drawn < threads.len() {
+        if drawn < all {
             left_out.push(format!(
-                "{} of {} threads are not in the timeline",
-                threads.len() - drawn,
-                threads.len()
+                "{} of {all} threads are not in the timeline",
+                all - drawn
             ));
         }
         Ok(())
@@ -148,26 +148,26 @@ impl Report<'_, '_> {
 
     fn write_trees(
         &self,
+        overview: &Overview,
         out: &mut InPage<'_, impl Write>,
         left_out: &mut Vec<String>,
     ) -> io::Result<()> {
-        let threads = self.explorer.recording().threads.len();
-        let (mut missing_lines, mut missing_threads) = (0, 0);
-        out.write_all(b",\"trees\":[")?;
-        for thread in 0..threads {
-            if thread > 0 {
-                out.write_all(b",")?;
-            }
-            // What a thread does not need is left to those behind it.
-            let share = self.size.saturating_sub(out.written) / (threads - thread);
+        let threads = overview.listed_threads();
+        let (mut missing_lines, mut written) = (0, 0);
+        out.write_all(b",\"trees\":{")?;
+        // The smallest first: what a thread does not need is left to those behind it.
+        for (behind, thread) in (0..threads.len()).zip(threads).rev() {
+            let share = self.size.saturating_sub(out.written) / (behind + 1);
             if share < LINE {
-                missing_threads += 1;
-                out.write_all(b"{\"calls\":0,\"rows\":[]}")?;
                 continue;
             }
+            let comma = if written == 0 { "" } else { "," };
+            write!(out, "{comma}\"{thread}\":")?;
             missing_lines += self.write_tree(thread, share, out)?;
+            written += 1;
         }
-        out.write_all(b"]")?;
+        out.write_all(b"}")?;
+        let missing_threads = self.explorer.recording().threads.len() - written;
         if missing_lines > 0 {
             left_out.push(format!(
                 "{missing_lines} lines of the trees: deep ones, to keep the report small"

@@ -63,50 +63,51 @@ pub(super) fn summarize<'p>(patterns: &'p Patterns<'_>, top: usize) -> Summary<'
     };
     let mut longest = BinaryHeap::new();
     let mut kept = Vec::new();
-    // A call tree may be a million deep.
+    // A call tree may be a million deep. Lists of which nothing is left are not kept: in most recursions,
+    // that is all of them.
     let mut levels = Vec::new();
     for (thread, calls) in patterns.calls.iter().enumerate() {
         summary.calls += calls.len();
         let nodes = patterns.thread(thread);
         levels.push(Level { nodes, nesting: 0 });
-        while let Some(level) = levels.last_mut() {
-            let nesting = level.nesting;
-            match level.nodes.next() {
-                None => {
-                    levels.pop();
-                }
-                Some(Node::Call(call)) => {
+        while let Some(Level { mut nodes, nesting }) = levels.pop() {
+            let Some(node) = nodes.next() else {
+                continue;
+            };
+            if !nodes.is_empty() {
+                levels.push(Level { nodes, nesting });
+            }
+            let repeat = match node {
+                Node::Call(call) => {
                     summary.rows += 1;
                     let nodes = call.callees();
                     levels.push(Level { nodes, nesting });
+                    continue;
                 }
-                Some(Node::Repeat(repeat)) => {
-                    let nesting = nesting + 1;
-                    summary.rows += usize::from(!repeat.is_of_one_call());
-                    summary.patterns += 1;
-                    summary.deepest = summary.deepest.max(nesting);
-                    if nesting == 1 {
-                        summary.calls_in_patterns += repeat.total_calls();
-                    }
-                    let nodes = repeat.body();
-                    levels.push(Level { nodes, nesting });
-                    // Those within others are a part of these; their own figures are of the first only.
-                    if nesting > 1 {
-                        continue;
-                    }
-                    let total = repeat.total_time();
-                    if top > 0 && (longest.len() < top || is_longer(&longest, total)) {
-                        // Of equals the first one wins: later ones rank lower.
-                        longest.push(Reverse((total, Reverse(kept.len()))));
-                        kept.push(TopPattern {
-                            thread,
-                            repeat,
-                            total,
-                        });
-                        if longest.len() > top {
-                            longest.pop();
-                        }
-                    }
+                Node::Repeat(repeat) => repeat,
+            };
+            let nesting = nesting + 1;
+            summary.rows += usize::from(!repeat.is_of_one_call());
+            summary.patterns += 1;
+            summary.deepest = summary.deepest.max(nesting);
+            let nodes = repeat.body();
+            levels.push(Level { nodes, nesting });
+            // Those within others are a part of these; their own figures are of the first only.
+            if nesting > 1 {
+                continue;
+            }
+            summary.calls_in_patterns += repeat.total_calls();
+            let total = repeat.total_time();
+            if top > 0 && (longest.len() < top || is_longer(&longest, total)) {
+                // Of equals the first one wins: later ones rank lower.
+                longest.push(Reverse((total, Reverse(kept.len()))));
+                kept.push(TopPattern {
+                    thread,
+                    repeat,
+                    total,
+                });
+                if longest.len() > top {
+                    longest.pop();
                 }
             }
         }

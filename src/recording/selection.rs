@@ -54,11 +54,12 @@ impl Selection {
         !hidden && row.duration >= self.min_duration
     }
 
-    /// For each code whether its function is asked for.
-    fn matching(&self, codes: &[Code]) -> Vec<bool> {
-        let function = self.function.as_ref();
-        let matches = |code: &Code| function.is_none_or(|pattern| pattern.is_match(&code.name));
-        codes.iter().map(matches).collect()
+    /// For each code whether its function is asked for; `None`: all are. Not a look at each of the codes
+    /// then: who has as many threads asks for each of them.
+    fn matching(&self, codes: &[Code]) -> Option<Vec<bool>> {
+        let pattern = self.function.as_ref()?;
+        let matches = |code: &Code| pattern.is_match(&code.name);
+        Some(codes.iter().map(matches).collect())
     }
 }
 
@@ -76,7 +77,7 @@ impl Recording {
         self.threads.retain_mut(|thread| {
             let before = thread.calls.len();
             if selection.admits_thread(thread) {
-                let kept = keep(&thread.calls, codes, &matching, selection);
+                let kept = keep(&thread.calls, codes, matching.as_deref(), selection);
                 for (to, kept) in kept.iter().enumerate() {
                     thread.calls[to] = thread.calls[kept.index as usize];
                     thread.calls[to].depth = kept.depth;
@@ -100,7 +101,10 @@ impl Recording {
             return Calls::all(rows);
         }
         let matching = selection.matching(&self.codes);
-        Calls::kept(rows, keep(rows, &self.codes, &matching, selection))
+        Calls::kept(
+            rows,
+            keep(rows, &self.codes, matching.as_deref(), selection),
+        )
     }
 }
 
@@ -113,7 +117,12 @@ struct Above {
     matched: bool,
 }
 
-fn keep(rows: &[Row], codes: &[Code], matching: &[bool], selection: &Selection) -> Vec<Kept> {
+fn keep(
+    rows: &[Row],
+    codes: &[Code],
+    matching: Option<&[bool]>,
+    selection: &Selection,
+) -> Vec<Kept> {
     let raised = selection.only_exceptions.then(|| with_callers(rows));
     // By depth before; a call tree may be a million deep.
     let mut path: Vec<Above> = Vec::new();
@@ -124,7 +133,7 @@ fn keep(rows: &[Row], codes: &[Code], matching: &[bool], selection: &Selection) 
             depth: 0,
             matched: false,
         });
-        let matched = above.matched || matching[row.code as usize];
+        let matched = above.matched || matching.is_none_or(|matching| matching[row.code as usize]);
         let is_kept = matched
             && selection.admits(row, &codes[row.code as usize])
             && selection.depth.is_none_or(|depth| above.depth < depth)

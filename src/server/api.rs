@@ -47,7 +47,7 @@ impl Api {
 
     /// Groups what the page shows first, which is the longest wait there is, before it is asked for.
     pub(super) fn prepare(&'static self) {
-        if let Some(thread) = self.overview.largest_thread() {
+        if let Some(thread) = self.overview.listed_threads().next() {
             let filter = Filter {
                 hide_imports: self.defaults.hide_imports,
                 ..Filter::default()

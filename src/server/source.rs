@@ -4,8 +4,9 @@
 //! What is shown is shown to the user who could read it anyway, on a page of that user's own; still, only
 //! what looks like Python is.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -127,7 +128,10 @@ fn open(path: &Path) -> Result<File, Refusal> {
     if metadata.len() > LARGEST {
         return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
     }
-    let has_ending = path
+    // What it is called where it is: a link may call anything source, and whoever made it may have made
+    // the trace.
+    let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(unreadable)?;
+    let has_ending = real
         .extension()
         .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
     if !has_ending {
@@ -228,7 +232,6 @@ mod tests {
     use super::*;
     use crate::server::reply::to_json;
     use crate::trace::Category;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     fn code(file: &Path, line: u32) -> Code {
@@ -292,6 +295,10 @@ mod tests {
         }
         fs::create_dir(path("d.py")).unwrap();
         assert_eq!(refused(&path("d.py")), no_source);
+        symlink(path("secret"), path("link.py")).unwrap();
+        assert_eq!(refused(&path("link.py")), no_source);
+        symlink(path("a.pyw"), path("link")).unwrap();
+        assert!(read(&code(&path("link"), 1)).is_ok());
         symlink("/dev/zero", path("zero.py")).unwrap();
         assert_eq!(refused(&path("zero.py")), no_source);
         nix::unistd::mkfifo(&path("fifo.py"), nix::sys::stat::Mode::S_IRWXU).unwrap();

@@ -62,7 +62,7 @@ impl CallWriter<'_, '_> {
             self.result(&mut values);
         }
         if !code.file.is_empty() {
-            let file = code.file.rsplit('/').next().unwrap_or(&code.file);
+            let file = code.file_name();
             self.line.push(Role::Aside, " [");
             self.printable(Role::Aside, file);
             self.line.push(Role::Aside, ":");

@@ -10,7 +10,7 @@ use super::profile::{Edge, NOBODY};
 use crate::explore::Explorer;
 use crate::explore::cache::Weigh;
 use crate::explore::filter::Filter;
-use crate::explore::shown::{NAME, cut, file_name};
+use crate::explore::shown::{NAME, cut};
 use crate::explore::threads::Threads;
 
 /// How many callers and callees are named.
@@ -165,7 +165,7 @@ impl<'r> Explorer<'r> {
             Neighbour {
                 code: index,
                 name: code.map_or_else(Cow::default, |code| cut(&code.name, NAME)),
-                file: code.map_or_else(Cow::default, |code| cut(file_name(&code.file), NAME)),
+                file: code.map_or_else(Cow::default, |code| cut(code.file_name(), NAME)),
                 line: code.map_or(0, |code| code.line),
                 calls: edge.calls,
                 total: edge.total,

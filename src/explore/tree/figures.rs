@@ -27,6 +27,8 @@ pub(super) struct CallFigures<'r> {
 #[derive(Debug)]
 pub(super) struct RepeatFigures {
     pub(super) times: Times,
+    /// Which of its own repetitions took longest, wherever else it stands.
+    pub(super) slowest: usize,
     /// Times in order, in nanoseconds; of many the longest of each stretch.
     pub(super) spark: Vec<u64>,
 }
@@ -146,7 +148,8 @@ impl<'r> Figures<'_, 'r> {
         };
         let looks = copies.saturating_mul(repeat.total_calls());
         self.cache.repeats.get(looks, key, || {
-            let all = copies * repeat.repetitions().len();
+            let own = repeat.repetitions().len();
+            let all = copies * own;
             let points = all.min(SPARK);
             let mut spark = vec![0; points];
             let durations = repeat.durations_of_copies(strides).enumerate();
@@ -155,7 +158,16 @@ impl<'r> Figures<'_, 'r> {
                 *point = duration.max(*point);
                 duration
             }));
-            RepeatFigures { times, spark }
+            // The first copy is the repeat itself.
+            let slowest = match copies {
+                1 => times.slowest,
+                _ => Times::of(repeat.durations_of_copies(strides).take(own)).slowest,
+            };
+            RepeatFigures {
+                times,
+                slowest,
+                spark,
+            }
         })
     }
 

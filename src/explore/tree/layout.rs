@@ -1,5 +1,6 @@
 //! Where each line is.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::open::{Base, NodeId, Open, State};
@@ -110,6 +111,20 @@ impl States {
         state.filter(|state| *found == id && fits(state))
     }
 
+    /// The node whose line is asked for, if it starts at one of these positions, and nothing is said of
+    /// any node that does.
+    fn only_asked_for(&self, positions: &Range<usize>) -> Option<(usize, NodeId)> {
+        let first = self.said.partition_point(|state| state.0 < positions.start);
+        let within = self.said[first..]
+            .iter()
+            .take_while(|state| state.0 < positions.end);
+        // Nothing is said of one node at most.
+        match within.take(2).collect::<Vec<_>>()[..] {
+            [&(position, id, None)] => Some((position, id)),
+            _ => None,
+        }
+    }
+
     /// The first position from `from` on of which something is said.
     fn next(&self, from: usize) -> Option<usize> {
         let next = self.said.partition_point(|state| state.0 < from);
@@ -126,7 +141,7 @@ struct Frame<'p> {
     /// What of it is laid out.
     done: Measure,
     /// Where the rest begins, and where all of it ends.
-    positions: std::ops::Range<usize>,
+    positions: Range<usize>,
 }
 
 struct Builder<'v, 'p> {
@@ -180,6 +195,17 @@ impl<'p> Layout<'p> {
 impl<'p> Builder<'_, 'p> {
     /// Lays out a list up to the next node of which something is said, and that node.
     fn frame(&mut self, mut frame: Frame<'p>) {
+        if frame.open
+            && let Some((position, id)) = self.states.only_asked_for(&frame.positions)
+        {
+            // It may stand a million deep: that takes no stretch for each level.
+            if let Some(line) = self.line(&frame, position, id) {
+                self.layout.target = Some(self.layout.total + line - frame.done.lines);
+            }
+            let all = self.lists.measure(&frame.list);
+            self.stretch(&frame, all);
+            return;
+        }
         let next = self.states.next(frame.positions.start);
         let next = next.filter(|next| *next < frame.positions.end);
         let found = next.and_then(|next| self.lists.find(&frame.list, Seek::Position(next)));
@@ -228,6 +254,24 @@ impl<'p> Builder<'_, 'p> {
                 done: Measure::default(),
             });
         }
+    }
+
+    /// The line of a node, from the begin of a list of which all is open, also below.
+    fn line(&self, frame: &Frame<'p>, position: usize, target: NodeId) -> Option<usize> {
+        let (mut list, mut positions) = (frame.list.clone(), frame.positions.clone());
+        let mut line = 0;
+        while positions.contains(&position) {
+            let Found { node, before, .. } = self.lists.find(&list, Seek::Position(position))?;
+            line += before.lines;
+            if id(self.calls, &node) == target {
+                return Some(line);
+            }
+            line += 1;
+            let end;
+            (list, end) = below(&node, None)?;
+            positions = list.position()..end;
+        }
+        None
     }
 
     /// The nodes of a list up to so many of which nothing is said.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::explore::shown::json_len;
 use crate::pattern::Call;
 use crate::recording::{Fact, Facts, Flags, Row};
 
@@ -124,15 +125,6 @@ impl Cut {
     }
 }
 
-/// How many bytes a character takes in JSON.
-fn json_len(c: char) -> usize {
-    match c {
-        '"' | '\\' => 2,
-        c if c < ' ' => 6,
-        c => c.len_utf8(),
-    }
-}
-
 impl CallMembers {
     pub(in super::super) fn new(placed: Placed<'_>, facts: &Facts<'_>, cut: &mut Cut) -> Self {
         let Placed { index, row, .. } = placed;
@@ -182,7 +174,7 @@ impl CallMembers {
             row: index,
             call: row.number,
             name: cut.text(&code.name),
-            file: cut.text(code.file.rsplit('/').next().unwrap_or(&code.file)),
+            file: cut.text(code.file_name()),
             line: code.line,
             code: row.code,
             category: code.category.as_str(),

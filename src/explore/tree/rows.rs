@@ -169,7 +169,6 @@ impl Writer<'_, '_> {
     ) -> RepeatMembers {
         let figures = self.figures.of_repeat(repeat, &around.strides);
         let times = &figures.times;
-        let repetitions = repeat.repetitions().len();
         RepeatMembers {
             count: range(repeat.count()),
             exact: repeat.is_exact(),
@@ -178,15 +177,14 @@ impl Writer<'_, '_> {
             first_call: repeat.first_call(),
             last_call: repeat.last_call(),
             calls: repeat.total_calls(),
-            repetitions,
+            repetitions: repeat.repetitions().len(),
             times: TimesMembers {
                 total: times.total,
                 mean: times.mean.round() as u64,
                 deviation: times.standard_deviation.round() as u64,
                 min: times.min,
                 max: times.max,
-                // Where it stands for several, the index goes on through all of them.
-                slowest: times.slowest % repetitions,
+                slowest: figures.slowest,
             },
             spark: figures.spark.clone(),
             step,

@@ -473,3 +473,23 @@ fn a_line_says_what_its_calls_have_in_common() {
     assert_eq!(call["arguments"], json([("x", "2")]));
     assert_eq!((&call["message"], &call["of"]), (&json("7"), &Value::Null));
 }
+
+/// The stepper goes through the repetitions of one repeat, also where its times are those of several.
+#[test]
+fn the_slowest_repetition_is_one_of_its_own() {
+    // Three times: a call, and two others in a row.
+    let mut recording = recording([(0, 0), (0, 1), (0, 1)].repeat(3));
+    let durations = [1, 9, 2, 1, 3, 70, 1, 3, 4];
+    for (row, duration) in recording.threads[0].calls.iter_mut().zip(durations) {
+        row.duration = duration;
+    }
+    let explorer = Explorer::new(&recording);
+    let view = explorer.view(0, &Filter::default(), Some(Nearness::Exact));
+    let rows = json(view.rows(&Open::parse("all").unwrap(), 0, 10));
+    let times = &rows["rows"][2]["repeat"]["times"];
+    assert_eq!(
+        (&times["slowest"], &times["max"]),
+        (&json(0), &json(70)),
+        "{rows}"
+    );
+}

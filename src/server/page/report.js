@@ -29,7 +29,7 @@ export class Report extends EventTarget {
 
   async rows({ thread, open = "", from, count }) {
     const { total, rows, open: opened } = this.#tree(thread).rows(open, Number(from), Number(count));
-    return { total, from: Number(from), open: opened, calls: this.#data.trees[thread].calls, rows };
+    return { total, from: Number(from), open: opened, calls: this.#data.trees[thread]?.calls ?? 0, rows };
   }
 
   async reveal({ thread, row, open = "" }) {
@@ -39,7 +39,7 @@ export class Report extends EventTarget {
   async call({ thread, row }) {
     const found = this.#tree(thread).call(Number(row));
     if (found === null) throw new Refused("the report shows one repetition of each pattern: this call is not in it", 404);
-    const path = this.#data.paths[found.call.code] ?? found.call.file;
+    const path = this.#data.function[found.call.code]?.function.path ?? found.call.file;
     return { ...found, path, module_line: found.call.line, readable: false, next_same: null, previous_same: null };
   }
 
@@ -144,7 +144,8 @@ export class Report extends EventTarget {
     const key = `${places ?? ""}\n${q}`;
     let hits = this.#searches.get(key);
     if (hits === undefined) {
-      hits = this.#data.trees.flatMap((_, thread) =>
+      // Keys that are numbers come in their order.
+      hits = Object.keys(this.#data.trees).map(Number).flatMap((thread) =>
         this.#tree(thread).search(q, places).map((hit) => ({ thread, ...hit })));
       this.#searches.clear();
       this.#searches.set(key, hits);
