@@ -3,7 +3,7 @@
 import { Server, stale } from "pytrace/api.js";
 import { clearFilters, drawControls, filtersSet } from "pytrace/controls.js";
 import { Details } from "pytrace/details.js";
-import { announce, button, fill, h, visible } from "pytrace/dom.js";
+import { announce, bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { Flame } from "pytrace/flame.js";
 import { Functions } from "pytrace/functions.js";
 import { drawFolded, drawHeader } from "pytrace/header.js";
@@ -162,7 +162,9 @@ async function start(server) {
     const trace = await server.trace();
     if (trace.threads.length > 0) return build(server, trace);
     drawHeader($("header"), trace, [themeButton(() => {}), helpButton($("help"))]);
-    fill($("main"), h("p", { class: "empty" }, "No calls were recorded."));
+    const scope = (trace.scope ?? []).slice(0, 5).map((path) => cut(path, 200)).join(", ");
+    fill($("main"), h("p", { class: "empty" }, "No calls were recorded.",
+      scope !== "" && h("span", null, " Those of functions below ", bdi(scope, { class: "scope" }), " would have been.")));
     announce("No calls were recorded.");
     $("bar").hidden = true;
   } catch (error) {

@@ -6,6 +6,9 @@ import { spark } from "pytrace/spark.js";
 
 // Deeper rows stand no further to the right: a name is to have room in any depth.
 const DEEPEST = 40;
+// Levels that stay visible above where the view is.
+const CONTEXT_LEVELS = 4;
+const LEVELS_THAT_FIT = 14;
 
 /**
  * @typedef {object} Context
@@ -56,11 +59,21 @@ export function rowElement(row, context) {
     repeat(first, main, row, context);
     element.append(repeatTime(row.repeat));
   } else if (row.call) {
-    if (row.repeat) first.append(times(row.repeat));
+    if (row.repeat) first.append(times(row.repeat), row.repeat.exact ? "" : h("span", { class: "like" }, "similar"));
     call(first, main, row.call, context);
     element.append(where(row.call, context), duration(row), self(row.call));
   }
   return element;
+}
+
+/**
+ * How many levels are left out at the left: in deep recursion, the levels that are seen decide.
+ * @param {number[]} levels
+ */
+export function shiftOf(levels) {
+  const room = matchMedia("(max-width: 700px)").matches ? LEVELS_THAT_FIT / 2 : LEVELS_THAT_FIT;
+  const fits = levels.length === 0 || Math.max(...levels) <= room;
+  return fits ? 0 : Math.floor(Math.max(0, Math.min(...levels) - CONTEXT_LEVELS) / 4) * 4;
 }
 
 function twisty(row, context) {
