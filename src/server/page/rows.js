@@ -157,15 +157,17 @@ function where(call, context) {
 }
 
 function duration(row) {
-  const { call } = row;
-  const share = Math.max(0, Math.min(1, call.share ?? 0));
+  const { call, repeat: repeats } = row;
+  // The bar is of all calls of a repeat: of a thousand short ones, the mean alone would look like nothing.
+  const times = repeats ? (repeats.count[0] + repeats.count[1]) / 2 : 1;
+  const share = Math.max(0, Math.min(1, (call.share ?? 0) * times));
   const bar = h("span", { class: "share", "aria-hidden": "true" });
   bar.style.setProperty("--share", share);
   const mean = call.of > 1 ? "⌀ " : "";
   const open = call.flags?.includes("unfinished") ? "≥ " : call.flags?.includes("end_inferred") ? "≤ " : "";
   const spread = call.of > 1 ? `, ${time(call.min)} to ${time(call.max)}` : "";
   return h("div", {
-    role: "gridcell", class: "time", title: `${percent(share)} of the row it stands below${spread}`,
+    role: "gridcell", class: "time", title: `${repeats ? "together " : ""}${percent(share)} of the row it stands below${spread}`,
   }, bar, h("span", null, `${open}${mean}${time(call.duration)}`));
 }
 
