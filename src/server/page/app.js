@@ -62,6 +62,18 @@ function watch(server, again) {
   });
 }
 
+/** A server that was started again may have another trace, of which nothing shown here is true. */
+function watchTrace(server, known) {
+  server.addEventListener("restarted", async () => {
+    try {
+      const now = await server.trace();
+      if (JSON.stringify(now) !== JSON.stringify(known)) location.replace("/");
+    } catch (error) {
+      failed(error);
+    }
+  });
+}
+
 /** Of all threads together, once: the largest would be all the server does at first otherwise. */
 async function summarise(server, state) {
   try {
@@ -160,6 +172,7 @@ function clearButton(state) {
 async function start(server) {
   try {
     const trace = await server.trace();
+    watchTrace(server, trace);
     if (trace.threads.length > 0) return build(server, trace);
     drawHeader($("header"), trace, [themeButton(() => {}), helpButton($("help"))]);
     const scope = (trace.scope ?? []).slice(0, 5).map((path) => cut(path, 200)).join(", ");

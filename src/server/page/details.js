@@ -96,7 +96,8 @@ export class Details {
       h("p", { class: "kind" }, kindName(call.kind), " ", ...badges(call)),
       this.#callers(answer.above, go),
       facts([
-        ["Duration", time(call.duration)], ["Self", time(call.self)],
+        // A report knows of the calls of a repeat their means.
+        [call.of > 1 ? `Mean of ${count(call.of)}` : "Duration", time(call.duration)], ["Self", time(call.self)],
         ["Of its caller", call.share === undefined ? "" : percent(call.share)],
         ["Starts at", `+${time(call.start - this.#start)}`], ["Call", `#${count(call.call)}`],
       ]),

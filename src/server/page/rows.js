@@ -57,12 +57,15 @@ export function rowElement(row, context) {
   element.append(main);
   if (row.repeat && !row.repeat.one) {
     repeat(first, main, row, context);
+    main.setAttribute("aria-colspan", "2");
     element.append(repeatTime(row.repeat));
   } else if (row.call) {
     if (row.repeat) first.append(times(row.repeat), row.repeat.exact ? "" : h("span", { class: "like" }, "similar"));
     call(first, main, row.call, context);
     element.append(where(row.call, context), duration(row), self(row.call));
   }
+  // Only a report leaves out any.
+  if (row.cut) first.append(h("span", { class: "badge" }, "more below is left out"));
   return element;
 }
 
@@ -211,7 +214,7 @@ export function stepper(row, context) {
 
 function repeatTime({ times }) {
   return h("div", {
-    role: "gridcell", class: "mean",
+    role: "gridcell", class: "mean", "aria-colindex": 3, "aria-colspan": 2,
     title: `${time(times.total)} in all, ${time(times.min)} to ${time(times.max)} each`,
   }, h("span", null, `⌀ ${time(times.mean)} ± ${time(times.deviation)}`));
 }
