@@ -176,8 +176,8 @@ async function start(server) {
     if (trace.threads.length > 0) return build(server, trace);
     drawHeader($("header"), trace, [themeButton(() => {}), helpButton($("help"))]);
     const scope = (trace.scope ?? []).slice(0, 5).map((path) => cut(path, 200)).join(", ");
-    fill($("main"), h("p", { class: "empty" }, "No calls were recorded.",
-      scope !== "" && h("span", null, " Those of functions below ", bdi(scope, { class: "scope" }), " would have been.")));
+    fill($("main"), h("p", { class: "empty" }, trace.lost > 0 ? "No calls: what was recorded of them was lost." : "No calls were recorded.",
+      trace.lost === 0 && scope !== "" && h("span", null, " Those of functions below ", bdi(scope, { class: "scope" }), " would have been.")));
     announce("No calls were recorded.");
     $("bar").hidden = true;
   } catch (error) {
