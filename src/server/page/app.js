@@ -122,7 +122,10 @@ function build(server, trace) {
 
   async function show() {
     const view = state.get("view");
+    const left = document.activeElement?.closest("[role=tabpanel]");
     showTabs(view);
+    // Where a key in one view led to another one, the keys that follow are meant for that.
+    if (left?.hidden) views[view].focus();
     showControls();
     // The tree is behind the others' selection as well.
     if (outdated.delete("tree")) await tree.sync();

@@ -60,7 +60,7 @@ export function rowElement(row, context) {
     main.setAttribute("aria-colspan", "2");
     element.append(repeatTime(row.repeat));
   } else if (row.call) {
-    if (row.repeat) first.append(times(row.repeat), row.repeat.exact ? "" : h("span", { class: "like" }, "similar"));
+    if (row.repeat) first.append(times(row.repeat), like(row.repeat));
     call(first, main, row.call, context);
     element.append(where(row.call, context), duration(row), self(row.call));
   }
@@ -108,6 +108,12 @@ function boxes(element, row, context) {
 function times(repeat) {
   const title = repeat.exact ? "calls that are the same" : "calls that are nearly the same";
   return h("span", { class: "times", title: `${count(repeat.calls)} ${title}` }, `${range(repeat.count)}×`);
+}
+
+// Which of the calls it is, or that they are not all the same.
+function like({ exact, step, repetitions }) {
+  const text = step !== null && step !== undefined ? `${count(step + 1)} of ${count(repetitions)}` : exact ? "" : "similar";
+  return text === "" ? "" : h("span", { class: "like" }, text);
 }
 
 function call(first, main, call, context) {
@@ -162,7 +168,8 @@ function where(call, context) {
 function duration(row) {
   const { call, repeat: repeats } = row;
   // The bar is of all calls of a repeat: of a thousand short ones, the mean alone would look like nothing.
-  const times = repeats ? (repeats.count[0] + repeats.count[1]) / 2 : 1;
+  const together = Boolean(repeats) && (repeats.step ?? null) === null;
+  const times = together ? (repeats.count[0] + repeats.count[1]) / 2 : 1;
   const share = Math.max(0, Math.min(1, (call.share ?? 0) * times));
   const bar = h("span", { class: "share", "aria-hidden": "true" });
   bar.style.setProperty("--share", share);
@@ -170,7 +177,7 @@ function duration(row) {
   const open = call.flags?.includes("unfinished") ? "≥ " : call.flags?.includes("end_inferred") ? "≤ " : "";
   const spread = call.of > 1 ? `, ${time(call.min)} to ${time(call.max)}` : "";
   return h("div", {
-    role: "gridcell", class: "time", title: `${repeats ? "together " : ""}${percent(share)} of the row it stands below${spread}`,
+    role: "gridcell", class: "time", title: `${together ? "together " : ""}${percent(share)} of the row it stands below${spread}`,
   }, bar, h("span", null, `${open}${mean}${time(call.duration)}`));
 }
 

@@ -411,7 +411,7 @@ export class Tree extends EventTarget {
   #act(event, row) {
     const all = event.shiftKey || event.altKey;
     const { repeat } = row;
-    const steps = this.#server.steps && repeat && !repeat.one && row.has;
+    const steps = this.#server.steps && repeat?.repetitions > 1;
     const step = repeat?.step ?? null;
     switch (event.key) {
       case "ArrowRight":
