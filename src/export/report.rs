@@ -135,13 +135,10 @@ impl Report<'_, '_> {
         }
         write!(out, "],\"pixels\":{PIXELS}")?;
         left_out.push(format!(
-            "calls shorter than a {PIXELS}th of the whole are not in the timeline one by one"
+            "in the timeline, single calls shorter than a {PIXELS}th of the whole"
         ));
         if drawn < all {
-            left_out.push(format!(
-                "{} of {all} threads are not in the timeline",
-                all - drawn
-            ));
+            left_out.push(format!("in the timeline, {} of {all} threads", all - drawn));
         }
         Ok(())
     }
@@ -170,14 +167,14 @@ impl Report<'_, '_> {
         let missing_threads = self.explorer.recording().threads.len() - written;
         if missing_lines > 0 {
             left_out.push(format!(
-                "{missing_lines} lines of the trees: deep ones, to keep the report small"
+                "{missing_lines} lines of the trees, deep ones, to keep the report small"
             ));
         }
         if missing_threads > 0 {
             left_out.push(format!("the trees of {missing_threads} threads"));
         }
         if self.grouping.is_some() {
-            left_out.push("of each pattern all repetitions but the first".to_owned());
+            left_out.push("all repetitions of a pattern but the first".to_owned());
         }
         Ok(())
     }

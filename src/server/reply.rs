@@ -1,6 +1,8 @@
 //! Answers, and the headers that all of them have.
 
 use std::io::{self, Write as _};
+use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -30,6 +32,14 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Says which run of the server answers: another one may have another trace, which an open page has
+/// to notice.
+const RUN: HeaderName = HeaderName::from_static("pytrace-run");
+static THIS_RUN: LazyLock<String> = LazyLock::new(|| {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!("{:x}", now.unwrap_or_default().as_nanos())
+});
 
 /// Whether a browser may keep an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +148,7 @@ fn with_headers(body: Bytes, media_type: &str, nonce: Option<&str>) -> Result<Re
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, header(media_type)?);
     headers.insert(CONTENT_SECURITY_POLICY, header(&policy)?);
+    headers.insert(RUN, header(&THIS_RUN)?);
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),

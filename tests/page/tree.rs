@@ -104,6 +104,6 @@ fn the_stepper_goes_through_repetitions_and_to_the_slowest() {
         assert_eq!(page.text(step).await, format!("{} of 6", SLOWEST + 1));
         page.click("#tree .stepper button[aria-label^=Back]").await;
         assert_eq!(page.text(step).await, "template");
-        assert_eq!(page.rows().await, [&OPEN[..7], &OPEN[12..]].concat());
+        assert_eq!(page.rows().await, OPEN);
     });
 }

@@ -17,11 +17,16 @@ export function stale(error) {
 
 /**
  * Tells of `busy` (`detail`: whether anything is asked), `gone` and `back`: no server answers, or one
- * does again.
+ * does again; and `restarted`: it is not the one that answered before.
  */
 export class Server extends EventTarget {
+  /** Whether the single repetitions of a repeat can be shown. */
+  steps = true;
+
   #pending = new Map();
   #gone = false;
+  /** Which run of the server answers. */
+  #run = null;
 
   trace() {
     return this.#get("trace", {});
@@ -107,6 +112,7 @@ export class Server extends EventTarget {
       throw new Refused("the server does not answer", 0);
     }
     this.#reached(true);
+    this.#answeredBy(response.headers.get("pytrace-run"));
     const answer = await response.json().catch((error) => {
       if (stale(error)) throw error;
       throw new Refused("the server's answer is cut short", response.status);
@@ -119,6 +125,12 @@ export class Server extends EventTarget {
     if (this.#gone !== answers) return;
     this.#gone = !answers;
     this.dispatchEvent(new Event(answers ? "back" : "gone"));
+  }
+
+  #answeredBy(run) {
+    const before = this.#run;
+    this.#run = run;
+    if (before !== null && before !== run) this.dispatchEvent(new Event("restarted"));
   }
 
   #busy() {

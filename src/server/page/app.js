@@ -3,7 +3,7 @@
 import { Server, stale } from "pytrace/api.js";
 import { clearFilters, drawControls, filtersSet } from "pytrace/controls.js";
 import { Details } from "pytrace/details.js";
-import { announce, button, fill, h, visible } from "pytrace/dom.js";
+import { announce, bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { Flame } from "pytrace/flame.js";
 import { Functions } from "pytrace/functions.js";
 import { drawFolded, drawHeader } from "pytrace/header.js";
@@ -62,6 +62,18 @@ function watch(server, again) {
   });
 }
 
+/** A server that was started again may have another trace, of which nothing shown here is true. */
+function watchTrace(server, known) {
+  server.addEventListener("restarted", async () => {
+    try {
+      const now = await server.trace();
+      if (JSON.stringify(now) !== JSON.stringify(known)) location.replace("/");
+    } catch (error) {
+      failed(error);
+    }
+  });
+}
+
 /** Of all threads together, once: the largest would be all the server does at first otherwise. */
 async function summarise(server, state) {
   try {
@@ -111,7 +123,10 @@ function build(server, trace) {
 
   async function show() {
     const view = state.get("view");
+    const left = document.activeElement?.closest("[role=tabpanel]");
     showTabs(view);
+    // Where a key in one view led to another one, the keys that follow are meant for that.
+    if (left?.hidden) views[view].focus();
     showControls();
     // The tree is behind the others' selection as well.
     if (outdated.delete("tree")) await tree.sync();
@@ -161,9 +176,12 @@ function clearButton(state) {
 async function start(server) {
   try {
     const trace = await server.trace();
+    watchTrace(server, trace);
     if (trace.threads.length > 0) return build(server, trace);
     drawHeader($("header"), trace, [themeButton(() => {}), helpButton($("help"))]);
-    fill($("main"), h("p", { class: "empty" }, "No calls were recorded."));
+    const scope = (trace.scope ?? []).slice(0, 5).map((path) => cut(path, 200)).join(", ");
+    fill($("main"), h("p", { class: "empty" }, trace.lost > 0 ? "No calls: what was recorded of them was lost." : "No calls were recorded.",
+      trace.lost === 0 && scope !== "" && h("span", null, " Those of functions below ", bdi(scope, { class: "scope" }), " would have been.")));
     announce("No calls were recorded.");
     $("bar").hidden = true;
   } catch (error) {

@@ -96,14 +96,15 @@ export class Details {
       h("p", { class: "kind" }, kindName(call.kind), " ", ...badges(call)),
       this.#callers(answer.above, go),
       facts([
-        ["Duration", time(call.duration)], ["Self", time(call.self)],
+        // A report knows of the calls of a repeat their means.
+        [call.of > 1 ? `Mean of ${count(call.of)}` : "Duration", time(call.duration)], ["Self", time(call.self)],
         ["Of its caller", call.share === undefined ? "" : percent(call.share)],
         ["Starts at", `+${time(call.start - this.#start)}`], ["Call", `#${count(call.call)}`],
       ]),
       h("div", { class: "steps" },
         near("‹ previous call", "previous-same", answer.previous_same, "The previous call of this function"),
         near("next call ›", "next-same", answer.next_same, "The next call of this function"),
-        button("Function", () => this.#state.set({ view: "functions", code: String(call.code) }), { id: "to-function", title: "All calls of this function" }),
+        this.#toFunction(call),
         button("Timeline", () => this.#state.set({ view: "timeline", ...around(call) }), { id: "to-timeline", title: "This call in time" })),
       outcome(call),
       values(call),
@@ -111,6 +112,10 @@ export class Details {
       h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000), { dir: "ltr" }), `:${call.line}`),
       source);
     await drawSource(this.#server, source, call.code, call.line);
+  }
+
+  #toFunction(call) {
+    return button("Function", () => this.#state.set({ view: "functions", code: String(call.code) }), { id: "to-function", title: "All calls of this function" });
   }
 
   #callers(above, go) {
@@ -129,10 +134,13 @@ export class Details {
   #repeat(row) {
     if (!row?.repeat) return;
     this.#shown = `repeat ${row.id}`;
-    const { repeat } = row;
+    const { repeat, call } = row;
     const { times } = repeat;
+    const single = call && repeat.step !== null && repeat.step !== undefined;
+    // It is drawn anew with each step: whoever goes through them by keyboard stays where they are.
+    const pressed = this.#element.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     this.#put(
-      h("h2", { tabindex: -1 }, `${range(repeat.count)}× repetitions`),
+      h("h2", { tabindex: -1 }, `${range(repeat.count)}× `, call ? bdi(cut(call.name, 4000)) : "repetitions"),
       h("p", { class: "kind" }, repeat.exact ? "that are the same" : "that are similar: the template is the first, others differ"),
       facts([
         ["Each", `${range(repeat.calls_per_repetition)} ${repeat.calls_per_repetition[1] === 1 ? "call" : "calls"}`],
@@ -141,10 +149,14 @@ export class Details {
         ["Total", time(times.total)], ["Mean", `${time(times.mean)} ± ${time(times.deviation)}`],
         ["Range", `${time(times.min)} – ${time(times.max)}`],
         ["Slowest", `repetition ${count(times.slowest + 1)}`],
+        ["This one", single ? time(call.duration) : ""],
       ]),
       repeat.spark?.length > 1 ? h("div", { class: "wide-spark" }, spark(repeat.spark, repeat.step)) : null,
-      !repeat.one && repeat.repetitions > 1 ? stepper(row, { step: (target, step) => this.#tree.step(target, step) }) : null,
-      row.call ? values(row.call) : null);
+      repeat.repetitions > 1 ? stepper(row, { step: (target, step) => this.#tree.step(target, step) }) : null,
+      call ? h("div", { class: "steps" }, this.#toFunction(call)) : null,
+      call ? outcome(call) : null,
+      call ? values(call) : null);
+    if (pressed !== null) this.#element.querySelector(`[aria-label=${CSS.escape(pressed)}]:not(:disabled)`)?.focus();
   }
 
   async #function(answer) {

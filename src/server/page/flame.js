@@ -23,6 +23,7 @@ export class Flame {
   #elements = [];
   #trail = [];
   #focused = 0;
+  #wantsFocus = false;
 
   static concerns = ["thread", "of", "flame", "grouping", "hide", "min", "only"];
 
@@ -42,7 +43,10 @@ export class Flame {
   }
 
   focus() {
-    (this.#elements[this.#focused] ?? this.#elements.find(Boolean))?.focus();
+    const element = this.#elements[this.#focused] ?? this.#elements.find(Boolean);
+    // What is not there yet gets the focus once it is.
+    this.#wantsFocus = element === undefined;
+    element?.focus();
   }
 
   async sync() {
@@ -53,12 +57,15 @@ export class Flame {
       const answer = await this.#server.flame({ thread: this.#scope.thread(), at, least: LEAST_SHARE, ...this.#state.filters() });
       this.#draw(answer);
     } catch (error) {
-      if (!stale(error)) this.#failed(error);
+      // A link may name a node that this trace does not have.
+      if (error.status === 404 && at !== "") this.#state.set({ flame: "" });
+      else if (!stale(error)) this.#failed(error);
     }
   }
 
   #draw(answer) {
-    const hadFocus = this.#graph.contains(document.activeElement);
+    const hadFocus = this.#graph.contains(document.activeElement)
+      || (this.#wantsFocus && this.#state.get("view") === "flame" && document.activeElement === document.body);
     this.#nodes = answer.nodes;
     this.#elements = [];
     this.#focused = 0;
@@ -87,7 +94,8 @@ export class Flame {
     });
     this.#graph.style.setProperty("--levels", deepest + 1);
     if (this.#elements[0]) this.#elements[0].tabIndex = 0;
-    this.#note.textContent = answer.nodes.length === 0 ? "No calls." : left > 0 ? `${counted(left, "path")} too small to show` : "";
+    this.#note.textContent = answer.nodes.length === 0 ? "No calls." : left > 0
+      ? `${counted(left, "path")} ${this.#graph.childElementCount < MOST_NODES ? "too small to show" : "more: zoom in to see them"}` : "";
     this.#paths();
     if (hadFocus) this.focus();
   }

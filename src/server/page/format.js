@@ -17,10 +17,11 @@ export function time(ns) {
     const [size, unit] = UNITS[index];
     const next = UNITS[index + 1]?.[0] ?? Infinity;
     for (const decimals of [2, 1, 0]) {
-      const text = (value / size).toFixed(decimals);
-      const rounded = Number(text);
-      const fits = rounded * size < next && (text.replace(".", "").length <= 3 || (next === Infinity && decimals === 0));
-      if (fits) return `${text} ${unit}`;
+      // Whole units of the last digit: `toFixed` would make 1.86 of 1,865 ns, and the command line 1.87.
+      const scale = 10 ** decimals;
+      const digits = Math.round((value * scale) / size);
+      const fits = digits * size < next * scale && (digits < 1000 || (next === Infinity && decimals === 0));
+      if (fits) return `${(digits / scale).toFixed(decimals)} ${unit}`;
     }
   }
   return `${value} ns`;
@@ -59,10 +60,11 @@ export function range([least, most]) {
   return least === most ? count(least) : `${count(least)}–${count(most)}`;
 }
 
-/** A part of a whole: `25 %`, `0.4 %`. */
+/** A part of a whole: `25 %`, `0.4 %`. What is not all of it is never called 100 %. */
 export function percent(part) {
   const value = part * 100;
   if (value > 0 && value < 0.1) return "< 0.1 %";
+  if (value >= 99.5 && value < 100) return value < 99.95 ? `${value.toFixed(1)} %` : "> 99.9 %";
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} %`;
 }
 

@@ -16,8 +16,8 @@ const KEYS = [
     ["→ ←", "open, close; then to the first below, to the row above"],
     ["*, Shift → ←", "open, close all below"],
     ["Enter", "details"],
-    ["[ ]", "previous, next repetition"],
-    ["s, t", "slowest repetition, template"],
+    ["[ ]", "previous, next repetition", "stepping"],
+    ["s, t", "slowest repetition, template", "stepping"],
   ]],
   ["Timeline", [
     ["+ −, w s, wheel", "zoom"],
@@ -51,7 +51,7 @@ export function helpButton(dialog) {
     h("div", { class: "top" }, h("h2", { id: "help-title" }, "Keys"),
       button("×", () => dialog.close(), { class: "quiet", "aria-label": "Close" })),
     h("div", { class: "keys" }, ...KEYS.map(([name, keys]) => h("section", null, h("h3", null, name),
-      h("dl", null, ...keys.flatMap(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)]))))));
+      h("dl", null, ...keys.flatMap(([key, text, kind]) => [h("dt", { class: kind }, h("kbd", null, key)), h("dd", { class: kind }, text)]))))));
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
   });

@@ -62,6 +62,11 @@ export class Lanes {
     this.#place();
   }
 
+  /** Shows all levels of a lane, if it takes that to see this one. */
+  makeRoom(lane, level) {
+    if (level >= this.shown(lane) && level < lane.levels) this.toggle(lane);
+  }
+
   /** Forgets what was heard: other filters make other lanes. */
   forget() {
     for (const lane of this.list) lane.answer = null;

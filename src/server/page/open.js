@@ -32,6 +32,11 @@ function join(states) {
 
 const WORDS = new Set(["all", "none"]);
 
+/** What is said of a node: `+`, `-`, `*`, `@2`, `@2*`; empty: nothing. */
+export function stateOf(open, node) {
+  return open.split(",").findLast((state) => nodeOf(state) === node)?.slice(node.length) ?? "";
+}
+
 /**
  * Says how a node stands from now on.
  * @param {string} open
@@ -67,7 +72,15 @@ export function withAllBelow(open, node, end, mark) {
 
 /** Opens or closes repeats, with those that are in them. @param {string[]} nodes those that stand in no other */
 export function withPatterns(open, nodes, mark) {
-  const states = open.split(",").filter((state) => state !== "" && callsOf(nodeOf(state)) === null);
+  // What is said of a call in a repeat, by `auto` for one, would say otherwise of what is below it.
+  const stretches = nodes.map((node) => [rowOf(node), rowOf(node) + callsOf(node)]).sort(([a], [b]) => a - b);
+  const isInside = (row) => {
+    const next = stretches.findIndex(([first]) => first > row);
+    const stretch = stretches.at(next < 0 ? -1 : next - 1);
+    return stretch !== undefined && next !== 0 && row >= stretch[0] && row < stretch[1];
+  };
+  const states = open.split(",").filter((state) => WORDS.has(state)
+    || (state !== "" && callsOf(nodeOf(state)) === null && !isInside(rowOf(state))));
   states.push(...nodes.map((node) => node + mark));
   return join(states);
 }

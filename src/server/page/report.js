@@ -18,6 +18,9 @@ export class Report extends EventTarget {
   #trees = new Map();
   #searches = new Map();
 
+  /** Whether the single repetitions of a repeat can be shown. */
+  steps = false;
+
   constructor(data) {
     super();
     this.#data = data;
@@ -38,7 +41,7 @@ export class Report extends EventTarget {
 
   async call({ thread, row }) {
     const found = this.#tree(thread).call(Number(row));
-    if (found === null) throw new Refused("the report shows one repetition of each pattern: this call is not in it", 404);
+    if (found === null) throw new Refused("this call is not in the report, which has one repetition of each pattern", 404);
     const path = this.#data.function[found.call.code]?.function.path ?? found.call.file;
     return { ...found, path, module_line: found.call.line, readable: false, next_same: null, previous_same: null };
   }
@@ -56,12 +59,12 @@ export class Report extends EventTarget {
     return { hits: wanted.slice(0, Number(limit)), at: null, done: true, scanned: hits.length };
   }
 
-  async searchCount({ q, in: places, at }) {
+  async searchCount({ q, in: places, after }) {
     const hits = this.#hits(q, places);
-    const place = at === undefined || at === "" ? null : String(at).split(".").map(Number);
+    const place = after === undefined || after === "" ? null : String(after).split(".").map(Number);
     return {
       count: hits.length,
-      before: place === null ? 0 : hits.filter((hit) => compare(hit, place) < 0).length,
+      before: place === null ? 0 : hits.filter((hit) => compare(hit, place) <= 0).length,
       at: null,
       done: true,
     };

@@ -40,8 +40,9 @@ export class StaticTree {
   #layout = { open: null, shown: [], opened: "" };
 
   constructor(rows) {
-    this.#rows = rows;
     this.#ends = endsOf(rows);
+    // What is below a line may be left out: then there is nothing to open.
+    this.#rows = rows.map((row, index) => (row.has && this.#ends[index] === index + 1 ? { ...row, has: false, cut: true } : row));
   }
 
   /** The lines that are shown with this `open`, some of them. */
@@ -53,10 +54,10 @@ export class StaticTree {
 
   /** Opens what is above a call. */
   reveal(open, row) {
-    const index = this.#rows.findIndex(({ call }) => call?.row === row);
+    const index = this.#nearest(row);
     const { shown, opened } = this.#shown(open);
     if (index < 0) {
-      return { open: opened, id: `c${row}`, index: null, total: shown.length, hidden: "the report shows one repetition of each pattern" };
+      return { open: opened, id: `c${row}`, index: null, total: shown.length, hidden: "it is left out of the report" };
     }
     const above = this.#above(index).map((at) => this.#rows[at].id);
     const states = opened.split(",").filter((state) => state !== "" && !above.includes(state.replace(/(@\d+)?[-+*]?$/, "")));
@@ -64,6 +65,16 @@ export class StaticTree {
     const after = this.#shown(now).shown;
     const line = after.findIndex((known) => known.index === index);
     return { open: now, id: this.#rows[index].id, index: line, total: after.length };
+  }
+
+  // The line of a call, or else of the innermost repeat that it is in; -1: of neither.
+  #nearest(row) {
+    const index = this.#rows.findIndex(({ call }) => call?.row === row);
+    if (index >= 0) return index;
+    return this.#rows.findLastIndex(({ id }) => {
+      const [, first, calls] = /^r(\d+)\.(\d+)$/.exec(id) ?? [];
+      return first !== undefined && row >= Number(first) && row < Number(first) + Number(calls);
+    });
   }
 
   /** What is known of a call; `null`: it is not here. */

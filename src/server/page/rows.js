@@ -6,6 +6,9 @@ import { spark } from "pytrace/spark.js";
 
 // Deeper rows stand no further to the right: a name is to have room in any depth.
 const DEEPEST = 40;
+// Levels that stay visible above where the view is.
+const CONTEXT_LEVELS = 4;
+const LEVELS_THAT_FIT = 14;
 
 /**
  * @typedef {object} Context
@@ -54,13 +57,26 @@ export function rowElement(row, context) {
   element.append(main);
   if (row.repeat && !row.repeat.one) {
     repeat(first, main, row, context);
+    main.setAttribute("aria-colspan", "2");
     element.append(repeatTime(row.repeat));
   } else if (row.call) {
-    if (row.repeat) first.append(times(row.repeat));
+    if (row.repeat) first.append(times(row.repeat), like(row.repeat));
     call(first, main, row.call, context);
     element.append(where(row.call, context), duration(row), self(row.call));
   }
+  // Only a report leaves out any.
+  if (row.cut) main.append(h("span", { class: "badge" }, "more below is left out"));
   return element;
+}
+
+/**
+ * How many levels are left out at the left: in deep recursion, the levels that are seen decide.
+ * @param {number[]} levels
+ */
+export function shiftOf(levels) {
+  const room = matchMedia("(max-width: 700px)").matches ? LEVELS_THAT_FIT / 2 : LEVELS_THAT_FIT;
+  const fits = levels.length === 0 || Math.max(...levels) <= room;
+  return fits ? 0 : Math.floor(Math.max(0, Math.min(...levels) - CONTEXT_LEVELS) / 4) * 4;
 }
 
 function twisty(row, context) {
@@ -92,6 +108,12 @@ function boxes(element, row, context) {
 function times(repeat) {
   const title = repeat.exact ? "calls that are the same" : "calls that are nearly the same";
   return h("span", { class: "times", title: `${count(repeat.calls)} ${title}` }, `${range(repeat.count)}×`);
+}
+
+// Which of the calls it is, or that they are not all the same.
+function like({ exact, step, repetitions }) {
+  const text = step !== null && step !== undefined ? `${count(step + 1)} of ${count(repetitions)}` : exact ? "" : "similar";
+  return text === "" ? "" : h("span", { class: "like" }, text);
 }
 
 function call(first, main, call, context) {
@@ -144,15 +166,18 @@ function where(call, context) {
 }
 
 function duration(row) {
-  const { call } = row;
-  const share = Math.max(0, Math.min(1, call.share ?? 0));
+  const { call, repeat: repeats } = row;
+  // The bar is of all calls of a repeat: of a thousand short ones, the mean alone would look like nothing.
+  const together = Boolean(repeats) && (repeats.step ?? null) === null;
+  const times = together ? (repeats.count[0] + repeats.count[1]) / 2 : 1;
+  const share = Math.max(0, Math.min(1, (call.share ?? 0) * times));
   const bar = h("span", { class: "share", "aria-hidden": "true" });
   bar.style.setProperty("--share", share);
   const mean = call.of > 1 ? "⌀ " : "";
   const open = call.flags?.includes("unfinished") ? "≥ " : call.flags?.includes("end_inferred") ? "≤ " : "";
   const spread = call.of > 1 ? `, ${time(call.min)} to ${time(call.max)}` : "";
   return h("div", {
-    role: "gridcell", class: "time", title: `${percent(share)} of the row it stands below${spread}`,
+    role: "gridcell", class: "time", title: `${together ? "together " : ""}${percent(share)} of the row it stands below${spread}`,
   }, bar, h("span", null, `${open}${mean}${time(call.duration)}`));
 }
 
@@ -196,7 +221,7 @@ export function stepper(row, context) {
 
 function repeatTime({ times }) {
   return h("div", {
-    role: "gridcell", class: "mean",
+    role: "gridcell", class: "mean", "aria-colindex": 3, "aria-colspan": 2,
     title: `${time(times.total)} in all, ${time(times.min)} to ${time(times.max)} each`,
   }, h("span", null, `⌀ ${time(times.mean)} ± ${time(times.deviation)}`));
 }

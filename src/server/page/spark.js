@@ -32,7 +32,7 @@ export function histogram(buckets) {
   const most = Math.max(1, ...buckets.map(([, , calls]) => calls));
   const list = h("ul", { class: "histogram", "aria-label": "Calls by duration" });
   for (const [from, to, calls] of buckets) {
-    const bar = h("span", { class: "fill" });
+    const bar = h("span", { class: calls > 0 ? "fill" : null });
     bar.style.width = `${(calls / most) * 100}%`;
     list.append(h("li", null,
       h("span", { class: "range" }, `${time(from)} – ${time(to)}`),

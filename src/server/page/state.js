@@ -4,7 +4,9 @@ export const VIEWS = ["tree", "timeline", "flame", "functions", "patterns"];
 export const GROUPINGS = ["near", "exact", "none"];
 
 const NODE = /^(c\d{1,12}|r\d{1,12}\.\d{1,12})?$/;
-const OPEN = /^[a-z0-9.,@*+-]{0,16384}$/;
+const LONGEST_OPEN = 16_384;
+const OPEN = /^(all|none|c\d{1,12}[-+*]|r\d{1,12}\.\d{1,12}([-+*]|@\d{1,12}\*?))$/;
+const COLUMNS = ["name", "file", "calls", "total", "self", "share", "mean", "p50", "p95", "max", "raised"];
 
 const number = (fallback) => ({
   fallback,
@@ -19,7 +21,8 @@ const FIELDS = {
   view: choice(VIEWS, "tree"),
   thread: number(0),
   at: matching(NODE),
-  open: matching(OPEN),
+  // The server refuses what it does not know: then there would be no tree at all.
+  open: { fallback: "", read: (value) => value.slice(0, LONGEST_OPEN).split(",").filter((state) => OPEN.test(state)).join(",") },
   top: number(0),
   grouping: choice(GROUPINGS, "near"),
   hide: matching(/^(imports|external|imports,external)?$/),
@@ -34,7 +37,7 @@ const FIELDS = {
   of: choice(["all", "thread"], "all"),
   flame: matching(/^\d{0,16}$/),
   code: matching(/^\d{0,12}$/),
-  sort: matching(/^[a-z0-9]{0,20}$/),
+  sort: choice(COLUMNS, ""),
   order: choice(["desc", "asc"], "desc"),
   fq: text,
   psort: choice(["total", "calls", "count", "mean"], "total"),

@@ -51,6 +51,8 @@ export function themeButton(changed) {
 /** Resolves custom properties to colours that a canvas takes. */
 export function colors(names) {
   const probe = document.createElement("span");
+  // Where the system forces its colours, all of these would be one: the timeline a black sheet.
+  probe.style.forcedColorAdjust = "none";
   document.body.append(probe);
   const found = {};
   for (const name of names) {

@@ -71,25 +71,41 @@ export class Timeline {
     if (key !== this.#filters) this.#lanes.forget();
     this.#filters = key;
     const to = this.#state.get("to");
-    this.#from = Math.min(this.#state.get("from"), this.#end - NARROWEST_NS);
-    this.#to = to > this.#from ? Math.min(to, this.#end) : this.#end;
+    // A link of a longer recording shows all of this one.
+    const from = this.#state.get("from");
+    this.#from = from > this.#end - NARROWEST_NS ? 0 : from;
+    this.#to = to >= this.#from + NARROWEST_NS ? Math.min(to, this.#end) : this.#end;
     this.#reach();
     this.#changed();
   }
 
   #filters = "";
 
-  // Puts the lane of the selected call into view.
+  // Puts the lane and the level of the selected call into view.
   #reach() {
     const thread = this.#state.get("thread");
-    if (thread === this.#reached) return;
-    this.#reached = thread;
+    const key = `${thread} ${this.#state.get("at")}`;
+    if (key === this.#reached) return;
+    this.#reached = key;
     const lane = this.#lanes.list.find((other) => other.thread.index === thread);
+    if (!lane) return;
+    const level = this.#levelOfSelected();
+    if (level !== null) this.#lanes.makeRoom(lane, level);
+    const top = lane.top + (level === null ? 0 : HEAD + level * LEVEL);
     const room = this.#canvas.clientHeight - TOP;
-    if (lane && (lane.top < this.#scroll || lane.top + HEAD > this.#scroll + room)) this.#scroll = lane.top;
+    if (top >= this.#scroll && top + HEAD <= this.#scroll + room) return;
+    // Of a level far down, what is above it is seen as well.
+    this.#scroll = level === null || top - lane.top + LEVEL < room ? lane.top : top - room / 2;
   }
 
-  #reached = -1;
+  #reached = "";
+
+  // Each repeat around a call is a level of the tree, but not of the timeline.
+  #levelOfSelected() {
+    const { row } = this.#tree;
+    if (this.#state.get("at") === "" || !row) return null;
+    return row.level + (row.call ? 0 : 1) - (row.boxes?.length ?? 0);
+  }
 
   get #perPixel() {
     return (this.#to - this.#from) / Math.max(1, this.#canvas.clientWidth);
@@ -193,7 +209,7 @@ export class Timeline {
     const start = selectedAt?.start ?? selected?.start;
     const duration = selectedAt?.duration ?? call?.duration;
     if (start === undefined || duration === undefined) return;
-    this.#reached = -1;
+    this.#reached = "";
     this.#reach();
     this.#look(start - duration / 3 - 100, start + duration * (4 / 3) + 100);
   }

@@ -3,8 +3,8 @@
 import { announce, h } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
 import { counted, time } from "pytrace/format.js";
-import { rowOf, withAllBelow, withPatterns, withState } from "pytrace/open.js";
-import { rowElement } from "pytrace/rows.js";
+import { rowOf, stateOf, withAllBelow, withPatterns, withState } from "pytrace/open.js";
+import { rowElement, shiftOf } from "pytrace/rows.js";
 import { FILTERS } from "pytrace/state.js";
 import { VirtualList } from "pytrace/virtual.js";
 
@@ -16,9 +16,6 @@ const MOST_KEPT = 3000;
 // As many as there is room to speak of in a request.
 const MOST_PATTERNS = 1200;
 const PATTERNS_AT_ONCE = 100;
-// Levels that stay visible above where the view is.
-const CONTEXT_LEVELS = 4;
-const LEVELS_THAT_FIT = 14;
 
 const COLUMNS = [["main", "Call"], ["where", "Location"], ["time", "Duration"], ["self", "Self"]];
 
@@ -165,10 +162,22 @@ export class Tree extends EventTarget {
     if (row.has) this.#setOpen(withAllBelow(this.#open, row.id, await this.#end(row), mark));
   }
 
-  /** Shows one repetition of a repeat; `null`: the template. */
+  /**
+   * Shows one repetition of a repeat; `null`: the template. The calls of another repetition are others,
+   * of which none was opened: where some of this one are open, all of the other shall be.
+   */
   step(row, step) {
-    this.#setOpen(withState(this.#open, row.id, step === null ? "+" : `@${step}`));
+    const all = this.#isOpenBelow(row) ? "*" : "";
+    this.#setOpen(withState(this.#open, row.id, step === null ? all || "+" : `@${step}${all}`));
     announce(step === null ? "template" : `repetition ${step + 1} of ${row.repeat.repetitions}`);
+  }
+
+  /** Whether anything below a row is open, as far as is known. */
+  #isOpenBelow(row) {
+    for (let index = this.#indexOf(row.id) + 1; this.#rows.get(index)?.level > row.level; index += 1) {
+      if (this.#rows.get(index).open) return true;
+    }
+    return false;
   }
 
   get #open() {
@@ -215,8 +224,11 @@ export class Tree extends EventTarget {
       this.dispatchEvent(new CustomEvent("hidden", { detail: answer.hidden ?? "it is filtered out" }));
       return false;
     }
-    this.#known.open = answer.open;
-    this.#state.set({ open: answer.open });
+    // The call is revealed that a repeat begins with: which repetition is shown, and whether any, stays.
+    const mark = node.startsWith("r") ? stateOf(this.#state.get("open"), node) : "";
+    const open = mark === "" ? answer.open : withState(answer.open, node, mark);
+    this.#known.open = open;
+    this.#state.set({ open });
     this.#asked = null;
     await this.#load(Math.max(0, answer.index - Math.floor(this.#list.visible / 2)), false, answer.index);
     let index = answer.index;
@@ -322,19 +334,10 @@ export class Tree extends EventTarget {
     this.#load(first);
   }
 
-  // In deep recursion the levels that are seen decide where the left edge is.
   #reframe(first, last) {
-    let least = Infinity;
-    let most = 0;
-    for (let index = first; index < last; index += 1) {
-      const level = this.#rows.get(index)?.level;
-      if (level === undefined) continue;
-      least = Math.min(least, level);
-      most = Math.max(most, level);
-    }
-    const room = matchMedia("(max-width: 700px)").matches ? LEVELS_THAT_FIT / 2 : LEVELS_THAT_FIT;
-    const wanted = least === Infinity || most <= room ? 0 : Math.max(0, least - CONTEXT_LEVELS);
-    const shift = Math.floor(wanted / 4) * 4;
+    const levels = [];
+    for (let index = first; index < last; index += 1) if (this.#rows.has(index)) levels.push(this.#rows.get(index).level);
+    const shift = shiftOf(levels);
     if (shift !== this.#shift) {
       this.#shift = shift;
       this.#elements = new WeakMap();
@@ -408,7 +411,7 @@ export class Tree extends EventTarget {
   #act(event, row) {
     const all = event.shiftKey || event.altKey;
     const { repeat } = row;
-    const steps = repeat && !repeat.one && row.has;
+    const steps = this.#server.steps && repeat?.repetitions > 1;
     const step = repeat?.step ?? null;
     switch (event.key) {
       case "ArrowRight":
