@@ -15,6 +15,7 @@ mod hostile;
 mod keys;
 mod links;
 mod looks;
+mod reports;
 mod screenshots;
 mod search;
 mod tree;
