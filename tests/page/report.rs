@@ -63,6 +63,11 @@ fn a_report_shows_what_the_server_shows() {
         page.click("#collapse-all").await;
         assert_eq!(page.rows().await, rows[..1]);
 
+        page.click("#expand-all").await;
+        page.click_in_row("setup", ".name").await;
+        let details = page.text("#details").await;
+        assert!(details.contains("/train.py"), "{details}");
+
         // Hits open what they are in.
         page.press("/").await;
         page.press("attention\u{e007}").await;
