@@ -51,9 +51,8 @@ export class Search {
       onkeydown: (event) => this.#key(event),
     });
     this.#count = h("output", { id: "search-count", for: "search-input" });
-    // Pressing a label would take the focus away, and with it all of this before the click is one.
-    const keepFocus = (event) => event.target.closest("input") || event.preventDefault();
-    const places = h("span", { class: "places", role: "group", "aria-label": "Search in", onmousedown: keepFocus }, ...PLACES.map(([value, text]) =>
+    // It takes the focus that a press on a label would give to nothing, which would hide it before it is a click.
+    const places = h("span", { class: "places", role: "group", "aria-label": "Search in", tabindex: -1 }, ...PLACES.map(([value, text]) =>
       h("label", { class: "check" }, h("input", { type: "checkbox", id: `search-${value}`, value, onchange: () => this.#placed(places) }), ` ${text}`)));
     fill(element, this.#input,
       button("‹", () => this.next("previous"), { id: "search-previous", "aria-label": "Previous hit", title: "Previous hit (N)" }),
