@@ -132,7 +132,11 @@ export class Details {
   }
 
   #repeat(row) {
-    if (!row?.repeat) return;
+    // Where it is not in the tree, what was looked at before is not what is selected.
+    if (!row?.repeat) {
+      this.#hide();
+      return;
+    }
     this.#shown = `repeat ${row.id}`;
     const { repeat, call } = row;
     const { times } = repeat;

@@ -65,7 +65,7 @@ export function rowElement(row, context) {
     element.append(where(row.call, context), duration(row), self(row.call));
   }
   // Only a report leaves out any.
-  if (row.cut) main.append(h("span", { class: "badge" }, "more below is left out"));
+  if (row.cut) main.append(h("span", { class: "badge", title: "What is below this line is not in the report" }, "… left out"));
   return element;
 }
 

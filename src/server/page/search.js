@@ -51,6 +51,7 @@ export class Search {
       onkeydown: (event) => this.#key(event),
     });
     this.#count = h("output", { id: "search-count", for: "search-input" });
+    // It takes the focus that a press on a label would give to nothing, which would hide it before it is a click.
     const places = h("span", { class: "places", role: "group", "aria-label": "Search in", tabindex: -1 }, ...PLACES.map(([value, text]) =>
       h("label", { class: "check" }, h("input", { type: "checkbox", id: `search-${value}`, value, onchange: () => this.#placed(places) }), ` ${text}`)));
     fill(element, this.#input,
