@@ -1,3 +1,5 @@
+mod subcommands;
+
 use super::*;
 use crate::error::{USAGE as EXIT_USAGE, exit_code, report};
 
@@ -354,120 +356,6 @@ fn senseless_lines_are_usage_errors() {
         assert_eq!(report.matches("hint: ").count(), 1, "{line}: {report}");
         assert_eq!(report.lines().count(), 2, "{line}: {report}");
         assert!(report.contains(says), "{line}: {report}");
-    }
-}
-
-#[test]
-fn subcommands_are_the_first_word() {
-    let show = || ShowOptions {
-        trace: "t.json".into(),
-        json: false,
-        no_patterns: false,
-        exact_patterns: false,
-        depth: None,
-        min_duration: None,
-        thread: Vec::new(),
-        function: None,
-        hide_imports: false,
-        hide_external: false,
-        only_exceptions: false,
-        limit: DEFAULT_LIMIT,
-        no_times: false,
-        no_values: false,
-        number_of_calls: false,
-        width: None,
-        ascii: false,
-        no_pager: false,
-    };
-    let all = concat!(
-        "show --number-of-calls --width=80 --no-patterns --depth 3 --min-duration 10us --thread 7 ",
-        "--thread main --function step --hide-imports --hide-external --limit 0 --no-times ",
-        "--no-values --ascii --no-pager t.json",
-    );
-    for (line, options) in [
-        ("show t.json", show()),
-        (
-            "show t.json --json --exact-patterns",
-            ShowOptions {
-                json: true,
-                exact_patterns: true,
-                ..show()
-            },
-        ),
-        (
-            all,
-            ShowOptions {
-                no_patterns: true,
-                depth: Some(3),
-                min_duration: Some(Duration::from_micros(10)),
-                thread: vec!["7".into(), "main".into()],
-                function: Some("step".into()),
-                hide_imports: true,
-                hide_external: true,
-                limit: 0,
-                no_times: true,
-                no_values: true,
-                number_of_calls: true,
-                width: Some(80),
-                ascii: true,
-                no_pager: true,
-                ..show()
-            },
-        ),
-    ] {
-        assert_eq!(parse(words(line)).ok(), Some(Command::Show(options)));
-    }
-    for line in [
-        "show t.json --json --width 80",
-        "show t.json --json --number-of-calls",
-        "show t.json --json --limit 5",
-        "show t.json --no-patterns --exact-patterns",
-        "show t.json --depth 0",
-        "show t.json --function (",
-        "show t.json --min-duration 10",
-    ] {
-        let error = parse(words(line)).unwrap_err();
-        assert_eq!(exit_code(&error), EXIT_USAGE, "{line}");
-    }
-    for (line, python, pid) in [
-        ("doctor", None, None),
-        ("doctor --python p", Some("p"), None),
-        ("doctor --pid 7", None, Some(7)),
-    ] {
-        let python = python.map(PathBuf::from);
-        let options = DoctorOptions { python, pid };
-        assert_eq!(
-            parse(words(line)).ok(),
-            Some(Command::Doctor(options)),
-            "{line}"
-        );
-    }
-}
-
-#[test]
-fn serve_takes_a_trace_and_perhaps_a_port() {
-    let serve = || ServeOptions {
-        trace: "t.json".into(),
-        port: DEFAULT_PORT,
-        no_patterns: false,
-        hide_imports: false,
-        host: None,
-    };
-    for (line, options) in [
-        ("serve t.json", serve()),
-        ("serve t.json 0", ServeOptions { port: 0, ..serve() }),
-        (
-            "serve --no-patterns t.json --hide-imports 9000 --host 10.0.0.7",
-            ServeOptions {
-                port: 9000,
-                no_patterns: true,
-                hide_imports: true,
-                host: Some("10.0.0.7".into()),
-                ..serve()
-            },
-        ),
-    ] {
-        assert_eq!(parse(words(line)).ok(), Some(Command::Serve(options)));
     }
 }
 
