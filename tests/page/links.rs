@@ -65,3 +65,15 @@ fn a_link_with_nonsense_in_it_opens() {
         );
     });
 }
+
+#[test]
+fn a_link_leads_to_where_it_was_made() {
+    look_at(&training(), "", async |page| {
+        page.browser.resize(1280, 320).expect("another size");
+        page.go("#hide=&open=all&top=6").await;
+        let top = "const scroller = document.querySelector('#tree .scroller');
+            const row = document.querySelector('#row-6').getBoundingClientRect();
+            return Math.abs(row.top - scroller.getBoundingClientRect().top) < 40";
+        page.until("row 6 is at the top", top).await;
+    });
+}

@@ -100,10 +100,12 @@ export class Tree extends EventTarget {
       this.#selected = -1;
       this.#chosen = "";
       this.#asked = null;
-      if (first) this.#list.moveTo(this.#state.get("top"));
+      const top = first ? this.#state.get("top") : 0;
       if (now.at && (await this.#reveal(rowOf(now.at), now.at, first))) return;
       if (!first) this.#list.moveTo(0);
-      await this.#load(first ? this.#state.get("top") : 0);
+      await this.#load(top);
+      // Only now is it known how far down there is anything.
+      this.#list.moveTo(top);
     } else if (now.at !== at && now.at && this.row?.id !== now.at) {
       await this.#reveal(rowOf(now.at), now.at, false);
     } else if (now.open !== open) {
