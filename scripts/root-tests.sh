@@ -13,6 +13,9 @@ mapfile -t programs < <(sed -n \
     '/"profile":{[^}]*"test":true/s/.*"executable":"\([^"]*\)".*/\1/p' <<<"$built")
 [ ${#programs[@]} -gt 0 ] || { echo "root-tests: cargo built no tests" >&2; exit 1; }
 
+# It makes the documentation's pictures, for scripts/screenshots.sh.
+set -- --skip pictures_for_the_documentation "$@"
+
 trixie=$(scripts/interpreters.sh trixie)
 ran=0 failed=()
 for program in "${programs[@]}"; do
@@ -28,5 +31,5 @@ if [ ${#failed[@]} -gt 0 ]; then
     echo "root-tests: failed in: ${failed[*]}" >&2
     exit 1
 fi
-[ $ran -gt 0 ] || { echo "root-tests: no such test: ${*:-(none at all)}" >&2; exit 1; }
+[ $ran -gt 0 ] || { echo "root-tests: no such test: ${*:3}" >&2; exit 1; }
 echo "root-tests: $ran test programs passed"
