@@ -32,11 +32,11 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 	$(SUDO) $(PYTRACE) --python $(PYTHON) -o trace.json examples/training_loop.py
 	$(call say,its calls: $(PYTRACE) show trace.json)
 	$(PYTRACE) show trace.json
-	@printf '\n%s\n' \
+	@printf '%s\n' '' \
 		'The whole trace is in trace.json. To look at it:' \
-		'  $(PYTRACE) serve trace.json        in the browser, at http://localhost:8080/' \
-		'  $(PYTRACE) show trace.json         here' \
-		'  https://ui.perfetto.dev            "Open trace file": it stays on this machine'
+		'  $(PYTRACE) serve trace.json   in the browser, at http://localhost:8080/' \
+		'  $(PYTRACE) show trace.json    here' \
+		'  https://ui.perfetto.dev                   "Open trace file": it stays on this machine'
 
 test: lint test-unit test-root test-layouts test-truth ## all checks, from lint to test-truth
 
