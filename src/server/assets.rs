@@ -87,15 +87,21 @@ impl Asset {
 
 /// The page, in which a script of its own is allowed by `nonce`.
 pub(super) fn page(nonce: &str) -> String {
+    let map = import_map(nonce, |asset| format!("/assets/{}", asset.name));
+    INDEX.replace(IMPORT_MAP, &map)
+}
+
+/// Says where each module is, in a script that is allowed by `nonce`.
+pub(super) fn import_map(nonce: &str, url: impl Fn(&Asset) -> String) -> String {
     let mut map = format!("<script type=\"importmap\" nonce=\"{nonce}\">{{\"imports\":{{");
     let modules = ASSETS.iter().filter(|asset| asset.name.ends_with(".js"));
-    for (index, Asset { name, .. }) in modules.enumerate() {
+    for (index, asset) in modules.enumerate() {
         let comma = if index == 0 { "" } else { "," };
         // To write to a string does not fail.
-        let _ = write!(map, "{comma}\"pytrace/{name}\":\"/assets/{name}\"");
+        let _ = write!(map, "{comma}\"pytrace/{}\":\"{}\"", asset.name, url(asset));
     }
     map.push_str("}}</script>");
-    INDEX.replace(IMPORT_MAP, &map)
+    map
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! The page as one file, which holds its data and asks nobody for anything.
 
-use std::fmt::Write as _;
 use std::io;
 
-use super::assets::{ASSETS, Asset, IMPORT_MAP, INDEX};
+use super::assets::{Asset, IMPORT_MAP, INDEX, import_map};
 use super::{percent, routes};
 
 /// Where the style and the first script are in the page.
@@ -36,18 +35,9 @@ fn with_nonce(nonce: &str) -> SingleFile {
          script-src 'nonce-{nonce}' 'strict-dynamic' data:; style-src 'nonce-{nonce}'; \
          img-src data:; base-uri 'none'; form-action 'none'\">"
     );
-    let mut map = format!("<script type=\"importmap\" nonce=\"{nonce}\">{{\"imports\":{{");
-    let modules = ASSETS.iter().filter(|asset| asset.name.ends_with(".js"));
-    for (index, Asset { name, bytes }) in modules.enumerate() {
-        let comma = if index == 0 { "" } else { "," };
-        let code = percent::encode(bytes);
-        // To write to a string does not fail.
-        let _ = write!(
-            map,
-            "{comma}\"pytrace/{name}\":\"data:text/javascript,{code}\""
-        );
-    }
-    map.push_str("}}</script>");
+    let map = import_map(nonce, |asset| {
+        format!("data:text/javascript,{}", percent::encode(asset.bytes))
+    });
     let css = Asset::find("style.css").map_or(&[][..], |asset| asset.bytes);
     let style = format!(
         "<style nonce=\"{nonce}\">{}</style>",
