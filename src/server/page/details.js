@@ -40,8 +40,8 @@ export class Details {
 
   /** Brings the panel to what the state says. */
   async sync() {
-    const { thread, at, code } = { thread: this.#state.get("thread"), at: this.#state.get("at"), code: this.#state.get("code") };
-    if (this.#ofFunction) await this.#once(`function ${code} ${this.#scope}`, () => this.#server.function({ code, thread: this.#scope, ...this.#state.filters() }), (answer) => this.#function(answer));
+    const [thread, at, code] = ["thread", "at", "code"].map((name) => this.#state.get(name));
+    if (this.#ofFunction) await this.#once(`function ${code} ${this.#state.scope}`, () => this.#server.function({ code, thread: this.#state.scope, ...this.#state.filters() }), (answer) => this.#function(answer));
     else if (at.startsWith("c")) await this.#once(`call ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#server.call({ thread, row: rowOf(at), ...this.#state.filters() }), (answer) => this.#call(thread, answer));
     else if (at.startsWith("r")) this.#repeat(this.#tree.row);
     else this.#hide();
@@ -55,10 +55,6 @@ export class Details {
 
   focus() {
     this.#element.querySelector("h2")?.focus();
-  }
-
-  get #scope() {
-    return this.#state.get("of") === "all" ? "all" : this.#state.get("thread");
   }
 
   #hide() {

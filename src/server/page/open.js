@@ -4,7 +4,7 @@
 const LONGEST = 16_000;
 
 /** The node that a state is of. */
-function nodeOf(state) {
+export function nodeOf(state) {
   return state.replace(/(@\d+)?[-+*]?$/, "");
 }
 
@@ -14,7 +14,7 @@ export function rowOf(node) {
 }
 
 /** How many calls a repeat is; `null`: the node is a call. */
-function callsOf(node) {
+export function callsOf(node) {
   const match = /^r\d+\.(\d+)$/.exec(node);
   return match ? Number(match[1]) : null;
 }

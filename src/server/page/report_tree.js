@@ -1,5 +1,7 @@
 // A thread's tree of a report: every line it holds, of which some are shown.
 
+import { callsOf, nodeOf, rowOf } from "pytrace/open.js";
+
 // What `auto` opens: a screen or two, as the server does.
 const AUTO_LINES = 120;
 
@@ -60,7 +62,7 @@ export class StaticTree {
       return { open: opened, id: `c${row}`, index: null, total: shown.length, hidden: "it is left out of the report" };
     }
     const above = this.#above(index).map((at) => this.#rows[at].id);
-    const states = opened.split(",").filter((state) => state !== "" && !above.includes(state.replace(/(@\d+)?[-+*]?$/, "")));
+    const states = opened.split(",").filter((state) => state !== "" && !above.includes(nodeOf(state)));
     const now = [...states, ...above.map((id) => `${id}+`)].join(",");
     const after = this.#shown(now).shown;
     const line = after.findIndex((known) => known.index === index);
@@ -72,8 +74,8 @@ export class StaticTree {
     const index = this.#rows.findIndex(({ call }) => call?.row === row);
     if (index >= 0) return index;
     return this.#rows.findLastIndex(({ id }) => {
-      const [, first, calls] = /^r(\d+)\.(\d+)$/.exec(id) ?? [];
-      return first !== undefined && row >= Number(first) && row < Number(first) + Number(calls);
+      const calls = callsOf(id);
+      return calls !== null && row >= rowOf(id) && row < rowOf(id) + calls;
     });
   }
 

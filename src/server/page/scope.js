@@ -11,7 +11,7 @@ export function scopePicker(id, state) {
   return {
     element,
     /** What requests say of it. */
-    thread: () => (state.get("of") === "all" ? "all" : state.get("thread")),
+    thread: () => state.scope,
     show() {
       element.querySelector(`[value=${state.get("of")}]`).checked = true;
     },

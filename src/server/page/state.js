@@ -72,6 +72,11 @@ export class State extends EventTarget {
     return this.#values[name];
   }
 
+  /** Whose calls tables and flame graph are of, as a parameter of a request. */
+  get scope() {
+    return this.#values.of === "all" ? "all" : this.#values.thread;
+  }
+
   /** The filters, as parameters of a request. */
   filters() {
     const { grouping, hide, min, only } = this.#values;
