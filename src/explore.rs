@@ -61,6 +61,9 @@ use timeline::TimeIndex;
 #[derive(Debug)]
 pub struct Explorer<'r> {
     recording: &'r Recording,
+    /// When its first call started, in nanoseconds: all points in time are told from there. There is
+    /// always a nanosecond behind it.
+    origin: u64,
     views: Cache<views::Key, View<'r>>,
     functions: OnceLock<Functions>,
     calls: Cache<(usize, Filter), Calls<'r>>,
@@ -80,8 +83,12 @@ const MIB: usize = 1 << 20;
 impl<'r> Explorer<'r> {
     /// Nothing is found out yet.
     pub fn new(recording: &'r Recording) -> Self {
+        let first_calls = recording.threads.iter();
+        let first_calls = first_calls.filter_map(|thread| thread.calls.first());
+        let origin = first_calls.map(|row| row.start.0).min().unwrap_or(0);
         Explorer {
             recording,
+            origin: origin.min(u64::MAX - 1),
             views: Cache::new(views::KEPT, views::KEPT_CALLS),
             functions: OnceLock::new(),
             calls: Cache::new(4096, 128 * MIB),

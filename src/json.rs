@@ -27,7 +27,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::pattern::{Nearness, Node, Patterns};
+use crate::pattern::{Node, Patterns};
 use crate::recording::{Footer, Recording, Thread};
 use call::{CallMembers, self_times};
 use nest::Nest;
@@ -84,12 +84,7 @@ pub fn write_json(
     options: JsonOptions,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let grouping = match patterns.map(Patterns::nearness) {
-        None => "none",
-        Some(Nearness::Exact) => "exact",
-        Some(Nearness::TripCounts) => "near",
-        Some(Nearness::Functions) => "functions",
-    };
+    let grouping = patterns.map_or("none", |patterns| patterns.nearness().as_str());
     let mut nest = Nest::new(
         out,
         &Head {

@@ -79,6 +79,17 @@ pub enum Nearness {
     Functions,
 }
 
+impl Nearness {
+    /// The word that JSON has for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Nearness::Exact => "exact",
+            Nearness::TripCounts => "near",
+            Nearness::Functions => "functions",
+        }
+    }
+}
+
 /// The repeating patterns of a recording.
 #[derive(Debug)]
 pub struct Patterns<'r> {

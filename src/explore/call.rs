@@ -86,7 +86,7 @@ impl Explorer<'_> {
             row: call,
             self_time: calls.self_time(row),
             above: took,
-            origin: origin(recording),
+            origin: self.origin,
         };
         let mut cut = Cut::of_call(LONGEST, ROOM);
         let above = above.into_iter().rev();
@@ -100,17 +100,6 @@ impl Explorer<'_> {
             previous_same: calls.previous_same(row),
         })
     }
-}
-
-/// When the first call of a recording started: all points in time are told from there. There is
-/// always a nanosecond behind it.
-pub(super) fn origin(recording: &Recording) -> u64 {
-    let first = recording
-        .threads
-        .iter()
-        .filter_map(|thread| thread.calls.first());
-    let first = first.map(|row| row.start.0).min();
-    first.unwrap_or(0).min(u64::MAX - 1)
 }
 
 /// How long a thread made calls, in nanoseconds.

@@ -22,9 +22,6 @@ pub use detail::{FunctionDetail, NamedPlace, Neighbour, OtherPlace, SlowestCall}
 pub(super) use profile::Profile;
 use profile::Sums;
 
-/// How many rows an answer has at most.
-const MOST_ROWS: usize = 1000;
-
 /// Which rows of the table of functions, in which order.
 #[derive(Debug, Clone)]
 pub struct FunctionsQuery {
@@ -43,6 +40,11 @@ pub struct FunctionsQuery {
     pub from: usize,
     /// How many rows; at most 1,000.
     pub count: usize,
+}
+
+impl FunctionsQuery {
+    /// How many rows an answer has at most.
+    pub const MOST_ROWS: usize = 1000;
 }
 
 /// A column of the table of functions.
@@ -162,14 +164,16 @@ impl<'r> Explorer<'r> {
         });
         let total = listed.len();
         let asked = listed.into_iter().skip(query.from);
-        let rows = asked.take(query.count.min(MOST_ROWS)).map(|function| {
-            FunctionRow::new(
-                self.recording,
-                functions.code(function),
-                sums(function),
-                profile.total,
-            )
-        });
+        let rows = asked
+            .take(query.count.min(FunctionsQuery::MOST_ROWS))
+            .map(|function| {
+                FunctionRow::new(
+                    self.recording,
+                    functions.code(function),
+                    sums(function),
+                    profile.total,
+                )
+            });
         FunctionRows {
             total,
             rows: rows.collect(),

@@ -122,7 +122,7 @@ impl Explorer<'_> {
         let footer = recording.footer.as_ref().unwrap_or(&unknown);
         let mut budget = Budget(FOOTER_BYTES);
 
-        let start = self.origin();
+        let start = self.origin;
         let mut counts = Counts::default();
         let mut threads: Vec<ThreadSummary> = Vec::with_capacity(recording.threads.len());
         for (index, thread) in recording.threads.iter().enumerate() {
@@ -174,11 +174,7 @@ impl Explorer<'_> {
             threads_left_out: threads_in_all - threads.len(),
             threads,
             defaults: DefaultWords {
-                grouping: match defaults.grouping {
-                    None => "none",
-                    Some(Nearness::Exact) => "exact",
-                    Some(_) => "near",
-                },
+                grouping: defaults.grouping.map_or("none", Nearness::as_str),
                 hide: if defaults.hide_imports { "imports" } else { "" },
             },
         }
@@ -208,9 +204,16 @@ fn listed(mut threads: Vec<ThreadSummary>, recording: &Recording) -> Vec<ThreadS
 impl ThreadSummary {
     /// Without names, at times since `origin`.
     fn new(index: usize, thread: &Thread, origin: u64, raised: u64) -> Self {
-        let calls = thread.calls.iter();
-        let start = calls.clone().map(|row| row.start.0).min().unwrap_or(origin);
-        let end = calls.clone().map(|row| row.end().0).max().unwrap_or(origin);
+        // One pass: rows of a large thread are far more than a cache has room for.
+        let (mut start, mut end, mut depth) = (u64::MAX, 0, 0);
+        for row in &thread.calls {
+            start = start.min(row.start.0);
+            end = end.max(row.end().0);
+            depth = depth.max(row.depth + 1);
+        }
+        if thread.calls.is_empty() {
+            (start, end) = (origin, origin);
+        }
         ThreadSummary {
             index,
             pid: thread.id.pid,
@@ -220,7 +223,7 @@ impl ThreadSummary {
             calls: thread.calls.len(),
             start: start.saturating_sub(origin),
             end: end.saturating_sub(origin),
-            depth: calls.map(|row| row.depth + 1).max().unwrap_or(0),
+            depth,
             raised,
         }
     }

@@ -16,9 +16,6 @@ use crate::recording::Calls;
 /// How many repeats are kept: those that took longest.
 const MOST_KEPT: usize = 10_000;
 
-/// How many rows an answer has at most.
-const MOST_ROWS: usize = 300;
-
 /// How many functions of a repetition are named.
 const MOST_NAMES: usize = 8;
 
@@ -37,6 +34,11 @@ pub struct PatternsQuery {
     pub from: usize,
     /// How many rows; at most 300.
     pub count: usize,
+}
+
+impl PatternsQuery {
+    /// How many rows an answer has at most.
+    pub const MOST_ROWS: usize = 300;
 }
 
 /// What the table of patterns is ordered by.
@@ -167,7 +169,7 @@ impl<'r> Explorer<'r> {
         // Of equals, the one that took longer comes first, as before.
         ordered.sort_by(|a, b| compare(query.order, a, b).reverse());
         let asked = ordered.into_iter().skip(query.from);
-        let rows = asked.take(query.count.min(MOST_ROWS));
+        let rows = asked.take(query.count.min(PatternsQuery::MOST_ROWS));
         PatternRows {
             total: table.repeats.len(),
             rows: rows

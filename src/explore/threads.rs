@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::Explorer;
 use super::cache::Weigh;
-use super::call;
 use super::filter::Filter;
 use crate::pattern::function_keys;
 use crate::recording::{Calls, Recording};
@@ -99,10 +98,5 @@ impl<'r> Explorer<'r> {
     pub(super) fn functions(&self) -> &Functions {
         self.functions
             .get_or_init(|| Functions::new(&self.recording.codes))
-    }
-
-    /// When the first call of the recording started, in nanoseconds.
-    pub(super) fn origin(&self) -> u64 {
-        call::origin(self.recording)
     }
 }

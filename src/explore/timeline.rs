@@ -17,17 +17,8 @@ use bands::Bands;
 use drawing::{Drawing, Scale};
 pub(super) use index::TimeIndex;
 
-/// How many threads an answer is about at most.
-const MOST_LANES: usize = 32;
-
 /// Of how many of these threads the repeats are shown.
 const MOST_WITH_BANDS: usize = 4;
-
-/// How many pixels a drawing is wide at most.
-const MOST_WIDTH: usize = 4096;
-
-/// How many levels of a thread are drawn at most.
-const MOST_LEVELS: u32 = 64;
 
 /// A stretch of time and what of it is drawn.
 #[derive(Debug, Clone)]
@@ -48,6 +39,15 @@ pub struct TimelineQuery {
     pub depth: u32,
     /// How many levels are drawn; at most 64.
     pub levels: u32,
+}
+
+impl TimelineQuery {
+    /// How many threads an answer is about at most.
+    pub const MOST_LANES: usize = 32;
+    /// How many pixels a drawing is wide at most.
+    pub const MOST_WIDTH: usize = 4096;
+    /// How many levels of a thread are drawn at most.
+    pub const MOST_LEVELS: u32 = 64;
 }
 
 /// A stretch of time, drawn.
@@ -101,20 +101,20 @@ pub struct TimelineBand(pub u32, pub i64, pub u64, pub usize, pub usize, pub usi
 impl<'r> Explorer<'r> {
     /// Draws a stretch of time. Threads that do not exist are not drawn.
     pub fn timeline(&self, query: &TimelineQuery) -> Timeline<'r> {
-        let origin = self.origin();
+        let origin = self.origin;
         let from = origin.saturating_add(query.from).min(u64::MAX - 1);
         let scale = Scale {
             from,
             to: origin.saturating_add(query.to).max(from + 1),
-            width: query.width.clamp(1, MOST_WIDTH),
+            width: query.width.clamp(1, TimelineQuery::MOST_WIDTH),
         };
-        let levels = query.levels.min(MOST_LEVELS);
+        let levels = query.levels.min(TimelineQuery::MOST_LEVELS);
         // Levels are counted on from the first one, and there is always one behind.
-        let first = query.depth.min(u32::MAX - MOST_LEVELS - 1);
+        let first = query.depth.min(u32::MAX - TimelineQuery::MOST_LEVELS - 1);
         let levels = first..first + levels;
         let threads = query.threads.iter().copied();
         let exist = threads.filter(|&thread| thread < self.recording.threads.len());
-        let threads: Vec<usize> = exist.take(MOST_LANES).collect();
+        let threads: Vec<usize> = exist.take(TimelineQuery::MOST_LANES).collect();
 
         let mut drawing = Drawing::new(scale, levels.clone());
         let mut calls = Vec::with_capacity(threads.len());

@@ -18,6 +18,8 @@ pub(super) const KEPT_CALLS: usize = 20_000_000;
 #[derive(Debug)]
 pub struct View<'r> {
     recording: &'r Recording,
+    /// See [`Explorer`].
+    pub(super) origin: u64,
     key: Key,
     calls: Calls<'r>,
     patterns: OnceLock<Patterns<'r>>,
@@ -53,6 +55,7 @@ impl<'r> Explorer<'r> {
         };
         self.views.get(key, || View {
             recording: self.recording,
+            origin: self.origin,
             key,
             // What is left out does not depend on how it is grouped.
             calls: self.calls(thread, filter),
@@ -78,11 +81,6 @@ impl<'r> View<'r> {
     /// What is left out.
     pub fn filter(&self) -> &Filter {
         &self.key.filter
-    }
-
-    /// When the first call of the recording started, in nanoseconds.
-    pub(super) fn origin(&self) -> u64 {
-        call::origin(self.recording)
     }
 
     /// How long the thread made calls, in nanoseconds.

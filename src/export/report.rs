@@ -6,23 +6,15 @@ use serde::Serialize;
 
 use crate::explore::{
     Column, Defaults, Explorer, Filter, FlameQuery, FunctionsQuery, Grouping, Origin, Overview,
-    PatternOrder, PatternsQuery, Threads, TimelineQuery,
+    PatternOrder, PatternsQuery, Threads, TimelineQuery, View,
 };
 
-/// Lines of a tree that are asked for at once.
-const LINES_AT_ONCE: usize = 300;
 /// How many bytes a line has, at least: to know how many are worth asking for.
 const LINE: usize = 250;
-/// Threads of a timeline that are asked for at once, and those that are drawn.
-const LANES_AT_ONCE: usize = 32;
+/// Threads of which there is a timeline.
 const LANES: usize = 64;
-/// Pixels of a timeline: a wide screen's, twice.
-const PIXELS: usize = 4096;
-/// Levels of a timeline.
-const LEVELS: u32 = 64;
-/// Rows of the tables.
-const FUNCTIONS: usize = 1000;
-const PATTERNS: usize = 300;
+/// Pixels of a timeline, as many as there can be: a wide screen's, twice.
+const PIXELS: usize = TimelineQuery::MOST_WIDTH;
 /// Functions of which all is told.
 const FUNCTIONS_IN_WHOLE: usize = 100;
 
@@ -75,7 +67,7 @@ impl Report<'_, '_> {
             column: Column::Own,
             descending: true,
             from: 0,
-            count: FUNCTIONS,
+            count: FunctionsQuery::MOST_ROWS,
         });
         member(out, "functions", &functions)?;
         out.write_all(b",\"function\":{")?;
@@ -96,7 +88,7 @@ impl Report<'_, '_> {
             grouping: self.grouping,
             order: PatternOrder::Total,
             from: 0,
-            count: PATTERNS,
+            count: PatternsQuery::MOST_ROWS,
         });
         member(out, "patterns", &patterns)
     }
@@ -113,7 +105,7 @@ impl Report<'_, '_> {
         out.write_all(b",\"timelines\":[")?;
         let room = out.written + self.size / 4;
         let mut drawn = 0;
-        for some in threads.chunks(LANES_AT_ONCE) {
+        for some in threads.chunks(TimelineQuery::MOST_LANES) {
             if out.written > room {
                 break;
             }
@@ -128,7 +120,7 @@ impl Report<'_, '_> {
                 to: extent.end,
                 width: PIXELS,
                 depth: 0,
-                levels: LEVELS,
+                levels: TimelineQuery::MOST_LEVELS,
             });
             serde_json::to_writer(&mut *out, &timeline)?;
             drawn += some.len();
@@ -194,7 +186,7 @@ impl Report<'_, '_> {
         write!(out, "{{\"calls\":{},\"rows\":[", view.calls().len())?;
         let mut from = 0;
         loop {
-            let answer = view.rows(&open, from, LINES_AT_ONCE);
+            let answer = view.rows(&open, from, View::MOST_ROWS);
             for row in &answer.rows {
                 if out.written > end {
                     break;

@@ -20,7 +20,7 @@ proptest! {
             grouping,
             order: PatternOrder::Total,
             from: 0,
-            count: MOST_ROWS,
+            count: PatternsQuery::MOST_ROWS,
         };
         let table = explorer.pattern_rows(&query);
         prop_assert_eq!(table.summary, PatternSummary {

@@ -35,7 +35,7 @@ type Seen = (Vec<usize>, BTreeMap<(u32, usize), u64>);
 
 /// The same, call by call.
 fn naive(calls: &Calls<'_>, scale: &Scale, query: &TimelineQuery, pixels: usize) -> Seen {
-    let levels = query.depth..query.depth + query.levels.min(MOST_LEVELS);
+    let levels = query.depth..query.depth + query.levels.min(TimelineQuery::MOST_LEVELS);
     let mut slices = Vec::new();
     let mut short = BTreeMap::new();
     for position in 0..calls.len() {
@@ -60,11 +60,11 @@ fn naive(calls: &Calls<'_>, scale: &Scale, query: &TimelineQuery, pixels: usize)
 fn assert_true(recording: &Recording, query: &TimelineQuery) {
     let explorer = Explorer::new(recording);
     let timeline = explorer.timeline(query);
-    let origin = explorer.origin();
+    let origin = explorer.origin;
     let scale = Scale {
         from: origin + timeline.from,
         to: origin + timeline.to,
-        width: query.width.clamp(1, MOST_WIDTH),
+        width: query.width.clamp(1, TimelineQuery::MOST_WIDTH),
     };
     let exist = query
         .threads

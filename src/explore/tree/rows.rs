@@ -15,8 +15,6 @@ use super::window::Line;
 use super::{auto, id};
 use crate::pattern::{Count, Node, Repeat};
 
-/// How many lines are sent at once.
-const MOST_ROWS: usize = 300;
 /// How many bytes of JSON the texts of all lines together are, or little more: an answer has a
 /// megabyte at most, and what is no text takes half of that.
 const ROOM: usize = 350_000;
@@ -84,13 +82,16 @@ struct TimesMembers {
 }
 
 impl View<'_> {
+    /// How many lines are sent at once.
+    pub const MOST_ROWS: usize = 300;
+
     /// Up to 300 lines of the tree from the line `from` on. Groups the calls, the first time.
     pub fn rows(&self, open: &Open, from: usize, count: usize) -> Rows {
         let lists = self.lists();
         let open = auto::resolved(self, open);
         let states = States::new(&open, self.calls(), None);
         let layout = Layout::new(self.outermost(), self.calls(), &states, lists);
-        let lines = layout.window(from, count.min(MOST_ROWS), lists);
+        let lines = layout.window(from, count.min(Self::MOST_ROWS), lists);
         let mut writer = Writer {
             view: self,
             lists,
@@ -133,7 +134,7 @@ impl Writer<'_, '_> {
             let strides = &around.strides;
             let figures = self.figures.of_call(&call, node, *step, strides);
             let above = self.above(around);
-            let placed = Placed::at(&call, figures.self_time, above, self.view.origin());
+            let placed = Placed::at(&call, figures.self_time, above, self.view.origin);
             CallMembers::new(placed, &figures.facts, &mut self.cut)
         });
         let repeat = match node {
