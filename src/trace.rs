@@ -215,19 +215,36 @@ pub struct Call {
 pub trait Sink {
     /// A call has ended.
     fn call(&mut self, call: &Call) -> std::io::Result<()>;
+
+    /// Events of a thread could not be recorded. Calls that ended meanwhile, as far as that is
+    /// known by now, have come before this; those that go on come later.
+    fn gap(&mut self, gap: &Gap) -> std::io::Result<()>;
 }
 
-/// Events of a thread that could not be recorded.
+/// A place in a thread's calls where events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// The thread.
     pub thread: ThreadId,
-    /// Number of the last call that started before the gap.
+    /// Number of the last call that started before the gap; 0: none.
     pub after_call: u64,
-    /// When the thread's events could be recorded again.
-    pub time: Time,
-    /// How many starts and ends are missing.
-    pub lost: u64,
+    /// Number of recorded calls that were running before the gap and still are behind it.
+    pub depth: u32,
+    /// When the first of the missing events happened.
+    pub since: Time,
+    /// When the thread's events could be recorded again, or when the thread ended.
+    pub until: Time,
+    /// How many starts and resumptions of calls are missing.
+    pub starts: u64,
+    /// How many ends and suspensions of calls are missing.
+    pub ends: u64,
+}
+
+impl Gap {
+    /// How many events are missing.
+    pub fn lost(&self) -> u64 {
+        self.starts.saturating_add(self.ends)
+    }
 }
 
 /// What a recording counts.

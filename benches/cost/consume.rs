@@ -13,7 +13,7 @@ use pytrace::format::{ChromeWriter, Compression, Output, OutputFile};
 use pytrace::preflight::Machine;
 use pytrace::record::interpreters::{Interpreters, Look};
 use pytrace::recording::Footer;
-use pytrace::trace::{Builder, Call, Category, Classify, Code, Filter, Kind, Sink};
+use pytrace::trace::{Builder, Call, Category, Classify, Code, Filter, Gap, Kind, Sink};
 use pytrace::tracer::{Storage, Tracer};
 
 use crate::python::{Python, Waiting, program, settings};
@@ -162,6 +162,11 @@ struct Nowhere;
 impl Sink for Nowhere {
     fn call(&mut self, call: &Call) -> io::Result<()> {
         std::hint::black_box(call);
+        Ok(())
+    }
+
+    fn gap(&mut self, gap: &Gap) -> io::Result<()> {
+        std::hint::black_box(gap);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::number::write_micros;
 use super::output::{Output, RECALL};
 use crate::recording::{Footer, Lost};
-use crate::trace::{Arguments, Call, Code, Exit, Sink, ThreadId};
+use crate::trace::{Arguments, Call, Code, Exit, Gap, Sink, ThreadId};
 
 /// What precedes the first event.
 const HEAD: &[u8] = b"{\"traceEvents\":[";
@@ -286,6 +286,10 @@ impl<O: Output> Sink for ChromeWriter<O> {
         }
         self.write_call(call);
         self.flush_if_full()
+    }
+
+    fn gap(&mut self, _gap: &Gap) -> io::Result<()> {
+        Ok(())
     }
 }
 

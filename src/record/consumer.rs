@@ -57,6 +57,13 @@ impl Sink for Output {
             Output::Memory(memory) => memory.call(call),
         }
     }
+
+    fn gap(&mut self, gap: &Gap) -> io::Result<()> {
+        match self {
+            Output::File(file) => file.gap(gap),
+            Output::Memory(memory) => memory.gap(gap),
+        }
+    }
 }
 
 /// Something in a process's life that the recorder has to act upon.

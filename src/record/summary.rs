@@ -68,7 +68,7 @@ impl Summary {
             });
         };
         for gap in consumer.gaps() {
-            add(gap.thread, gap.lost, gap.after_call);
+            add(gap.thread, gap.lost(), gap.after_call);
         }
         // Of threads that had no event after their loss.
         for (thread, count) in interpreters.tracer().unreported_losses() {

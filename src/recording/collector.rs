@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Builder, Flags, Footer, Recording, Row};
-use crate::trace::{Call, Category, Code, Exit, Sink, ThreadId};
+use crate::trace::{Call, Category, Code, Exit, Gap, Sink, ThreadId};
 
 /// A [`Sink`] that makes a [`Recording`] of what it is given.
 #[derive(Debug, Default)]
@@ -87,6 +87,10 @@ impl Sink for Collector {
             flags,
         };
         self.builder.call(call.thread, row, true);
+        Ok(())
+    }
+
+    fn gap(&mut self, _gap: &Gap) -> io::Result<()> {
         Ok(())
     }
 }

@@ -46,8 +46,11 @@ impl<C: Classify> Builder<C> {
             self.gaps.push(Gap {
                 thread: event.thread,
                 after_call: thread.calls,
-                time: event.time,
-                lost: u64::from(event.lost),
+                depth: 0,
+                since: event.time,
+                until: event.time,
+                starts: u64::from(event.lost),
+                ends: 0,
             });
         } else if thread.running.is_empty() {
             return Ok(());

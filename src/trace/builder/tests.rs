@@ -27,6 +27,10 @@ impl Sink for Vec<Call> {
         self.push(call.clone());
         Ok(())
     }
+
+    fn gap(&mut self, _: &Gap) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(super) fn builder() -> Builder<ByName> {
