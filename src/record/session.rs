@@ -29,10 +29,11 @@ use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
+use super::watchdog::Watchdog;
 use crate::error::{WithHint as _, print_report, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
-use crate::tracer::Holds;
+use crate::tracer::{Held, Holds, Why};
 
 /// Records taken before signals and processes are looked at again.
 const BATCH: usize = 200_000;
@@ -113,6 +114,10 @@ pub(super) struct Session<'s, 'o> {
     pub(super) family: Family,
     /// Which of them are held.
     pub(super) holds: Holds,
+    /// Lets them go should this not.
+    pub(super) watchdog: Watchdog,
+    /// Whether processes are stopped until there is room in the ring.
+    pub(super) lossless: bool,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -165,6 +170,7 @@ impl<'o> Session<'_, 'o> {
             }
             if now.duration_since(flushed) >= FLUSH {
                 self.consumer.borrow_mut().flush();
+                self.come_back();
                 self.progress.show(&self.consumer.borrow().totals());
                 flushed = now;
             }
@@ -220,10 +226,13 @@ impl<'o> Session<'_, 'o> {
             turn.kind,
             TurnKind::Born { .. } | TurnKind::Executed | TurnKind::Loaded
         );
-        starts && turn.held.is_none() && !self.family.is_root(turn.pid)
+        starts && !turn.held && !self.family.is_root(turn.pid)
     }
 
-    fn heed(&mut self, Turn { pid, kind, held }: Turn) -> Result<()> {
+    fn heed(&mut self, turn: Turn) -> Result<()> {
+        let Turn {
+            pid, kind, held, ..
+        } = turn;
         let look = match kind {
             TurnKind::Forked { parent } => {
                 self.family.fork(parent, pid);
@@ -232,9 +241,10 @@ impl<'o> Session<'_, 'o> {
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
             TurnKind::Executed => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, held.is_some())
+                self.interpreters.executed(pid, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Stopped => return Ok(()),
             TurnKind::Ended => {
                 // With a root, the recording may be over, which tidies everything at once.
                 if !self.family.is_root(pid) {
@@ -253,9 +263,32 @@ impl<'o> Session<'_, 'o> {
 
     /// Lets a process go on if it is held.
     fn let_go(&self, turn: Turn) {
-        if let Some(since) = turn.held {
+        let for_room = turn.kind == TurnKind::Stopped;
+        if !turn.held && !for_room {
+            return;
+        }
+        let why = if for_room { Why::Room } else { Why::Probes };
+        self.holds.release(Held {
+            pid: turn.pid,
+            since: turn.time,
+            why,
+        });
+        if turn.held {
             process::resume(turn.pid);
-            self.holds.release(turn.pid, since);
+        } else {
+            self.watchdog.nudge();
+        }
+    }
+
+    /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
+    fn come_back(&mut self) {
+        if self.holds.is_absent() {
+            self.holds.set_lossless(self.lossless);
+            self.progress.clear();
+            say(format_args!(
+                "pytrace: it was stopped, or its output took nothing: what it traces went on \
+                 meanwhile, and what was lost is counted"
+            ));
         }
     }
 
@@ -267,9 +300,11 @@ impl<'o> Session<'_, 'o> {
         }
     }
 
-    /// Lets go whom the kernel holds, and has it hold nobody any more.
+    /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
     pub(super) fn release(&mut self) {
+        self.holds.set_lossless(false);
         self.interpreters.unwatch_all();
+        self.interpreters.stop();
         self.drain(usize::MAX >> 1);
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
