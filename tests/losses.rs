@@ -6,18 +6,23 @@
 mod attach;
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
 use attach::{Recorded, Recording, Target, python};
+use nix::sys::signal::Signal;
 
-const CALLS: u64 = 300_000;
+const CALLS: u64 = 100_000;
 const THREADS: usize = 3;
 
-/// Records a program's threads as they make their calls; returns their ids.
-fn record(args: &[&str]) -> (Recorded, Vec<u64>) {
+/// Records a program's threads as they make their calls, while something happens to pytrace; returns
+/// their ids.
+fn record(args: &[&str], meanwhile: impl FnOnce(&Recording)) -> (Recorded, Vec<u64>) {
     let (calls, threads) = (CALLS.to_string(), THREADS.to_string());
     let mut target = Target::start(python("hot.py", &[&calls, &threads]));
     let recording = Recording::begin(&[&target], args);
     target.tell("go");
+    meanwhile(&recording);
     let ids = target.hear();
     let ids = ids.split(' ').map(|id| id.parse().unwrap()).collect();
     let recorded = recording.stop();
@@ -30,7 +35,16 @@ fn record(args: &[&str]) -> (Recorded, Vec<u64>) {
 #[test]
 #[ignore = "needs root and eBPF"]
 fn what_is_recorded_and_what_is_lost_make_up_every_call_of_each_thread() {
-    let (recorded, ids) = record(&["--ring-size", "1", "--no-external-calls"]);
+    let args = ["--ring-size", "1", "--no-external-calls"];
+    let (recorded, ids) = record(&args, |recording| {
+        // Some 7,000 calls fill the ring.
+        for _ in 0..3 {
+            recording.signal(Signal::SIGSTOP);
+            thread::sleep(Duration::from_millis(100));
+            recording.signal(Signal::SIGCONT);
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
     let footer = &recorded.trace.footer;
     assert!(
         footer["lost"].as_u64().unwrap() > 0,
@@ -67,7 +81,7 @@ fn what_is_recorded_and_what_is_lost_make_up_every_call_of_each_thread() {
 #[test]
 #[ignore = "needs root and eBPF"]
 fn an_attached_process_loses_nothing_on_demand() {
-    let (recorded, ids) = record(&["--ring-size", "1", "--lossless"]);
+    let (recorded, ids) = record(&["--ring-size", "1", "--lossless"], |_| ());
     assert_eq!(recorded.trace.footer["lost"], 0, "{}", recorded.messages);
     for tid in ids {
         let steps = recorded.trace.calls.iter();

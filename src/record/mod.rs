@@ -252,7 +252,16 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         return Err(error);
     }
     // What was recorded before an error is kept.
-    let summary = Summary::new(&consumer, &interpreters, elapsed, cost, children, asked_for);
+    let lossless = options.lossless;
+    let summary = Summary::new(
+        &consumer,
+        &interpreters,
+        elapsed,
+        cost,
+        children,
+        lossless,
+        asked_for,
+    );
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used

@@ -302,6 +302,7 @@ impl<'o> Session<'_, 'o> {
 
     /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
     pub(super) fn release(&mut self) {
+        self.come_back();
         self.holds.set_lossless(false);
         self.interpreters.unwatch_all();
         self.interpreters.stop();

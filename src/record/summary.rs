@@ -28,6 +28,12 @@ pub(super) struct Summary {
     lacks: Option<(String, &'static str)>,
     /// Children that live on.
     children: usize,
+    /// How many of the lost events may be none of the scope's.
+    unjudged: u64,
+    /// What happened to processes that could not be recorded.
+    untold: u64,
+    /// Whether processes were stopped so that nothing be lost.
+    lossless: bool,
 }
 
 impl Summary {
@@ -37,6 +43,7 @@ impl Summary {
         elapsed: Duration,
         cost: Option<Duration>,
         children: usize,
+        lossless: bool,
         asked_for: Option<&Path>,
     ) -> Self {
         let lacks = match (interpreters.foreign(), asked_for) {
@@ -70,6 +77,8 @@ impl Summary {
         for gap in consumer.gaps() {
             add(gap.thread, gap.lost(), gap.after_call);
         }
+        let tracer = interpreters.tracer();
+        let (unjudged, untold) = (tracer.lost_unjudged(), tracer.untold());
         let found = interpreters.found();
         let probes_failed = found.iter().any(|interpreter| {
             let checks = interpreters.checks(interpreter);
@@ -106,6 +115,9 @@ impl Summary {
             probes_failed,
             lacks,
             children,
+            unjudged,
+            untold,
+            lossless,
         }
     }
 
@@ -212,12 +224,29 @@ impl Summary {
                 "pytrace: {} events LOST, {why}; the trace says where",
                 HumanCount(lost)
             ));
-            if !self.probes_failed {
+            if self.unjudged > 0 {
                 say(format_args!(
-                    "hint: --ring-size takes more MiB than the default {}",
+                    "pytrace: up to {} of them may be none of the scope's: their code was not known yet",
+                    HumanCount(self.unjudged.min(lost))
+                ));
+            }
+            if !self.probes_failed {
+                let instead = match self.lossless {
+                    true => "",
+                    false => "--lossless stops the process for a moment instead; ",
+                };
+                say(format_args!(
+                    "hint: {instead}--ring-size takes more MiB than the default {}",
                     super::RING_MIB
                 ));
             }
+        }
+        if self.untold > 0 {
+            say(format_args!(
+                "pytrace: {} births, starts or ends of processes could not be recorded: \
+                 children may be missing",
+                HumanCount(self.untold)
+            ));
         }
         if cut > 0 {
             eprintln!(

@@ -102,26 +102,7 @@ impl Target {
 
     /// How many of the probes that a recording sets are in its memory, and how many there are.
     pub(crate) fn probes(&self) -> (usize, usize) {
-        const BREAKPOINT: u8 = 0xcc;
-        let (file, plan) = plan_of(self.pid());
-        let memory = File::open(format!("/proc/{}/mem", self.pid())).expect("its memory");
-        let mut set = 0;
-        for probe in &plan.probes {
-            let mut bytes = [[0; 1]; 2];
-            let address = address_of(self.pid(), &file, probe.offset);
-            memory
-                .read_exact_at(&mut bytes[0], address)
-                .expect("its text");
-            file.read_exact_at(&mut bytes[1], probe.offset)
-                .expect("the file's text");
-            assert!(
-                bytes[0] == bytes[1] || bytes[0] == [BREAKPOINT],
-                "{:x?}",
-                bytes
-            );
-            set += usize::from(bytes[0] != bytes[1]);
-        }
-        (set, plan.probes.len())
+        probes(self.pid())
     }
 }
 
@@ -130,6 +111,30 @@ impl Drop for Target {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How many of the probes that a recording sets are in a process's memory, and how many there are.
+pub(crate) fn probes(pid: u32) -> (usize, usize) {
+    const BREAKPOINT: u8 = 0xcc;
+    let (file, plan) = plan_of(pid);
+    let memory = File::open(format!("/proc/{}/mem", pid)).expect("its memory");
+    let mut set = 0;
+    for probe in &plan.probes {
+        let mut bytes = [[0; 1]; 2];
+        let address = address_of(pid, &file, probe.offset);
+        memory
+            .read_exact_at(&mut bytes[0], address)
+            .expect("its text");
+        file.read_exact_at(&mut bytes[1], probe.offset)
+            .expect("the file's text");
+        assert!(
+            bytes[0] == bytes[1] || bytes[0] == [BREAKPOINT],
+            "{:x?}",
+            bytes
+        );
+        set += usize::from(bytes[0] != bytes[1]);
+    }
+    (set, plan.probes.len())
 }
 
 fn plan_of(pid: u32) -> (File, Plan) {
@@ -205,9 +210,13 @@ impl Recording {
         recording
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("pytrace");
+    }
+
     /// Interrupts it, as Ctrl-C does.
     pub(crate) fn stop(self) -> Recorded {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("pytrace");
+        self.signal(Signal::SIGINT);
         self.wait()
     }
 

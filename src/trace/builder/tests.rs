@@ -1,5 +1,7 @@
 //! Events to calls.
 
+mod gaps;
+
 use super::*;
 use crate::event::Text;
 
