@@ -257,8 +257,11 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		*slot = 0;
 		if (values.wanted && plan.code_instructions)
 			locals = locals_of(frame, id);
-		if (crowded) /* its start may have been sent for want of a verdict only */
+		if (crowded) { /* its start may have been sent for want of a verdict only */
 			judged = judge_exit(frame, id);
+			if (judged & EXIT_UNMET)
+				judged = EXIT_CONCERNS;
+		}
 	} else {
 		judged = judge_exit(frame, id);
 		if (judged & EXIT_UNMET) {
