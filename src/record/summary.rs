@@ -10,7 +10,7 @@ use super::interpreters::Interpreters;
 use super::self_check::coverage;
 use crate::error::say;
 use crate::recording::{Footer, Interpreter, Lost};
-use crate::trace::{ThreadId, Totals};
+use crate::trace::Totals;
 use crate::view;
 
 /// The figures of a finished recording.
@@ -52,27 +52,10 @@ impl Summary {
             (None, None) => None,
         };
         let mut totals = consumer.totals();
-        let mut lost: Vec<Lost> = Vec::new();
-        let mut add = |thread: ThreadId, count: u64, near_call: u64| {
-            if let Some(last) = lost.last_mut()
-                && (last.pid, last.tid, last.near_call) == (thread.pid, thread.tid, near_call)
-            {
-                last.count += count;
-                return;
-            }
-            lost.push(Lost {
-                pid: thread.pid,
-                tid: thread.tid,
-                count,
-                near_call,
-            });
-        };
-        for gap in consumer.gaps() {
-            add(gap.thread, gap.lost(), gap.after_call);
-        }
+        let mut losses = consumer.losses().clone();
         // Of threads that had no event after their loss.
         for (thread, count) in interpreters.tracer().unreported_losses() {
-            add(thread, count, consumer.calls_of(thread));
+            losses.add_unknown(thread, consumer.calls_of(thread), count);
             totals.lost += count;
         }
         let found = interpreters.found();
@@ -106,7 +89,7 @@ impl Summary {
             totals,
             elapsed,
             interpreters,
-            lost,
+            lost: losses.iter().map(Lost::from).collect(),
             cost,
             probes_failed,
             lacks,

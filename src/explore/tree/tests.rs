@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::super::open::{Base, NodeId, Open, State};
 use super::super::{Explorer, Filter, Grouping, View};
+use super::LineId;
 use crate::pattern::{Nearness, Node, Nodes};
-use crate::recording::{Flags, Recording, Row, Thread};
+use crate::recording::{Flags, Recording, Row, Thread, random_gaps};
 use crate::trace::{Category, Code, Kind, Time};
 
 const GROUPINGS: [Grouping; 3] = [None, Some(Nearness::Exact), Some(Nearness::TripCounts)];
@@ -87,7 +88,8 @@ fn any_grouping() -> impl Strategy<Value = Grouping> {
 /// What is drawn of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Drawn {
-    id: NodeId,
+    id: String,
+    node: Option<NodeId>,
     level: usize,
     open: bool,
     last: bool,
@@ -118,17 +120,19 @@ impl Drawer<'_, '_> {
         let nodes: Vec<Node<'_>> = list.collect();
         for (index, node) in nodes.iter().enumerate() {
             let id = super::id(self.view.calls(), node);
+            let name = self.view.line_id(node);
             let valid = |state: &State| match (state, node) {
                 (State::Open { step, .. }, Node::Repeat(repeat)) => {
                     step.is_none_or(|step| step < repeat.repetitions().len())
                 }
                 _ => true,
             };
-            let (open, step, all) = match self.states.get(&id).copied().filter(valid) {
-                None => (all, None, all),
-                Some(State::Closed) => (false, None, false),
-                Some(State::Open { step, all }) => (true, step, all),
-            };
+            let (open, step, all) =
+                match id.and_then(|id| self.states.get(&id).copied().filter(valid)) {
+                    None => (all, None, all),
+                    Some(State::Closed) => (false, None, false),
+                    Some(State::Open { step, all }) => (true, step, all),
+                };
             let mut boxes = boxes.to_vec();
             if let Node::Repeat(repeat) = node
                 && !repeat.is_of_one_call()
@@ -137,23 +141,25 @@ impl Drawer<'_, '_> {
             }
             let below = below(node, step);
             self.lines.push(Drawn {
-                id,
+                id: json(name).as_str().unwrap().to_owned(),
+                node: id,
                 level,
-                open: open && !below.is_empty(),
+                open: open && below.is_some(),
                 last: index + 1 == nodes.len(),
-                below: lines(below.clone()),
+                below: below.clone().map_or(0, lines),
                 step,
                 boxes: boxes.clone(),
             });
-            if open {
+            if open && let Some(below) = below {
                 self.list(below, level + 1, all, &boxes);
             }
         }
     }
 }
 
-fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Nodes<'p> {
-    match node {
+fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Option<Nodes<'p>> {
+    let nodes = match node {
+        Node::Gap(_) => return None,
         Node::Call(call) => call.callees(),
         Node::Repeat(repeat) if repeat.is_of_one_call() => {
             let mut calls = repeat.repetition(step.unwrap_or(0));
@@ -163,28 +169,35 @@ fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Nodes<'p> {
             Some(step) => repeat.repetition_folded(step).unwrap(),
             None => repeat.body(),
         },
-    }
+    };
+    Some(nodes).filter(|nodes| !nodes.is_empty())
 }
 
 /// How many lines a list is with everything open.
 fn lines(list: Nodes<'_>) -> usize {
-    list.map(|node| 1 + lines(below(&node, None))).sum()
+    list.map(|node| 1 + below(&node, None).map_or(0, lines))
+        .sum()
 }
 
 fn json(value: impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-fn id_of(text: &Value) -> NodeId {
-    let open = Open::parse(&format!("{}+", text.as_str().unwrap())).unwrap();
-    open.states()[0].0
+/// `None` for a gap.
+fn node_of(id: &str) -> Option<NodeId> {
+    if id.starts_with('g') {
+        return None;
+    }
+    let open = Open::parse(&format!("{id}+")).unwrap();
+    Some(open.states()[0].0)
 }
 
 fn drawn(row: &Value) -> Drawn {
     let number = |name: &str| row[name].as_u64().unwrap() as usize;
     let boxes = row["boxes"].as_array().unwrap().iter();
     let drawn = Drawn {
-        id: id_of(&row["id"]),
+        id: row["id"].as_str().unwrap().to_owned(),
+        node: node_of(row["id"].as_str().unwrap()),
         level: number("level"),
         open: row["open"].as_bool().unwrap(),
         last: row["last"].as_bool().unwrap(),
@@ -195,6 +208,7 @@ fn drawn(row: &Value) -> Drawn {
             .collect(),
     };
     assert_eq!(row["has"].as_bool(), Some(drawn.below > 0));
+    assert_eq!(row["gap"].is_object(), drawn.node.is_none());
     drawn
 }
 
@@ -203,11 +217,12 @@ fn clicked(view: &View<'_>, base: Base, clicks: &[(usize, usize)]) -> Open {
     let mut open = Open::of(base, Vec::new());
     for &(line, what) in clicks {
         let lines = Drawer::draw(view, &open);
-        let Some(line) = lines.get(line % lines.len().max(1)) else {
+        let line = lines.get(line % lines.len().max(1));
+        let Some(node) = line.and_then(|line| line.node) else {
             continue;
         };
         let (what, step) = (what % 6, what / 6);
-        let step = line.id.calls.map(|_| step);
+        let step = node.calls.map(|_| step);
         let state = match what {
             0 => State::Closed,
             1 => State::Open {
@@ -221,7 +236,7 @@ fn clicked(view: &View<'_>, base: Base, clicks: &[(usize, usize)]) -> Open {
             3 => State::Open { step, all: true },
             _ => State::Open { step, all: false },
         };
-        open.say(vec![(line.id, state)]);
+        open.say(vec![(node, state)]);
     }
     open
 }
@@ -240,12 +255,14 @@ proptest! {
     #[test]
     fn any_window_is_what_is_drawn_there(
         calls in any_program(),
+        gaps in random_gaps::any_places(),
         filter in any_filter(),
         grouping in any_grouping(),
         (base, clicks) in any_clicks(),
         (from, count) in (0usize..100, 0usize..100),
     ) {
-        let recording = recording(calls);
+        let mut recording = recording(calls);
+        random_gaps::add(&mut recording.threads[0], &gaps);
         let explorer = Explorer::new(&recording);
         let view = explorer.view(0, &filter, grouping);
         let open = clicked(&view, base, &clicks);
@@ -262,14 +279,16 @@ proptest! {
     }
 
     #[test]
-    fn a_revealed_call_stands_where_it_says(
+    fn a_revealed_call_or_gap_stands_where_it_says(
         calls in any_program(),
+        gaps in random_gaps::any_places(),
         filter in any_filter(),
         grouping in any_grouping(),
         (base, clicks) in any_clicks(),
         auto in any::<bool>(),
     ) {
-        let recording = recording(calls);
+        let mut recording = recording(calls);
+        random_gaps::add(&mut recording.threads[0], &gaps);
         let explorer = Explorer::new(&recording);
         let view = explorer.view(0, &filter, grouping);
         let mut open = clicked(&view, base, &clicks);
@@ -291,6 +310,21 @@ proptest! {
             prop_assert_eq!(found["rows"][0]["call"]["row"].as_u64(), Some(row as u64));
         }
         prop_assert!(view.reveal(&open, rows).is_none());
+        for gap in 0..gaps.len() {
+            let reveal = json(view.reveal_gap(&open, gap).unwrap());
+            // These filters leave every gap, if below others than it stood below.
+            let index = reveal["index"].as_u64().unwrap() as usize;
+            let open = Open::parse(reveal["open"].as_str().unwrap()).unwrap();
+            let found = json(view.rows(&open, index, 1));
+            prop_assert_eq!(&found["total"], &reveal["total"]);
+            prop_assert_eq!(&found["rows"][0]["id"], &reveal["id"]);
+            let run = view.calls().gaps().iter().rfind(|run| run.first <= gap).unwrap();
+            prop_assert_eq!(&found["rows"][0]["gap"]["gaps"], &json(run.sum.gaps));
+            let id = found["rows"][0]["id"].as_str().unwrap();
+            let first = format!(".{}", run.first);
+            prop_assert!(id.ends_with(&first));
+        }
+        prop_assert!(view.reveal_gap(&open, gaps.len()).is_none());
     }
 
     /// Where all repeats are exact, the lines stand for all calls, each once.
@@ -390,7 +424,7 @@ fn what_is_left_out_says_why() {
         let view = explorer.view(0, &filter, None);
         let reveal = view.reveal(&Open::default(), row).unwrap();
         assert_eq!(reveal.index.is_none(), reveal.hidden.is_some());
-        assert_eq!(reveal.id, NodeId { row, calls: None });
+        assert_eq!(reveal.id, LineId::Node(NodeId { row, calls: None }));
         reveal.hidden
     };
     let hide_imports = Filter {

@@ -43,7 +43,7 @@ impl<C: Classify> Builder<C> {
         let thread = self.threads.get_or_insert(event.thread);
         if event.lost > 0 {
             self.totals.lost += u64::from(event.lost);
-            self.gaps.push(Gap {
+            self.losses.add(&Gap {
                 thread: event.thread,
                 after_call: thread.calls,
                 depth: 0,
