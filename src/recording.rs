@@ -169,8 +169,8 @@ pub struct Row {
     pub start: Time,
     /// How long it ran, in nanoseconds.
     pub duration: u64,
-    /// The `call` number of the file: 1-based, in order of start, per thread. A gap is a call that
-    /// is missing.
+    /// The `call` number of the file: 1-based, in order of start, per thread. One that is missing is a
+    /// call that is not here.
     pub number: u64,
     /// Index into [`Recording::codes`].
     pub code: u32,

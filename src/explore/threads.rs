@@ -6,7 +6,7 @@ use super::Explorer;
 use super::cache::Weigh;
 use super::filter::Filter;
 use crate::pattern::function_keys;
-use crate::recording::{Calls, GapRun, Recording, Thread};
+use crate::recording::{Calls, Recording, Thread};
 use crate::trace::Code;
 
 /// Calls of a thread that are as fast to filter as to find: what is left of them is not kept.
@@ -80,7 +80,7 @@ impl Functions {
 impl Weigh for Calls<'_> {
     fn weight(&self) -> usize {
         let kept = if self.is_all() { 0 } else { self.len() * 8 };
-        kept + self.gaps().len() * size_of::<GapRun>()
+        kept + size_of_val(self.gaps())
     }
 }
 

@@ -16,8 +16,8 @@ use crate::trace::{Arguments, Call, Code, Exit, Gap, Losses, Sink, ThreadId};
 const HEAD: &[u8] = b"{\"traceEvents\":[";
 /// How much text is collected before it goes to the output.
 const CHUNK: usize = 64 * 1024;
-/// What a thread's entry in the footer's list of losses may take, in bytes.
-const LOST_ENTRY: usize = 256;
+/// What the entry of a thread without gaps may take in the footer's list of losses, in bytes.
+const LOST_ENTRY: usize = 128;
 
 /// A [`Sink`] that streams a trace file.
 ///

@@ -11,7 +11,7 @@ pub struct Loss {
     pub thread: ThreadId,
     /// How many events; more than `starts` and `ends` where it is not known of all which they were.
     pub count: u64,
-    /// Number of the call after which the first of them was lost; 0: none.
+    /// Number of the call near which the first of them was lost: after which, for events; 0: none.
     pub near_call: u64,
     /// How many of them were starts and resumptions of calls.
     pub starts: u64,

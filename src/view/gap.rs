@@ -68,12 +68,11 @@ pub(super) fn write_losses(recording: &Recording, out: &mut impl Write) -> io::R
     if gaps > 0 {
         write!(out, " in {}", Of(gaps, "gap"))?;
     }
-    if gaps > shown as u64 {
-        write!(
-            out,
-            ", {} of them in what is shown",
-            HumanCount(shown as u64)
-        )?;
+    if shown == 0 && gaps > 0 {
+        write!(out, ", none of them in what is shown")?;
+    } else if gaps > shown as u64 {
+        let shown = HumanCount(shown as u64);
+        write!(out, ", {shown} of them in what is shown")?;
     }
     writeln!(out)?;
     for loss in losses.iter() {

@@ -19,6 +19,9 @@ const ROOM: usize = 12 * 1024;
 /// Why there is no line.
 const TOO_DEEP: &str = "it stands below more repeats than can be gone through";
 
+/// What is said of nodes.
+type Said = Vec<(NodeId, State)>;
+
 /// How a call or a gap is made to stand there: the answer to `/api/reveal`.
 #[derive(Debug, Serialize)]
 pub struct Reveal {
@@ -108,7 +111,7 @@ impl View<'_> {
     }
 
     /// The node that has the line of the call at a position, and what is to be said of those above it.
-    fn path(&self, open: &Open, position: usize) -> Option<(NodeId, Vec<(NodeId, State)>)> {
+    fn path(&self, open: &Open, position: usize) -> Option<(NodeId, Said)> {
         let (calls, lists) = (self.calls(), self.lists());
         let states = States::new(open, calls, None);
         let mut above = Above::new(&states);
@@ -145,11 +148,7 @@ impl View<'_> {
     }
 
     /// The node that begins behind a gap, and what is to be said of the calls that the gap stands in.
-    fn path_to_gap(
-        &self,
-        open: &Open,
-        run: &GapRun,
-    ) -> Option<(Option<NodeId>, Vec<(NodeId, State)>)> {
+    fn path_to_gap(&self, open: &Open, run: &GapRun) -> Option<(Option<NodeId>, Said)> {
         let (calls, lists) = (self.calls(), self.lists());
         let states = States::new(open, calls, None);
         let mut above = Above::new(&states);
@@ -187,7 +186,7 @@ impl View<'_> {
 /// What is to be said of the nodes above something, from the outermost on.
 struct Above<'s> {
     states: &'s States,
-    said: Vec<(NodeId, State)>,
+    said: Said,
     /// Bytes that are left for it.
     room: usize,
     /// Whether the next node is open unless something is said of it.
