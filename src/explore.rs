@@ -10,6 +10,7 @@ mod call;
 mod filter;
 mod flame;
 mod functions;
+mod gaps;
 mod open;
 mod origin;
 mod overview;
@@ -30,6 +31,7 @@ pub use functions::{
     Column, FunctionDetail, FunctionRow, FunctionRows, FunctionsQuery, NamedPlace, Neighbour,
     OtherPlace, SlowestCall,
 };
+pub use gaps::{GapId, GapInWhole, GapMembers, GapQuery};
 pub use open::{NodeId, Open, OpenError};
 pub use origin::{Origin, stem};
 pub use overview::{Defaults, Overview};
@@ -38,9 +40,9 @@ pub use search::{Direction, Fields, Hit, Place, SearchAnswer, SearchCount, Searc
 pub use shown::NamedFunction;
 pub use threads::Threads;
 pub use timeline::{
-    Timeline, TimelineBand, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
+    Timeline, TimelineBand, TimelineGap, TimelineLane, TimelineQuery, TimelineRun, TimelineSlice,
 };
-pub use tree::{CallMembers, Reveal, Rows, TreeRow};
+pub use tree::{CallMembers, LineId, Reveal, Rows, TreeRow};
 pub use views::View;
 
 use std::sync::OnceLock;
@@ -61,8 +63,8 @@ use timeline::TimeIndex;
 #[derive(Debug)]
 pub struct Explorer<'r> {
     recording: &'r Recording,
-    /// When its first call started, in nanoseconds: all points in time are told from there. There is
-    /// always a nanosecond behind it.
+    /// When its first call started or, before that, its first gap, in nanoseconds: all points in time are
+    /// told from there. There is always a nanosecond behind it.
     origin: u64,
     views: Cache<views::Key, View<'r>>,
     functions: OnceLock<Functions>,
@@ -85,7 +87,13 @@ impl<'r> Explorer<'r> {
     pub fn new(recording: &'r Recording) -> Self {
         let first_calls = recording.threads.iter();
         let first_calls = first_calls.filter_map(|thread| thread.calls.first());
-        let origin = first_calls.map(|row| row.start.0).min().unwrap_or(0);
+        let first_gaps = recording
+            .threads
+            .iter()
+            .filter_map(|thread| thread.gaps.first());
+        let starts = first_calls.map(|row| row.start.0);
+        let starts = starts.chain(first_gaps.map(|gap| gap.since.0));
+        let origin = starts.min().unwrap_or(0);
         Explorer {
             recording,
             origin: origin.min(u64::MAX - 1),

@@ -19,6 +19,7 @@
 //! Pure: no BPF, no file system, no clock.
 
 mod call;
+mod gap;
 mod nest;
 mod repeat;
 mod statistics;
@@ -28,8 +29,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::pattern::{Node, Patterns};
-use crate::recording::{Footer, Recording, Thread};
+use crate::recording::{self, Footer, Recording, Thread};
 use call::{CallMembers, self_times};
+use gap::GapMembers;
 use nest::Nest;
 use repeat::RepeatMembers;
 use statistics::StatisticsMembers;
@@ -120,6 +122,15 @@ pub fn write_json(
     )
 }
 
+/// Ends the calls of this depth and beyond.
+fn end_to<W: Write>(depth: u32, open: &mut u32, nest: &mut Nest<'_, W>) -> io::Result<()> {
+    while *open > depth {
+        nest.end()?;
+        *open -= 1;
+    }
+    Ok(())
+}
+
 /// The calls of a thread, on their way out.
 struct Calls<'r> {
     recording: &'r Recording,
@@ -142,6 +153,10 @@ impl Calls<'_> {
                     nest.begin(&self.call(call.index()))?;
                     lists.push(call.callees());
                 }
+                Some(Node::Gap(gap)) => {
+                    nest.begin(&GapMembers::from(gap))?;
+                    nest.end()?;
+                }
                 Some(Node::Repeat(repeat)) => {
                     nest.begin(&RepeatMembers::of(&repeat, &self.thread.calls))?;
                     lists.push(repeat.body());
@@ -160,18 +175,24 @@ impl Calls<'_> {
 
     fn write_plain<W: Write>(&self, nest: &mut Nest<'_, W>) -> io::Result<()> {
         let mut open = 0;
+        let calls = recording::Calls::all(self.thread);
+        let mut gaps = calls.gaps().iter().peekable();
         for (index, row) in self.thread.calls.iter().enumerate() {
-            while open > row.depth {
+            while let Some(gap) = gaps.next_if(|gap| gap.position <= index) {
+                end_to(gap.depth, &mut open, nest)?;
+                nest.begin(&GapMembers::from(gap))?;
                 nest.end()?;
-                open -= 1;
             }
+            end_to(row.depth, &mut open, nest)?;
             nest.begin(&self.call(index))?;
             open += 1;
         }
-        for _ in 0..open {
+        for gap in gaps {
+            end_to(gap.depth, &mut open, nest)?;
+            nest.begin(&GapMembers::from(gap))?;
             nest.end()?;
         }
-        Ok(())
+        end_to(0, &mut open, nest)
     }
 
     fn call(&self, index: usize) -> CallMembers<'_> {

@@ -4,7 +4,8 @@
 //! such a list that are the same, all calls below included, become one [`Repeat`] with its count;
 //! repeats nest. Two calls are the same when they ran the same function (file, first line, name)
 //! and called the same, in the same order; arguments and times do not take part. Expanding what is
-//! folded gives back the exact tree.
+//! folded gives back the exact tree. A gap, where events are missing, is like no other: what it stands
+//! between is never folded together, nor are the calls that it stands in with others.
 //!
 //! ```text
 //! Recording ─► Shapes: equal subtrees, equal numbers ─► Folds: one for each distinct list
@@ -15,9 +16,9 @@
 //! # How to use it
 //!
 //! [`Patterns::new`] does all the work; what comes after only looks. [`Patterns::thread`] has a
-//! thread's outermost calls as [`Nodes`], an iterator of [`Node`]: either a [`Call`], which has its
-//! row and its callees as [`Nodes`] again, or a [`Repeat`], which has its body as [`Nodes`], the
-//! rows of each repetition, its numbers and times. Lists are made up while they are walked, so a
+//! thread's outermost calls as [`Nodes`], an iterator of [`Node`]: a [`Call`], which has its
+//! row and its callees as [`Nodes`] again, a [`Repeat`], which has its body as [`Nodes`], the
+//! rows of each repetition, its numbers and times, or a [`GapRun`](crate::recording::GapRun). Lists are made up while they are walked, so a
 //! reader that skips or limits pays for what it looks at. Calls nest as deep as the recording (a
 //! million is legal): walk them with a stack of `Nodes`, not by recursion. Bodies of repeats nest
 //! at most 32 deep.
@@ -198,7 +199,7 @@ impl<'r> Patterns<'r> {
 
 fn all_calls(recording: &Recording) -> Vec<Calls<'_>> {
     let threads = recording.threads.iter();
-    threads.map(|thread| Calls::all(&thread.calls)).collect()
+    threads.map(Calls::all).collect()
 }
 
 /// Folds the list of each shape.

@@ -10,23 +10,29 @@ mod collector;
 mod edges;
 mod facts;
 mod functions;
+mod gaps;
 mod nest;
 mod selection;
 mod texts;
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{ArgumentsRef, Code, ThreadId, Time};
+use crate::trace::{ArgumentsRef, Code, Loss, ThreadId, Time};
 
 pub(crate) use build::Builder;
 pub use calls::Calls;
 pub use collector::Collector;
 pub use facts::{Argument, Fact, Facts};
 pub use functions::CallCounter;
+pub use gaps::{Gap, GapRun, GapSum};
 pub use selection::Selection;
 pub(crate) use texts::Texts;
+
+#[cfg(test)]
+pub(crate) use gaps::random as random_gaps;
 
 /// Everything known of one recording.
 #[derive(Debug, Default)]
@@ -53,6 +59,27 @@ impl Recording {
         self.threads
             .binary_search_by_key(&id, |thread| thread.id)
             .ok()
+    }
+
+    /// How many events could not be recorded: of the whole recording or, where a file ends early, up
+    /// to there.
+    pub fn lost(&self) -> u64 {
+        let gaps = self.threads.iter().flat_map(|thread| &thread.gaps);
+        match &self.footer {
+            Some(footer) => footer.lost,
+            None => gaps.map(Gap::lost).fold(0, u64::saturating_add),
+        }
+    }
+
+    /// What each thread has lost: as the file says or, where it ends early, as its gaps do.
+    pub fn losses(&self) -> Cow<'_, [Lost]> {
+        match &self.footer {
+            Some(footer) => Cow::Borrowed(&footer.lost_by_thread),
+            None => {
+                let threads = self.threads.iter();
+                Cow::Owned(threads.filter_map(Thread::loss).collect())
+            }
+        }
     }
 
     /// What `row` ran.
@@ -111,6 +138,28 @@ pub struct Thread {
     /// In order of start, so that each call stands behind its caller. The first has depth 0, and
     /// each other at most one more than the row before it.
     pub calls: Vec<Row>,
+    /// Where events of this thread are missing, in order.
+    pub gaps: Vec<Gap>,
+}
+
+impl Thread {
+    /// What its gaps are together; `None` if it has none.
+    fn loss(&self) -> Option<Lost> {
+        let (first, others) = self.gaps.split_first()?;
+        let mut sum = GapSum::from(first);
+        for gap in others {
+            sum.add(gap);
+        }
+        Some(Lost {
+            pid: self.id.pid,
+            tid: self.id.tid,
+            count: sum.lost(),
+            near_call: first.after_call,
+            starts: sum.starts,
+            ends: sum.ends,
+            gaps: sum.gaps as u64,
+        })
+    }
 }
 
 /// A call of a [`Recording`].
@@ -120,8 +169,8 @@ pub struct Row {
     pub start: Time,
     /// How long it ran, in nanoseconds.
     pub duration: u64,
-    /// The `call` number of the file: 1-based, in order of start, per thread. A gap is a call that
-    /// is missing.
+    /// The `call` number of the file: 1-based, in order of start, per thread. One that is missing is a
+    /// call that is not here.
     pub number: u64,
     /// Index into [`Recording::codes`].
     pub code: u32,
@@ -155,7 +204,7 @@ pub struct Flags(u8);
 impl Flags {
     /// It was resumed rather than started.
     pub const RESUMED: Flags = Flags(1);
-    /// It ran already when the recording began.
+    /// It ran already when the recording began, or when a gap ended.
     pub const ALREADY_RUNNING: Flags = Flags(2);
     /// It was still open when the recording ended.
     pub const UNFINISHED: Flags = Flags(4);
@@ -165,6 +214,8 @@ impl Flags {
     pub const END_INFERRED: Flags = Flags(16);
     /// Its result is what it yielded, not what it returned.
     pub const YIELDED: Flags = Flags(32);
+    /// It began in a gap, and was found running behind it; with [`Flags::ALREADY_RUNNING`].
+    pub const BEGAN_IN_GAP: Flags = Flags(64);
 
     /// Whether all of `other` is set.
     pub fn has(self, other: Flags) -> bool {
@@ -203,9 +254,9 @@ pub struct Footer {
     pub scope: Vec<String>,
     /// The interpreters that were traced.
     pub interpreters: Vec<Interpreter>,
-    /// How many calls could not be recorded.
+    /// How many events could not be recorded, nor calls be written.
     pub lost: u64,
-    /// Where they were lost.
+    /// The same for each thread; [`Thread::gaps`] says where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_by_thread: Vec<Lost>,
     /// How values were recorded; `None`: not at all.
@@ -259,7 +310,7 @@ pub struct Interpreter {
     pub findings: Vec<String>,
 }
 
-/// Calls of one thread that could not be recorded.
+/// What one thread has lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lost {
@@ -267,8 +318,29 @@ pub struct Lost {
     pub pid: u32,
     /// Thread id.
     pub tid: u32,
-    /// How many.
+    /// How many events, and calls that could not be written.
     pub count: u64,
     /// Number of the call near which the first of them was lost.
     pub near_call: u64,
+    /// Of the events, those known to be starts and resumptions of calls.
+    pub starts: u64,
+    /// Of the events, those known to be ends and suspensions of calls.
+    pub ends: u64,
+    /// In how many gaps.
+    pub gaps: u64,
+}
+
+impl From<&Loss> for Lost {
+    fn from(loss: &Loss) -> Lost {
+        let ThreadId { pid, tid } = loss.thread;
+        Lost {
+            pid,
+            tid,
+            count: loss.count,
+            near_call: loss.near_call,
+            starts: loss.starts,
+            ends: loss.ends,
+            gaps: loss.gaps,
+        }
+    }
 }

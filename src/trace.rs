@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 mod arguments;
 mod builder;
+mod losses;
 mod threads;
 
 pub(crate) use arguments::push_argument;
 pub use arguments::{ArgumentList, Arguments, ArgumentsRef};
 pub use builder::{Builder, Classify, Filter};
+pub use losses::{Loss, Losses};
 pub use threads::Pairing;
 
 /// Nanoseconds of the kernel's monotonic clock.

@@ -14,6 +14,7 @@
 
 mod budget;
 mod columns;
+mod gap;
 mod guides;
 mod line;
 mod notes;

@@ -19,7 +19,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 NS_PER_US = 1000
-# The phases that the format knows; pytrace writes X and M.
+# The phases that the format knows; pytrace writes X, M and, where events were lost, i.
 PHASES = set("BEXiICbnesTtpFfPNODMSVvRc(),")
 METADATA = {
     "process_name": ("name", str),
@@ -75,6 +75,8 @@ def check_event(event):
         return None
 
     start = nanoseconds(event, "ts")
+    if phase == "i":
+        require(event.get("s", "t") in ("g", "p", "t"), "s: {!r}", event.get("s"))
     check_values(event.get("args", {}))
     if phase != "X":
         return None

@@ -4,44 +4,11 @@
 
 mod common;
 
-use std::io::{self, Cursor, Seek, SeekFrom, Write};
+use std::io::{self, Cursor};
 
-use pytrace::format::{ChromeWriter, Compression, OutputFile, Storage, read_from};
+use common::Disk;
+use pytrace::format::{ChromeWriter, Compression, OutputFile, read_from};
 use pytrace::trace::{Category, Kind, Sink};
-
-/// A disk of limited size.
-#[derive(Debug)]
-struct Disk {
-    bytes: Cursor<Vec<u8>>,
-    capacity: usize,
-}
-
-impl Write for &mut Disk {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.capacity - self.bytes.position() as usize;
-        if room == 0 && !bytes.is_empty() {
-            return Err(io::Error::from_raw_os_error(28));
-        }
-        self.bytes.write(&bytes[..bytes.len().min(room)])
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for &mut Disk {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.bytes.seek(to)
-    }
-}
-
-impl Storage for &mut Disk {
-    fn set_len(&mut self, length: u64) -> io::Result<()> {
-        self.bytes.get_mut().truncate(length as usize);
-        Ok(())
-    }
-}
 
 /// Writes `count` calls of two threads to a disk of `capacity` bytes and checks what is left.
 /// Returns how many calls that is.

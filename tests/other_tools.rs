@@ -135,6 +135,7 @@ fn grouped(recording: &Recording) -> String {
                     below => format!("{name}({below})"),
                 }
             }
+            Node::Gap(_) => unreachable!("other tools know none"),
             Node::Repeat(repeat) => {
                 let count = repeat.count().single().unwrap();
                 format!("{count}x[{}]", list(recording, repeat.body()))

@@ -129,6 +129,7 @@ fn rows_of(node: &Node<'_>) -> usize {
 fn unfolded<'p>(nodes: Nodes<'p>) -> Vec<Call<'p>> {
     let calls = nodes.map(|node| match node {
         Node::Call(call) => vec![call],
+        Node::Gap(_) => vec![],
         Node::Repeat(repeat) => {
             let each = (0..repeat.repetitions().len()).map(|index| repeat.repetition(index));
             each.flatten().collect()
@@ -176,6 +177,7 @@ impl<'p> Folded<'p> {
             let row = match &node {
                 Node::Call(call) => call.index(),
                 Node::Repeat(repeat) => repeat.rows().start,
+                Node::Gap(_) => continue,
             };
             starts.push((node, self.places[&row]));
         }
@@ -242,6 +244,7 @@ fn expanded(nodes: Nodes<'_>, numbers: &[usize]) -> Vec<(usize, usize)> {
                 let count = repeat.count().single().unwrap();
                 levels.extend((0..count).map(|_| (repeat.body(), depth)));
             }
+            Some(Node::Gap(_)) => {}
             Some(Node::Repeat(repeat)) => varying(&repeat, depth, numbers, &mut calls),
         }
     }

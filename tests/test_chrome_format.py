@@ -39,6 +39,11 @@ class Valid(unittest.TestCase):
         raised = {"arguments": {}, "exception": "ValueError", "message": "any\n\x1b text"}
         self.check(dict(a_slice(0, 1), args=raised))
 
+    def test_a_gap_is_an_instant(self):
+        args = {"after_call": 17, "depth": 2, "starts": 3, "ends": 1, "until": 2.5}
+        event = {"ph": "i", "s": "t", "pid": 1, "tid": 1, "ts": 1.001, "name": "4 events lost"}
+        self.check(a_slice(0, 5), dict(event, cat="gap", args=args))
+
     def test_other_threads_may_overlap(self):
         self.check(a_slice(0, 5), a_slice(3, 5, tid=2), a_slice(3, 5, pid=2))
 

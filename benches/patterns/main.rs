@@ -136,7 +136,7 @@ fn measure(family: &Family, calls: usize) -> Result<()> {
     let keys: Vec<u32> = (0..recording.codes.len() as u32).collect();
     let hash = fastest(|| {
         let mut all = Shapes::default();
-        black_box(all.add_thread(&Calls::all(&recording.threads[0].calls), &keys));
+        black_box(all.add_thread(&Calls::all(&recording.threads[0]), &keys));
     })?;
     let speed = |time: Duration| calls as f64 / 1e6 / time.as_secs_f64();
     let ratio = |time: Duration| time.as_secs_f64() / hash.as_secs_f64();

@@ -37,7 +37,7 @@ pub struct CallInWhole {
 
 /// A call above another.
 #[derive(Debug, Serialize)]
-struct Caller {
+pub(super) struct Caller {
     row: usize,
     name: String,
     file: String,
@@ -61,22 +61,10 @@ impl Explorer<'_> {
     pub fn call(&self, thread: usize, row: usize) -> Option<CallInWhole> {
         let recording = self.recording();
         let thread_of_call = recording.threads.get(thread)?;
-        let calls = Thread {
-            recording,
-            rows: &thread_of_call.calls,
-            functions: self.functions(),
-            blocks: self.blocks[thread].get(&thread_of_call.calls, self.functions()),
-        };
-        let call = calls.rows.get(row)?;
+        let call = thread_of_call.calls.get(row)?;
+        let calls = self.rows_of(thread);
         let code = recording.code(call);
-        let mut above: Vec<usize> = Vec::new();
-        let mut at = row;
-        while above.len() < ABOVE
-            && let Some(caller) = calls.caller(at)
-        {
-            above.push(caller);
-            at = caller;
-        }
+        let above = calls.above(row, call.depth);
         let took = match above.first() {
             Some(&caller) => calls.rows[caller].duration,
             None => took(calls.rows),
@@ -89,16 +77,35 @@ impl Explorer<'_> {
             origin: self.origin,
         };
         let mut cut = Cut::of_call(LONGEST, ROOM);
-        let above = above.into_iter().rev();
         Some(CallInWhole {
             call: CallMembers::of_call(recording, placed, &mut cut),
             path: code.file.clone(),
             module_line: code.line,
-            above: above.map(|row| calls.named(row)).collect(),
+            above: calls.named_from_top(&above),
             readable: false,
             next_same: calls.next_same(row),
             previous_same: calls.previous_same(row),
         })
+    }
+}
+
+impl<'r> Explorer<'r> {
+    /// The calls of a thread that what is between two calls at this depth stands below, the outermost
+    /// first: the innermost of them. `before`: index of the call behind it.
+    pub(super) fn callers(&self, thread: usize, before: usize, depth: u32) -> Vec<Caller> {
+        let calls = self.rows_of(thread);
+        calls.named_from_top(&calls.above(before, depth))
+    }
+
+    /// The calls of the thread with this index, which must exist.
+    fn rows_of(&self, thread: usize) -> Thread<'_> {
+        let rows = &self.recording.threads[thread].calls;
+        Thread {
+            recording: self.recording,
+            rows,
+            functions: self.functions(),
+            blocks: self.blocks[thread].get(rows, self.functions()),
+        }
     }
 }
 
@@ -193,9 +200,23 @@ impl Thread<'_> {
         None
     }
 
-    fn caller(&self, row: usize) -> Option<usize> {
-        let depth = self.rows[row].depth;
-        self.previous(row, |block| block.depth < depth, |row| row.depth < depth)
+    /// The innermost callers of what stands at this depth before a call, the innermost first.
+    fn above(&self, before: usize, depth: u32) -> Vec<usize> {
+        let mut above: Vec<usize> = Vec::new();
+        let (mut before, mut depth) = (before, depth);
+        while above.len() < ABOVE
+            && let Some(caller) =
+                self.previous(before, |block| block.depth < depth, |row| row.depth < depth)
+        {
+            above.push(caller);
+            (before, depth) = (caller, self.rows[caller].depth);
+        }
+        above
+    }
+
+    /// What is told of callers, given the innermost first.
+    fn named_from_top(&self, above: &[usize]) -> Vec<Caller> {
+        above.iter().rev().map(|&row| self.named(row)).collect()
     }
 
     /// How long a call ran without those that it called itself, in nanoseconds.

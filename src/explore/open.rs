@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use serde::{Serialize, Serializer};
+
 /// How long the text may be, in bytes.
 const LONGEST: usize = 16 * 1024;
 
@@ -167,6 +169,12 @@ impl Display for Open {
             write!(f, "{comma}{id}{state}")?;
         }
         Ok(())
+    }
+}
+
+impl Serialize for NodeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

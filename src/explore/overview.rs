@@ -52,6 +52,7 @@ pub struct Overview {
     calls: Counts,
     lost: u64,
     lost_by_thread: Vec<Lost>,
+    gaps: usize,
     values: bool,
     processes: usize,
     threads: Vec<ThreadSummary>,
@@ -76,6 +77,7 @@ struct Counts {
     raised: u64,
     unfinished: u64,
     already_running: u64,
+    began_in_gap: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +87,9 @@ struct Lost {
     tid: u32,
     count: u64,
     near_call: u64,
+    starts: u64,
+    ends: u64,
+    gaps: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,8 +161,11 @@ impl Explorer<'_> {
             start: 0,
             end,
             calls: counts,
-            lost: footer.lost,
-            lost_by_thread: (footer.lost_by_thread.iter().take(LOST))
+            lost: recording.lost(),
+            gaps: (recording.threads.iter())
+                .map(|thread| thread.gaps.len())
+                .sum(),
+            lost_by_thread: (recording.losses().iter().take(LOST))
                 .map(|lost| Lost {
                     thread: recording.thread_index(ThreadId {
                         pid: lost.pid,
@@ -167,6 +175,9 @@ impl Explorer<'_> {
                     tid: lost.tid,
                     count: lost.count,
                     near_call: lost.near_call,
+                    starts: lost.starts,
+                    ends: lost.ends,
+                    gaps: lost.gaps,
                 })
                 .collect(),
             values: footer.values.is_some(),
@@ -211,7 +222,11 @@ impl ThreadSummary {
             end = end.max(row.end().0);
             depth = depth.max(row.depth + 1);
         }
-        if thread.calls.is_empty() {
+        for gap in &thread.gaps {
+            start = start.min(gap.since.0);
+            end = end.max(gap.until.0);
+        }
+        if thread.calls.is_empty() && thread.gaps.is_empty() {
             (start, end) = (origin, origin);
         }
         ThreadSummary {
@@ -243,7 +258,10 @@ impl Counts {
             } += 1;
             counts.raised += u64::from(row.flags.has(Flags::RAISED));
             counts.unfinished += u64::from(row.flags.has(Flags::UNFINISHED));
-            counts.already_running += u64::from(row.flags.has(Flags::ALREADY_RUNNING));
+            let began_in_gap = row.flags.has(Flags::BEGAN_IN_GAP);
+            counts.began_in_gap += u64::from(began_in_gap);
+            let was_running = row.flags.has(Flags::ALREADY_RUNNING);
+            counts.already_running += u64::from(was_running && !began_in_gap);
         }
         counts
     }
@@ -256,6 +274,7 @@ impl Counts {
         self.raised += other.raised;
         self.unfinished += other.unfinished;
         self.already_running += other.already_running;
+        self.began_in_gap += other.began_in_gap;
     }
 }
 
@@ -361,6 +380,7 @@ mod tests {
                     tid: 8,
                     count: 3,
                     near_call: 2,
+                    ..recording::Lost::default()
                 }],
                 ..Footer::default()
             }),
@@ -410,6 +430,9 @@ mod tests {
             tid: u32::MAX,
             count: u64::MAX,
             near_call: u64::MAX,
+            starts: u64::MAX,
+            ends: u64::MAX,
+            gaps: u64::MAX,
         };
         let recording = Recording {
             codes: vec![code(Category::Internal)],

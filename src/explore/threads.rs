@@ -6,7 +6,7 @@ use super::Explorer;
 use super::cache::Weigh;
 use super::filter::Filter;
 use crate::pattern::function_keys;
-use crate::recording::{Calls, Recording};
+use crate::recording::{Calls, Recording, Thread};
 use crate::trace::Code;
 
 /// Calls of a thread that are as fast to filter as to find: what is left of them is not kept.
@@ -79,7 +79,8 @@ impl Functions {
 
 impl Weigh for Calls<'_> {
     fn weight(&self) -> usize {
-        self.len() * 8
+        let kept = if self.is_all() { 0 } else { self.len() * 8 };
+        kept + size_of_val(self.gaps())
     }
 }
 
@@ -87,8 +88,9 @@ impl<'r> Explorer<'r> {
     /// The calls that a filter leaves of the thread with this index, which must exist.
     pub fn calls(&self, thread: usize, filter: &Filter) -> Calls<'r> {
         let find = || self.recording.calls(thread, &filter.selection());
-        let is_cheap = self.recording.threads[thread].calls.len() <= FEW;
-        match is_cheap || *filter == Filter::default() {
+        let Thread { calls, gaps, .. } = &self.recording.threads[thread];
+        let is_cheap = calls.len() <= FEW || *filter == Filter::default();
+        match is_cheap && gaps.len() <= FEW {
             true => find(),
             false => Calls::clone(&self.calls.get((thread, *filter), find)),
         }

@@ -2,6 +2,7 @@
 
 mod bands;
 mod drawing;
+mod gaps;
 mod index;
 
 use rustc_hash::FxHashMap;
@@ -15,6 +16,7 @@ use super::shown::{code_names, cut};
 use crate::recording::Flags;
 use bands::Bands;
 use drawing::{Drawing, Scale};
+use gaps::marks;
 pub(super) use index::TimeIndex;
 
 /// Of how many of these threads the repeats are shown.
@@ -78,6 +80,8 @@ pub struct TimelineLane {
     pub dense: Vec<TimelineRun>,
     /// Repeats that are seen in it.
     pub bands: Vec<TimelineBand>,
+    /// Where events are missing in it.
+    pub gaps: Vec<TimelineGap>,
     /// How many calls should be slices, but overlap so that they are too many.
     pub left_out: usize,
     /// Whether there may be more repeats than `bands`.
@@ -97,6 +101,11 @@ pub struct TimelineRun(pub u32, pub usize, pub usize, pub u64);
 /// calls it is with those below. Times in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TimelineBand(pub u32, pub i64, pub u64, pub usize, pub usize, pub usize);
+
+/// Level of the calls that are missing or the least of them, start relative to the begin, duration, how
+/// many events are lost, and row and gap of its id. Times in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TimelineGap(pub u32, pub i64, pub u64, pub u64, pub usize, pub usize);
 
 impl<'r> Explorer<'r> {
     /// Draws a stretch of time. Threads that do not exist are not drawn.
@@ -158,6 +167,18 @@ impl<'r> Explorer<'r> {
                     band.calls,
                 )
             });
+            let rows = self.recording.threads[threads[at]].calls.len();
+            let marks = marks(scale, threads.len(), calls, rows);
+            let marks = marks.iter().map(|mark| {
+                TimelineGap(
+                    mark.level,
+                    relative(mark.since),
+                    mark.until - mark.since,
+                    mark.lost,
+                    mark.id.row,
+                    mark.id.gap,
+                )
+            });
             lanes.push(TimelineLane {
                 thread: threads[at],
                 levels: depths[at],
@@ -167,6 +188,7 @@ impl<'r> Explorer<'r> {
                     .map(|run| TimelineRun(run.level, run.x, run.pixels, run.calls))
                     .collect(),
                 bands: bands.collect(),
+                gaps: marks.collect(),
                 left_out: lane.left_out,
                 bands_left_out,
             });

@@ -20,11 +20,12 @@ mod window;
 
 pub use members::CallMembers;
 pub use reveal::Reveal;
-pub use rows::{Rows, TreeRow};
+pub use rows::{LineId, Rows, TreeRow};
 
+use super::gaps::GapId;
 use super::open::NodeId;
-use crate::pattern::{Node, Nodes};
-use crate::recording::Calls;
+use crate::pattern::{Call, Node, Nodes, Repeat};
+use crate::recording::{Calls, GapRun};
 
 pub(super) use figures::FiguresCache;
 pub(super) use lists::ListsCache;
@@ -38,6 +39,21 @@ use super::View;
 impl<'r> View<'r> {
     fn outermost(&self) -> Nodes<'_> {
         self.patterns().thread(0)
+    }
+
+    /// What the page calls the line of a node.
+    fn line_id(&self, node: &Node<'_>) -> LineId {
+        match node {
+            Node::Call(call) => LineId::Node(id_of_call(call)),
+            Node::Repeat(repeat) => LineId::Node(id_of_repeat(self.calls(), repeat)),
+            Node::Gap(run) => LineId::Gap(self.gap_id(run)),
+        }
+    }
+
+    /// What the page calls gaps.
+    fn gap_id(&self, run: &GapRun) -> GapId {
+        let rows = self.recording().threads[self.thread()].calls.len();
+        GapId::of(run, self.calls(), rows)
     }
 
     fn lists(&self) -> Lists<'_> {
@@ -55,17 +71,26 @@ impl<'r> View<'r> {
     }
 }
 
-/// What the page calls a node.
-fn id(calls: &Calls<'_>, node: &Node<'_>) -> NodeId {
+/// What the page calls a node; `None` for a gap, of which nothing can be said.
+fn id(calls: &Calls<'_>, node: &Node<'_>) -> Option<NodeId> {
     match node {
-        Node::Call(call) => NodeId {
-            row: call.index(),
-            calls: None,
-        },
-        Node::Repeat(repeat) => NodeId {
-            row: calls.index(repeat.rows().start),
-            calls: Some(repeat.total_calls()),
-        },
+        Node::Call(call) => Some(id_of_call(call)),
+        Node::Repeat(repeat) => Some(id_of_repeat(calls, repeat)),
+        Node::Gap(_) => None,
+    }
+}
+
+fn id_of_call(call: &Call<'_>) -> NodeId {
+    NodeId {
+        row: call.index(),
+        calls: None,
+    }
+}
+
+fn id_of_repeat(calls: &Calls<'_>, repeat: &Repeat<'_>) -> NodeId {
+    NodeId {
+        row: calls.index(repeat.rows().start),
+        calls: Some(repeat.total_calls()),
     }
 }
 
@@ -74,6 +99,7 @@ fn id(calls: &Calls<'_>, node: &Node<'_>) -> NodeId {
 fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Option<(Nodes<'p>, usize)> {
     let repeat = match node {
         Node::Call(call) => return Some((call.callees(), call.rows().end)),
+        Node::Gap(_) => return None,
         Node::Repeat(repeat) => repeat,
     };
     if repeat.is_of_one_call() {
@@ -88,11 +114,12 @@ fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Option<(Nodes<'p>, usize)>
     Some((nodes, end))
 }
 
-/// Positions of all calls that a node is.
+/// Positions of all calls that a node is; of a gap, none.
 fn positions(node: &Node<'_>) -> std::ops::Range<usize> {
     match node {
         Node::Call(call) => call.rows(),
         Node::Repeat(repeat) => repeat.rows(),
+        Node::Gap(gap) => gap.position..gap.position,
     }
 }
 

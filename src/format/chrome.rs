@@ -10,13 +10,13 @@ use serde::Serialize;
 use super::number::write_micros;
 use super::output::{Output, RECALL};
 use crate::recording::{Footer, Lost};
-use crate::trace::{Arguments, Call, Code, Exit, Gap, Sink, ThreadId};
+use crate::trace::{Arguments, Call, Code, Exit, Gap, Losses, Sink, ThreadId};
 
 /// What precedes the first event.
 const HEAD: &[u8] = b"{\"traceEvents\":[";
 /// How much text is collected before it goes to the output.
 const CHUNK: usize = 64 * 1024;
-/// What a thread's entry in the footer's list of losses may take, in bytes.
+/// What the entry of a thread without gaps may take in the footer's list of losses, in bytes.
 const LOST_ENTRY: usize = 128;
 
 /// A [`Sink`] that streams a trace file.
@@ -35,10 +35,11 @@ pub struct ChromeWriter<O: Output> {
     fragments: FxHashMap<usize, Fragment>,
     /// How an event of the last call's thread begins: up to `"ts":`.
     beginning: (ThreadId, Vec<u8>),
-    /// Calls whose text could yet be taken back, in order.
+    /// Calls and gaps whose text could yet be taken back, in order.
     recent: VecDeque<Mark>,
     failure: Option<io::Error>,
-    unwritten: Vec<Lost>,
+    /// Calls that came after the output had failed.
+    unwritten: Losses,
 }
 
 /// How a [`ChromeWriter`] ended.
@@ -62,12 +63,12 @@ struct Fragment {
     _code: Arc<Code>,
 }
 
-/// Where the text of a call ends.
+/// Where the text of a call or gap ends.
 #[derive(Debug)]
 struct Mark {
     end: u64,
-    thread: ThreadId,
-    number: u64,
+    /// Thread and number of the call; what a gap has lost is counted elsewhere.
+    call: Option<(ThreadId, u64)>,
 }
 
 impl<O: Output> ChromeWriter<O> {
@@ -84,7 +85,7 @@ impl<O: Output> ChromeWriter<O> {
             beginning: (ThreadId::default(), beginning(ThreadId::default())),
             recent: VecDeque::new(),
             failure: None,
-            unwritten: Vec::new(),
+            unwritten: Losses::default(),
         }
     }
 
@@ -143,35 +144,27 @@ impl<O: Output> ChromeWriter<O> {
     fn finish_full(mut self, footer: &Footer) -> io::Result<Ended> {
         // What is taken back is lost, and has to be in the footer: at worst, a new entry for each
         // thread with a recent call.
-        let mut threads: Vec<ThreadId> = self.recent.iter().map(|mark| mark.thread).collect();
+        let recent = self.recent.iter().filter_map(|mark| mark.call);
+        let mut threads: Vec<ThreadId> = recent.map(|(thread, _)| thread).collect();
         threads.sort_unstable();
         threads.dedup();
-        let entries = threads.len() + self.unwritten.len() + 1;
+        let entries = threads.len() + self.unwritten.iter().len() + 1;
         let room = HEAD.len() + end_of_file(footer)?.len() + entries * LOST_ENTRY;
 
         let mut ends = self.recent.iter().map(|mark| mark.end);
         let kept = self.output.make_room(room, &mut ends)?;
-        let lost = self.recent.partition_point(|mark| mark.end <= kept);
+        let taken_back = self.recent.partition_point(|mark| mark.end <= kept);
+        let mut losses = Losses::default();
+        for (thread, number) in self.recent.range(taken_back..).filter_map(|mark| mark.call) {
+            losses.add_unknown(thread, number, 1);
+        }
+        for loss in self.unwritten.iter() {
+            losses.add_unknown(loss.thread, loss.near_call, loss.count);
+        }
+        let unwritten = losses.iter().map(|loss| loss.count).sum();
         let mut footer = footer.clone();
-        let mut unwritten = 0;
-        for mark in self.recent.range(lost..) {
-            unwritten += 1;
-            add_lost(&mut footer.lost_by_thread, mark.thread, mark.number, 1);
-        }
-        for lost in &self.unwritten {
-            unwritten += lost.count;
-            let thread = ThreadId {
-                pid: lost.pid,
-                tid: lost.tid,
-            };
-            add_lost(
-                &mut footer.lost_by_thread,
-                thread,
-                lost.near_call,
-                lost.count,
-            );
-        }
-        footer.lost += unwritten;
+        add_lost(&mut footer.lost_by_thread, &losses);
+        footer.lost = footer.lost.saturating_add(unwritten);
         let mut end = if kept == 0 { HEAD.to_vec() } else { Vec::new() };
         end.extend_from_slice(&end_of_file(&footer)?);
         self.output.finish(&end)?;
@@ -255,12 +248,39 @@ impl<O: Output> ChromeWriter<O> {
             }
         }
         out.extend_from_slice(b"}}");
+        self.mark(Some((call.thread, call.number)));
+    }
+
+    /// An instant, which a viewer shows at its place, and which is in the file wherever that is cut.
+    fn write_gap(&mut self, gap: &Gap) {
+        self.begin_event();
+        let out = &mut self.buffer;
+        integer(out, b"{\"ph\":\"i\",\"s\":\"t\",\"pid\":", gap.thread.pid);
+        integer(out, b",\"tid\":", gap.thread.tid);
+        out.extend_from_slice(b",\"ts\":");
+        write_micros(out, gap.since.0);
+        integer(out, b",\"name\":\"", gap.lost());
+        let plural: &[u8] = if gap.lost() == 1 { b"" } else { b"s" };
+        out.extend_from_slice(b" event");
+        out.extend_from_slice(plural);
+        integer(
+            out,
+            b" lost\",\"cat\":\"gap\",\"args\":{\"after_call\":",
+            gap.after_call,
+        );
+        integer(out, b",\"depth\":", gap.depth);
+        integer(out, b",\"starts\":", gap.starts);
+        integer(out, b",\"ends\":", gap.ends);
+        out.extend_from_slice(b",\"until\":");
+        write_micros(out, gap.until.0);
+        out.extend_from_slice(b"}}");
+        self.mark(None);
+    }
+
+    /// Notes that a call or gap ends here.
+    fn mark(&mut self, call: Option<(ThreadId, u64)>) {
         let end = self.flushed + self.buffer.len() as u64;
-        self.recent.push_back(Mark {
-            end,
-            thread: call.thread,
-            number: call.number,
-        });
+        self.recent.push_back(Mark { end, call });
     }
 
     fn flush_if_full(&mut self) -> io::Result<()> {
@@ -281,15 +301,20 @@ impl<O: Output> ChromeWriter<O> {
 impl<O: Output> Sink for ChromeWriter<O> {
     fn call(&mut self, call: &Call) -> io::Result<()> {
         if self.failure.is_some() {
-            add_lost(&mut self.unwritten, call.thread, call.number, 1);
+            self.unwritten.add_unknown(call.thread, call.number, 1);
             return Ok(());
         }
         self.write_call(call);
         self.flush_if_full()
     }
 
-    fn gap(&mut self, _gap: &Gap) -> io::Result<()> {
-        Ok(())
+    fn gap(&mut self, gap: &Gap) -> io::Result<()> {
+        // Where the output has failed, what it lost is in the footer nevertheless.
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        self.write_gap(gap);
+        self.flush_if_full()
     }
 }
 
@@ -350,19 +375,19 @@ fn write_arguments(out: &mut Vec<u8>, arguments: &Arguments) {
     out.push(b'}');
 }
 
-fn add_lost(list: &mut Vec<Lost>, thread: ThreadId, near_call: u64, count: u64) {
-    let ThreadId { pid, tid } = thread;
-    match list
-        .iter_mut()
-        .find(|lost| (lost.pid, lost.tid) == (pid, tid))
-    {
-        Some(lost) => lost.count += count,
-        None => list.push(Lost {
-            pid,
-            tid,
-            count,
-            near_call,
-        }),
+/// Adds calls that are not in the file to what `list` says of their threads.
+fn add_lost(list: &mut Vec<Lost>, losses: &Losses) {
+    let known = list.iter().enumerate();
+    let known = known.map(|(index, lost)| ((lost.pid, lost.tid), index));
+    let known: FxHashMap<(u32, u32), usize> = known.collect();
+    for loss in losses.iter() {
+        match known.get(&(loss.thread.pid, loss.thread.tid)) {
+            Some(&index) => {
+                let lost = &mut list[index];
+                lost.count = lost.count.saturating_add(loss.count);
+            }
+            None => list.push(loss.into()),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::escape::unescape;
 use super::number::read_micros;
 use super::scan::{Cursor, Flaw, Value};
 use super::values::{Scratch, Values};
-use crate::recording::{Builder, Flags, Row};
+use crate::recording::{Builder, Flags, Gap, Row};
 use crate::trace::{Category, Code, Kind, ThreadId, Time};
 
 /// How many code objects are known by the text of their events.
@@ -27,11 +27,21 @@ pub(super) struct Event<'a> {
     filename: &'a [u8],
     call: Option<&'a [u8]>,
     depth: Option<&'a [u8]>,
+    gap: GapText<'a>,
     exception: Option<&'a [u8]>,
     values: Values<'a>,
     /// `args.name`, by which metadata events name things.
     label: &'a [u8],
     flags: Flags,
+}
+
+/// What only events tell that stand for a gap.
+#[derive(Debug, Default)]
+struct GapText<'a> {
+    after_call: &'a [u8],
+    until: &'a [u8],
+    starts: &'a [u8],
+    ends: &'a [u8],
 }
 
 /// All that an event tells of its code object.
@@ -92,6 +102,10 @@ impl<'a> Event<'a> {
                 self.exception = Some(text);
                 self.flags.set(Flags::RAISED, true);
             }
+            (b"after_call", Value::Scalar(text)) => self.gap.after_call = text,
+            (b"until", Value::Scalar(text)) => self.gap.until = text,
+            (b"starts", Value::Scalar(text)) => self.gap.starts = text,
+            (b"ends", Value::Scalar(text)) => self.gap.ends = text,
             (b"yielded", Value::Scalar(b"true")) => self.flags.set(Flags::YIELDED, true),
             (b"unfinished", Value::Scalar(b"true")) => self.flags.set(Flags::UNFINISHED, true),
             (b"end_inferred", Value::Scalar(b"true")) => self.flags.set(Flags::END_INFERRED, true),
@@ -102,6 +116,18 @@ impl<'a> Event<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The gap that it stands for. `None` if it does not tell all of one: it is another tool's then.
+    fn gap(&self, since: Time) -> Option<Gap> {
+        Some(Gap {
+            after_call: read_integer(self.gap.after_call)?,
+            depth: read_integer(self.depth?)?.try_into().ok()?,
+            since,
+            until: Time(read_micros(self.gap.until)?).max(since),
+            starts: read_integer(self.gap.starts)?,
+            ends: read_integer(self.gap.ends)?,
+        })
     }
 
     /// Whether it is an event at all.
@@ -147,6 +173,11 @@ impl Events {
                     let named = !event.text.name.is_empty();
                     let code = named.then(|| self.codes.index(&mut self.builder, event.text));
                     self.builder.end(thread, at, code);
+                }
+            }
+            b"i" if event.text.category == b"gap" => {
+                if let Some(gap) = at().and_then(|since| event.gap(since)) {
+                    self.builder.gap(thread, gap);
                 }
             }
             b"M" => match event.text.name {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chrome::ChromeWriter;
 use super::output::Output;
 use crate::recording::{Flags, Footer, Recording, Row};
-use crate::trace::{Arguments, Call, Code, Exit, Sink as _, ThreadId};
+use crate::trace::{self, Arguments, Call, Code, Exit, Sink as _, ThreadId};
 
 /// Writes `recording` to `output` as a recorder would have, thread by thread.
 ///
@@ -26,6 +26,17 @@ pub fn write<O: Output>(recording: &Recording, output: O) -> io::Result<()> {
         }
         for row in &thread.calls {
             writer.call(&call(recording, &codes, thread.id, row))?;
+        }
+        for gap in &thread.gaps {
+            writer.gap(&trace::Gap {
+                thread: thread.id,
+                after_call: gap.after_call,
+                depth: gap.depth,
+                since: gap.since,
+                until: gap.until,
+                starts: gap.starts,
+                ends: gap.ends,
+            })?;
         }
     }
     let footer = recording.footer.clone().unwrap_or_else(|| Footer {

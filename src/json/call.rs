@@ -38,6 +38,8 @@ pub(super) struct CallMembers<'r> {
     #[serde(skip_serializing_if = "is_false")]
     already_running: bool,
     #[serde(skip_serializing_if = "is_false")]
+    began_in_gap: bool,
+    #[serde(skip_serializing_if = "is_false")]
     unfinished: bool,
     #[serde(skip_serializing_if = "is_false")]
     end_inferred: bool,
@@ -69,6 +71,7 @@ impl<'r> CallMembers<'r> {
             yielded: row.flags.has(Flags::YIELDED),
             resume: row.flags.has(Flags::RESUMED),
             already_running: row.flags.has(Flags::ALREADY_RUNNING),
+            began_in_gap: row.flags.has(Flags::BEGAN_IN_GAP),
             unfinished: row.flags.has(Flags::UNFINISHED),
             end_inferred: row.flags.has(Flags::END_INFERRED),
         }

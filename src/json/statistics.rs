@@ -19,6 +19,8 @@ pub(super) struct StatisticsMembers<'r> {
     #[serde(flatten)]
     patterns: Option<PatternMembers<'r>>,
     lost: u64,
+    #[serde(skip_serializing_if = "no_gaps")]
+    gaps: usize,
     truncated: bool,
 }
 
@@ -55,7 +57,12 @@ impl<'r> StatisticsMembers<'r> {
             calls: calls.sum(),
             left_out: options.left_out,
             patterns: patterns.map(|patterns| PatternMembers::of(recording, patterns)),
-            lost: recording.footer.as_ref().map_or(0, |footer| footer.lost),
+            lost: recording.lost(),
+            gaps: recording
+                .threads
+                .iter()
+                .map(|thread| thread.gaps.len())
+                .sum(),
             truncated: recording.truncated,
         }
     }
@@ -91,4 +98,8 @@ impl<'r> TopMembers<'r> {
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+fn no_gaps(gaps: &usize) -> bool {
+    *gaps == 0
 }

@@ -6,7 +6,7 @@ use super::shapes::{Shape, Shapes};
 
 /// For each shape, the lines of what is below a call of it.
 ///
-/// A call is a line. So is a repeat of one call, below which stands what that called; any other repeat
+/// A call is a line, and so are gaps with no call between them. So is a repeat of one call, below which stands what that called; any other repeat
 /// is a line and those of its first repetition.
 #[derive(Debug)]
 pub struct Lines {
@@ -43,6 +43,7 @@ impl Lines {
     pub fn of_node(&self, node: &Node<'_>) -> usize {
         match node {
             Node::Call(call) => 1 + self.below(call),
+            Node::Gap(_) => 1,
             Node::Repeat(repeat) => match repeat.only_call() {
                 Some(call) => 1 + self.below(&call),
                 None => 1 + self.of_list(&repeat.body()),

@@ -12,6 +12,8 @@ mod template;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use rustc_hash::FxHashSet;
+
 use super::Nearness;
 use super::fold::Folder;
 use super::folds::{Folds, Near, Packed, rows};
@@ -63,6 +65,8 @@ pub(super) struct NearFolder {
     /// The class of each shape so far. A class is a shape too, that of the erased form: most have
     /// nothing to erase and are their own.
     class_of: Vec<u32>,
+    /// The shapes so far that are a gap or have one below them.
+    with_gap: FxHashSet<u32>,
     list: Collapsed,
 }
 
@@ -72,6 +76,7 @@ impl NearFolder {
         (nearness != Nearness::Exact).then(|| NearFolder {
             nearness,
             class_of: Vec::new(),
+            with_gap: FxHashSet::default(),
             list: Collapsed::default(),
         })
     }
@@ -88,16 +93,30 @@ impl NearFolder {
         self.list
             .collapse_single_calls(shapes.list(shape), &self.class_of);
         self.list.collapse(|body| shapes.intern(LOOP, body).0);
+        let is_gap = shapes.gap(shape).is_some();
+        let has_gap = is_gap || self.has_gap(shapes.list(shape));
+        if has_gap {
+            self.with_gap.insert(shape.0);
+        }
         let below: &[u32] = match self.nearness {
-            Nearness::Functions => &[],
+            Nearness::Functions if !has_gap => &[],
             _ => &self.list.classes,
         };
-        let class = shapes.intern(shapes.key(shape), below);
+        // A gap is in a class of its own, and so is what it stands in.
+        let class = match is_gap {
+            true => shape,
+            false => shapes.intern(shapes.key(shape), below),
+        };
         self.class_of.push(class.0);
         let siblings = shapes.list(shape);
         if let Some(near) = self.list.refine(shapes, siblings, nodes, folds.near_len()) {
             folds.extend_near(near);
         }
+    }
+
+    fn has_gap(&self, siblings: &[u32]) -> bool {
+        let mut siblings = siblings.iter();
+        !self.with_gap.is_empty() && siblings.any(|sibling| self.with_gap.contains(sibling))
     }
 
     /// The class of each shape.

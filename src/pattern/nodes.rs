@@ -7,7 +7,7 @@ use super::folds::{Anew, Folds, Kind, Near, Packed, Start, is_one_call, siblings
 use super::near::fold_anew;
 use super::shapes::{Shape, Shapes};
 use super::statistics::RepeatStatistics;
-use crate::recording::{Calls, Row};
+use crate::recording::{Calls, GapRun, Row};
 
 /// A node of a folded list.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,8 @@ pub enum Node<'p> {
     Call(Call<'p>),
     /// Consecutive calls that repeat.
     Repeat(Repeat<'p>),
+    /// Where events are missing: of no call, and in no repeat.
+    Gap(&'p GapRun),
 }
 
 /// Where all of it is.
@@ -118,7 +120,9 @@ impl<'p> Call<'p> {
     pub fn callees_unfolded(&self) -> impl Iterator<Item = Call<'p>> + use<'p> {
         let source = self.source;
         let mut row = self.row + 1;
-        source.shapes.callees(self.shape).map(move |shape| {
+        let callees = source.shapes.callees(self.shape);
+        let callees = callees.filter(move |&shape| source.shapes.calls(shape) > 0);
+        callees.map(move |shape| {
             let call = Call::new(source, shape, row);
             row += source.shapes.calls(shape);
             call
@@ -394,13 +398,19 @@ impl<'p> Iterator for Nodes<'p> {
         let shape = Shape(self.list.shapes[self.sibling]);
         let call = Call::new(source, shape, self.row);
         self.sibling += 1;
-        self.row += source.shapes.calls(shape);
+        let calls = source.shapes.calls(shape);
+        if calls == 0
+            && let Some(gap) = source.shapes.gap(shape)
+        {
+            return Some(Node::Gap(&source.calls.gaps()[gap]));
+        }
+        self.row += calls;
         Some(Node::Call(call))
     }
 }
 
 impl<'p> Nodes<'p> {
-    /// Position of the first call.
+    /// Position of the first call, or behind all calls where only gaps are left.
     pub fn position(&self) -> usize {
         self.row
     }

@@ -21,6 +21,8 @@ impl Shape {
 
 /// The function of a root: what stands above the outermost calls of a thread.
 const ROOT: u32 = u32::MAX;
+/// The function of a gap: it is none, takes no call, and each has a number of its own.
+const GAP: u32 = u32::MAX - 2;
 /// An empty place of the table.
 const FREE: u32 = u32::MAX;
 
@@ -39,6 +41,8 @@ pub struct Shapes {
     table: Vec<u32>,
     /// For each function, the shape that calls nothing: most calls are such.
     leaves: Vec<u32>,
+    /// Each gap's number, in order, with its index among those of its thread.
+    gaps: Vec<(u32, usize)>,
 }
 
 impl Default for Shapes {
@@ -50,6 +54,7 @@ impl Default for Shapes {
             callees: Vec::new(),
             table: vec![FREE; 16],
             leaves: Vec::new(),
+            gaps: Vec::new(),
         }
     }
 }
@@ -70,9 +75,18 @@ impl Shapes {
         self.keys[shape.index()]
     }
 
-    /// How many calls it stands for: one and all below it. Of a root: all below it.
+    /// How many calls it stands for: one and all below it. Of a root: all below it; of a gap: none.
     pub fn calls(&self, shape: Shape) -> usize {
         self.sizes[shape.index()] as usize
+    }
+
+    /// If it stands for a gap, which one: an index into [`Calls::gaps`] of its thread.
+    pub(super) fn gap(&self, shape: Shape) -> Option<usize> {
+        if self.keys[shape.index()] != GAP {
+            return None;
+        }
+        let at = self.gaps.binary_search_by_key(&shape.0, |&(gap, _)| gap);
+        at.ok().map(|at| self.gaps[at].1)
     }
 
     /// What it called, in order.
@@ -103,7 +117,12 @@ impl Shapes {
         let mut open: Vec<(u32, usize)> = Vec::new();
         // Shapes whose caller is still open, outer ones first.
         let mut done: Vec<u32> = Vec::new();
+        let mut gaps = calls.gaps().iter().enumerate().peekable();
         for position in 0..calls.len() {
+            while let Some((index, gap)) = gaps.next_if(|(_, gap)| gap.position <= position) {
+                self.close_to(gap.depth as usize, &mut open, &mut done);
+                done.push(self.add_gap(index).0);
+            }
             let key = keys[calls.row(position).code as usize];
             // One more than the open ones at most, whatever the rows say.
             let depth = (calls.depth(position) as usize).min(open.len());
@@ -111,9 +130,12 @@ impl Shapes {
                 true => calls.depth(position + 1) as usize,
                 false => 0,
             };
-            while open.len() > depth {
-                self.close(&mut open, &mut done);
-            }
+            // A gap in this call is below it as a call would be.
+            let next = match gaps.peek() {
+                Some((_, gap)) if gap.position == position + 1 => next.max(gap.depth as usize),
+                _ => next,
+            };
+            self.close_to(depth, &mut open, &mut done);
             if next > depth {
                 open.push((key, done.len()));
             } else {
@@ -121,18 +143,30 @@ impl Shapes {
                 done.push(leaf.0);
             }
         }
-        while !open.is_empty() {
-            self.close(&mut open, &mut done);
+        for (index, gap) in gaps {
+            self.close_to(gap.depth as usize, &mut open, &mut done);
+            done.push(self.add_gap(index).0);
         }
+        self.close_to(0, &mut open, &mut done);
         self.intern(ROOT, &done)
     }
 
-    fn close(&mut self, open: &mut Vec<(u32, usize)>, done: &mut Vec<u32>) {
-        if let Some((key, start)) = open.pop() {
-            let shape = self.intern(key, &done[start..]);
-            done.truncate(start);
-            done.push(shape.0);
+    /// Closes what is open beyond this depth.
+    fn close_to(&mut self, depth: usize, open: &mut Vec<(u32, usize)>, done: &mut Vec<u32>) {
+        while open.len() > depth {
+            if let Some((key, start)) = open.pop() {
+                let shape = self.intern(key, &done[start..]);
+                done.truncate(start);
+                done.push(shape.0);
+            }
         }
+    }
+
+    /// Like no other: it is not found again.
+    fn add_gap(&mut self, index: usize) -> Shape {
+        let shape = self.push(GAP, 0, &[]);
+        self.gaps.push((shape.0, index));
+        shape
     }
 
     fn leaf(&mut self, key: u32) -> Shape {
@@ -171,15 +205,11 @@ impl Shapes {
     }
 
     fn insert(&mut self, at: usize, key: u32, callees: &[u32]) -> Shape {
-        let shape = Shape(self.keys.len() as u32);
         let below: u32 = callees
             .iter()
             .map(|callee| self.sizes[*callee as usize])
             .sum();
-        self.keys.push(key);
-        self.sizes.push(below + u32::from(key != ROOT));
-        self.callees.extend_from_slice(callees);
-        self.starts.push(self.callees.len() as u32);
+        let shape = self.push(key, below + u32::from(key != ROOT), callees);
         self.table[at] = shape.0;
         if self.keys.len() * 2 > self.table.len() {
             self.grow();
@@ -187,10 +217,22 @@ impl Shapes {
         shape
     }
 
+    fn push(&mut self, key: u32, size: u32, callees: &[u32]) -> Shape {
+        let shape = Shape(self.keys.len() as u32);
+        self.keys.push(key);
+        self.sizes.push(size);
+        self.callees.extend_from_slice(callees);
+        self.starts.push(self.callees.len() as u32);
+        shape
+    }
+
     fn grow(&mut self) {
         let mask = self.table.len() * 2 - 1;
         let mut table = vec![FREE; mask + 1];
         for shape in self.iter() {
+            if self.key(shape) == GAP {
+                continue;
+            }
             let mut at = hash(self.key(shape), self.list(shape)) as usize & mask;
             while table[at] != FREE {
                 at = (at + 1) & mask;

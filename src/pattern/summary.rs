@@ -84,6 +84,7 @@ pub(super) fn summarize<'p>(patterns: &'p Patterns<'_>, top: usize) -> Summary<'
                     levels.push(Level { nodes, nesting });
                     continue;
                 }
+                Node::Gap(_) => continue,
                 Node::Repeat(repeat) => repeat,
             };
             let nesting = nesting + 1;

@@ -4,7 +4,7 @@ mod vectors;
 
 use super::nodes::{Node, Nodes};
 use super::*;
-use crate::recording::{Row, Selection, Thread};
+use crate::recording::{Row, Selection, Thread, random_gaps};
 use crate::trace::{Category, Code, Kind, Time};
 use trees::{any_tree, tree};
 
@@ -50,16 +50,33 @@ fn flat(symbols: &[u32]) -> Recording {
     recording(symbols.iter().map(|&symbol| (0, symbol)))
 }
 
+/// The function of a gap, where there is one for each line.
+const GAP: u32 = u32::MAX;
+
+/// The same with gaps.
+fn recording_with_gaps(calls: Vec<(u32, u32)>, gaps: &[(f64, u32)]) -> Recording {
+    let mut recording = recording(calls);
+    random_gaps::add(&mut recording.threads[0], gaps);
+    recording
+}
+
 /// Depth and function of all calls, from the folded form: each repeat is written out by its
 /// repetitions, an exact one by copies of its template.
 fn expand(patterns: &Patterns<'_>) -> Vec<(u32, u32)> {
-    let mut calls = Vec::new();
+    let mut calls: Vec<(u32, u32)> = Vec::new();
     let mut levels = vec![(patterns.thread(0), 0)];
     while let Some((nodes, depth)) = levels.last_mut() {
         let depth = *depth;
         match nodes.next() {
             None => {
                 levels.pop();
+            }
+            Some(Node::Gap(gap)) => {
+                assert_eq!(
+                    gap.position,
+                    calls.iter().filter(|call| call.1 != GAP).count()
+                );
+                calls.push((depth, GAP));
             }
             Some(Node::Call(call)) => {
                 calls.push((depth, call.row().code));
@@ -86,8 +103,16 @@ fn expand(patterns: &Patterns<'_>) -> Vec<(u32, u32)> {
 }
 
 fn assert_lossless(recording: &Recording) {
-    let rows = recording.threads[0].calls.iter();
-    let calls: Vec<_> = rows.map(|row| (row.depth, row.code)).collect();
+    let thread = &recording.threads[0];
+    let mut calls = Vec::new();
+    for index in 0..=thread.calls.len() {
+        let gaps = thread.gaps.iter();
+        let here = gaps.filter(|gap| gap.position(&thread.calls) == index);
+        let mut depths: Vec<u32> = here.map(|gap| gap.depth).collect();
+        depths.dedup();
+        calls.extend(depths.iter().map(|&depth| (depth, GAP)));
+        calls.extend(thread.calls.get(index).map(|row| (row.depth, row.code)));
+    }
     for nearness in ALL {
         assert!(
             expand(&Patterns::new(recording, nearness)) == calls,
@@ -100,6 +125,7 @@ fn assert_lossless(recording: &Recording) {
 fn positions(nodes: Nodes<'_>) -> Vec<usize> {
     let of_node = |node: Node<'_>| match node {
         Node::Call(call) => vec![call.position()],
+        Node::Gap(_) => vec![],
         Node::Repeat(repeat) => {
             let repetitions = 0..repeat.repetitions().len();
             let folded = repetitions.filter_map(|index| repeat.repetition_folded(index));
@@ -118,6 +144,7 @@ fn assert_consistent(patterns: &Patterns<'_>) {
                 levels.pop();
             }
             Some(Node::Call(call)) => levels.push(call.callees()),
+            Some(Node::Gap(_)) => {}
             Some(Node::Repeat(repeat)) => {
                 let rows = repeat.rows();
                 let mut end = rows.start;
@@ -152,8 +179,8 @@ fn assert_consistent(patterns: &Patterns<'_>) {
 
 proptest! {
     #[test]
-    fn trees_come_back_whole(calls in any_tree(300)) {
-        let recording = recording(calls);
+    fn trees_come_back_whole(calls in any_tree(300), gaps in random_gaps::any_places()) {
+        let recording = recording_with_gaps(calls, &gaps);
         assert_lossless(&recording);
         for nearness in ALL {
             assert_consistent(&Patterns::new(&recording, nearness));
@@ -161,8 +188,9 @@ proptest! {
     }
 
     #[test]
-    fn loops_come_back_whole(list in loops(2000)) {
-        let recording = flat(&list);
+    fn loops_come_back_whole(list in loops(2000), gaps in random_gaps::any_places()) {
+        let calls = list.iter().map(|&code| (0, code)).collect();
+        let recording = recording_with_gaps(calls, &gaps);
         assert_lossless(&recording);
         for nearness in ALL {
             assert_consistent(&Patterns::new(&recording, nearness));
@@ -184,9 +212,10 @@ proptest! {
     #[test]
     fn what_is_left_of_calls_is_folded_as_if_it_were_all(
         calls in any_tree(300),
+        gaps in random_gaps::any_places(),
         min_duration in 1u64..8,
     ) {
-        let mut recording = recording(calls);
+        let mut recording = recording_with_gaps(calls, &gaps);
         let selection = Selection { min_duration, ..Selection::default() };
         let left = recording.calls(0, &selection);
         let in_place = ALL.map(|nearness| {
@@ -231,6 +260,33 @@ proptest! {
                     prop_assert!(covered[start..start + 2 * body].contains(&true));
                 }
             }
+        }
+    }
+}
+
+/// As far as a gap is from it, a repetition is folded as if there were none.
+#[test]
+fn a_gap_parts_what_repeats_at_its_level_and_above() {
+    // Twice: f, in which g calls h a hundred times.
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        calls.extend([(0, 0), (1, 1)]);
+        calls.extend([(2, 2)].repeat(100));
+    }
+    for (gap, expected) in [
+        ((1.0, 0), "2x(f0 (f1 100xf2)) !"),
+        ((0.5, 0), "(f0 (f1 100xf2)) ! (f0 (f1 100xf2))"),
+        ((0.5, 2), "(f0 (f1 100xf2 !)) (f0 (f1 100xf2))"),
+        // After 40 calls of h.
+        (
+            (42.1 / 204.0, 2),
+            "(f0 (f1 40xf2 ! 60xf2)) (f0 (f1 100xf2))",
+        ),
+        ((0.0, 0), "! 2x(f0 (f1 100xf2))"),
+    ] {
+        let recording = recording_with_gaps(calls.clone(), &[gap]);
+        for nearness in ALL {
+            assert_eq!(trees::text(&Patterns::new(&recording, nearness)), expected);
         }
     }
 }
@@ -286,7 +342,7 @@ fn long_bodies_are_folded_with_what_is_in_them() {
         let patterns = Patterns::new(&recording, Nearness::Exact);
         let repeats = patterns.thread(0).filter_map(|node| match node {
             Node::Repeat(repeat) => Some(repeat),
-            Node::Call(_) => None,
+            Node::Call(_) | Node::Gap(_) => None,
         });
         let longest = repeats.max_by_key(Repeat::total_calls).unwrap();
         assert_eq!(longest.calls_per_repetition().single(), Some(outer.len()));

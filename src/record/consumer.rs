@@ -16,7 +16,7 @@ use crate::event::{Event, EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
-use crate::trace::{Builder, Call, Filter, Gap, Pairing, Sink, ThreadId, Time, Totals};
+use crate::trace::{Builder, Call, Filter, Gap, Losses, Pairing, Sink, ThreadId, Time, Totals};
 use crate::tracer::Loss;
 use crate::value::Describer;
 
@@ -280,8 +280,8 @@ impl Consumer {
         self.builder.totals()
     }
 
-    pub(super) fn gaps(&self) -> &[Gap] {
-        self.builder.gaps()
+    pub(super) fn losses(&self) -> &Losses {
+        self.builder.losses()
     }
 
     /// A thread has lost this, and has had no event since.

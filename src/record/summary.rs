@@ -10,7 +10,7 @@ use super::interpreters::Interpreters;
 use super::self_check::coverage;
 use crate::error::say;
 use crate::recording::{Footer, Interpreter, Lost};
-use crate::trace::{ThreadId, Totals};
+use crate::trace::Totals;
 use crate::view;
 
 /// The figures of a finished recording.
@@ -59,24 +59,7 @@ impl Summary {
             (None, None) => None,
         };
         let totals = consumer.totals();
-        let mut lost: Vec<Lost> = Vec::new();
-        let mut add = |thread: ThreadId, count: u64, near_call: u64| {
-            if let Some(last) = lost.last_mut()
-                && (last.pid, last.tid, last.near_call) == (thread.pid, thread.tid, near_call)
-            {
-                last.count += count;
-                return;
-            }
-            lost.push(Lost {
-                pid: thread.pid,
-                tid: thread.tid,
-                count,
-                near_call,
-            });
-        };
-        for gap in consumer.gaps() {
-            add(gap.thread, gap.lost(), gap.after_call);
-        }
+        let losses = consumer.losses().clone();
         let tracer = interpreters.tracer();
         let (unjudged, untold) = (tracer.lost_unjudged(), tracer.untold());
         let found = interpreters.found();
@@ -110,7 +93,7 @@ impl Summary {
             totals,
             elapsed,
             interpreters,
-            lost,
+            lost: losses.iter().map(Lost::from).collect(),
             cost,
             probes_failed,
             lacks,

@@ -1,12 +1,13 @@
 //! Puts rows together into a [`Recording`].
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use super::edges::{self, Edge, EdgeKind};
 use super::nest;
 use super::texts::Texts;
-use super::{Flags, Footer, Recording, Row, Thread};
+use super::{Flags, Footer, Gap, Recording, Row, Thread, gaps};
 use crate::trace::{Code, ThreadId, Time};
 
 /// Collects rows in any order.
@@ -38,6 +39,7 @@ struct ThreadRows {
     id: ThreadId,
     rows: Vec<Row>,
     edges: Vec<Edge>,
+    gaps: Vec<Gap>,
     /// Whether every row so far had its number and depth from the file.
     numbered: bool,
 }
@@ -115,6 +117,12 @@ impl Builder {
         self.thread(thread).edges.push(Edge { at, kind });
     }
 
+    /// Adds a place where events are missing. Calls that are not numbered have no places: none of theirs
+    /// is kept.
+    pub(crate) fn gap(&mut self, thread: ThreadId, gap: Gap) {
+        self.thread(thread).gaps.push(gap);
+    }
+
     /// Sorts and nests the rows.
     pub(crate) fn finish(self, footer: Option<Footer>, truncated: bool) -> Recording {
         let mut names = self.names;
@@ -128,17 +136,18 @@ impl Builder {
         let mut threads: Vec<Thread> = self
             .threads
             .into_iter()
-            .map(|thread| Thread {
-                id: thread.id,
-                name: names.threads.remove(&thread.id).unwrap_or_default(),
-                process_name: names
-                    .processes
-                    .get(&thread.id.pid)
-                    .cloned()
-                    .unwrap_or_default(),
-                calls: thread.finish(&code_names),
+            .map(|thread| {
+                let id = thread.id;
+                let (calls, gaps) = thread.finish(&code_names);
+                Thread {
+                    id,
+                    name: names.threads.remove(&id).unwrap_or_default(),
+                    process_name: names.processes.get(&id.pid).cloned().unwrap_or_default(),
+                    calls,
+                    gaps,
+                }
             })
-            .filter(|thread| !thread.calls.is_empty())
+            .filter(|thread| !thread.calls.is_empty() || !thread.gaps.is_empty())
             .collect();
         threads.sort_unstable_by_key(|thread| thread.id);
         Recording {
@@ -162,6 +171,7 @@ impl Builder {
                     id,
                     rows: vec![],
                     edges: vec![],
+                    gaps: vec![],
                     numbered: true,
                 };
                 self.threads.push(rows);
@@ -174,7 +184,7 @@ impl Builder {
 
 impl ThreadRows {
     /// `names` has for each code the number of its name.
-    fn finish(mut self, names: &[u32]) -> Vec<Row> {
+    fn finish(mut self, names: &[u32]) -> (Vec<Row>, Vec<Gap>) {
         let begun = self.edges.iter();
         let begun = begun.filter(|edge| matches!(edge.kind, EdgeKind::Begin(_)));
         let all_begun = !self.edges.is_empty() && begun.count() == self.rows.len();
@@ -183,10 +193,15 @@ impl ThreadRows {
             self.rows.sort_unstable_by_key(|row| row.number);
         } else if self.numbered {
             self.rows.sort_unstable_by_key(|row| row.number);
-            nest::by_depth(&mut self.rows);
+            // Of those of one place the deepest comes first.
+            let place = |gap: &Gap| (gap.after_call, gap.since, Reverse(gap.depth));
+            self.gaps.sort_unstable_by_key(place);
+            nest::by_depth(&mut self.rows, &mut self.gaps);
+            gaps::settle(&mut self.rows, &mut self.gaps);
+            return (self.rows, self.gaps);
         } else {
             nest::by_time(&mut self.rows);
         }
-        self.rows
+        (self.rows, Vec::new())
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Row;
+use super::gaps::with_positions;
+use super::{GapRun, Row, Thread};
 
 /// The calls of a thread: all of them, or those that a [`Selection`](super::Selection) leaves.
 ///
@@ -13,6 +14,7 @@ use super::Row;
 pub struct Calls<'r> {
     rows: &'r [Row],
     kept: Option<Arc<[Kept]>>,
+    gaps: Arc<[GapRun]>,
 }
 
 /// A call that is left.
@@ -24,16 +26,55 @@ pub(super) struct Kept {
     pub(super) depth: u32,
 }
 
+/// A gap that is left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptGap {
+    /// Its index.
+    pub(super) index: usize,
+    /// How many calls that are left are before it.
+    pub(super) position: usize,
+    /// How many calls that are left are above it.
+    pub(super) depth: u32,
+}
+
 impl<'r> Calls<'r> {
     /// All of a thread's calls.
-    pub fn all(rows: &'r [Row]) -> Self {
-        Calls { rows, kept: None }
+    pub fn all(thread: &'r Thread) -> Self {
+        let (rows, gaps) = (&thread.calls[..], &thread.gaps[..]);
+        let placed = with_positions(rows, gaps).enumerate();
+        let placed = placed.map(|(index, (position, gap))| (index, position, gap.depth, gap));
+        Calls {
+            rows,
+            kept: None,
+            gaps: GapRun::collect(placed).into(),
+        }
     }
 
-    /// Some of a thread's calls, in order.
-    pub(super) fn kept(rows: &'r [Row], kept: Vec<Kept>) -> Self {
-        let kept = Some(kept.into());
-        Calls { rows, kept }
+    /// Some of a thread's calls, in order, and some of its gaps.
+    pub(super) fn kept(thread: &'r Thread, kept: Vec<Kept>, gaps: &[KeptGap]) -> Self {
+        let placed = gaps.iter().map(|gap| {
+            let KeptGap {
+                index,
+                position,
+                depth,
+            } = *gap;
+            (index, position, depth, &thread.gaps[index])
+        });
+        Calls {
+            rows: &thread.calls,
+            kept: Some(kept.into()),
+            gaps: GapRun::collect(placed).into(),
+        }
+    }
+
+    /// Where events are missing among these calls, in order; of one position the deepest first.
+    pub fn gaps(&self) -> &[GapRun] {
+        &self.gaps
+    }
+
+    /// Whether none is left out.
+    pub(crate) fn is_all(&self) -> bool {
+        self.kept.is_none()
     }
 
     /// How many they are.

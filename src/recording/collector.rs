@@ -90,7 +90,8 @@ impl Sink for Collector {
         Ok(())
     }
 
-    fn gap(&mut self, _gap: &Gap) -> io::Result<()> {
+    fn gap(&mut self, gap: &Gap) -> io::Result<()> {
+        self.builder.gap(gap.thread, gap.into());
         Ok(())
     }
 }

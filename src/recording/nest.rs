@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::Row;
+use super::{Gap, Row};
 use crate::trace::Time;
 
 /// For rows in order of start that know how deep they were when they were recorded.
@@ -10,9 +10,19 @@ use crate::trace::Time;
 /// That is their depth already in a whole trace. Where ancestors are missing (lost, or not yet
 /// ended when the file was cut short) what is left moves up to the nearest ancestor there is. An
 /// ancestor has the smaller depth, and did not end before.
-pub(super) fn by_depth(rows: &mut [Row]) {
+///
+/// Gaps, in order of the calls that they come after, move with the calls that they stand below.
+pub(super) fn by_depth(rows: &mut [Row], gaps: &mut [Gap]) {
     let mut open: Vec<(u32, Time)> = Vec::new();
+    let mut gaps = gaps.iter_mut().peekable();
+    let place = |gap: &mut Gap, open: &[(u32, Time)]| {
+        let above = open.partition_point(|&(depth, end)| depth < gap.depth && end >= gap.since);
+        gap.depth = saturate(above);
+    };
     for row in rows {
+        while let Some(gap) = gaps.next_if(|gap| gap.after_call < row.number) {
+            place(gap, &open);
+        }
         while open
             .last()
             .is_some_and(|&(depth, end)| depth >= row.depth || end < row.start)
@@ -21,6 +31,9 @@ pub(super) fn by_depth(rows: &mut [Row]) {
         }
         open.push((row.depth, row.end()));
         row.depth = saturate(open.len() - 1);
+    }
+    for gap in gaps {
+        place(gap, &open);
     }
 }
 
@@ -97,7 +110,7 @@ mod tests {
             row(2, 3, 3, 2),
             row(5, 6, 4, 1),
         ];
-        by_depth(&mut rows);
+        by_depth(&mut rows, &mut []);
         assert_eq!(depths(&rows), [0, 1, 2, 1]);
     }
 
@@ -109,7 +122,7 @@ mod tests {
             row(3, 4, 7, 6),
             row(6, 7, 9, 4),
         ];
-        by_depth(&mut rows);
+        by_depth(&mut rows, &mut []);
         assert_eq!(depths(&rows), [0, 0, 1, 0]);
     }
 
@@ -117,8 +130,30 @@ mod tests {
     fn a_call_does_not_move_below_one_that_ended_before() {
         // The second's caller, of depth 1, is missing.
         let mut rows = [row(1, 2, 1, 1), row(5, 6, 3, 2)];
-        by_depth(&mut rows);
+        by_depth(&mut rows, &mut []);
         assert_eq!(depths(&rows), [0, 0]);
+    }
+
+    #[test]
+    fn a_gap_moves_with_the_calls_it_stands_below() {
+        // The caller of the first two, of depth 0, is missing; that of the third is the second.
+        let mut rows = [row(1, 2, 2, 1), row(3, 9, 3, 1), row(4, 5, 4, 2)];
+        let gap = |after_call, depth, since| Gap {
+            after_call,
+            depth,
+            since: Time(since),
+            ..Gap::default()
+        };
+        let mut gaps = [
+            gap(1, 1, 0),
+            gap(2, 1, 2),
+            gap(4, 2, 6),
+            gap(4, 1, 9),
+            gap(9, 7, 8),
+        ];
+        by_depth(&mut rows, &mut gaps);
+        assert_eq!(depths(&rows), [0, 0, 1]);
+        assert_eq!(gaps.map(|gap| gap.depth), [0, 0, 1, 0, 1]);
     }
 
     #[test]
@@ -147,7 +182,7 @@ mod tests {
             .map(|i| row(i, 2_000_000 - i, i, 0))
             .collect();
         by_time(&mut rows);
-        by_depth(&mut rows);
+        by_depth(&mut rows, &mut []);
         assert_eq!(rows.last().map(|row| row.depth), Some(999_999));
     }
 }

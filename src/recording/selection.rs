@@ -2,11 +2,17 @@
 
 use regex::Regex;
 
-use super::calls::{Calls, Kept};
+use super::calls::{Calls, Kept, KeptGap};
+use super::gaps::with_positions;
 use super::{Flags, Recording, Row, Thread};
 use crate::trace::{Category, Code};
 
 /// Which calls are wanted. The default is all.
+///
+/// A gap is part of the call that it stands in. It stays where calls of the threads that are left could
+/// be missing: at the top or in a call that is left, or below the nearest one above; with a function
+/// asked for, only below its calls; with only exceptions, only in what leads to one, or at the top; with
+/// so many levels, only in these.
 #[derive(Debug, Default)]
 pub struct Selection {
     /// Only these threads: by thread id, or by name.
@@ -76,19 +82,26 @@ impl Recording {
         let mut left_out = 0;
         self.threads.retain_mut(|thread| {
             let before = thread.calls.len();
+            let had_none = before == 0 && thread.gaps.is_empty();
             if selection.admits_thread(thread) {
-                let kept = keep(&thread.calls, codes, matching.as_deref(), selection);
+                let (kept, gaps) = keep(thread, codes, matching.as_deref(), selection);
                 for (to, kept) in kept.iter().enumerate() {
                     thread.calls[to] = thread.calls[kept.index as usize];
                     thread.calls[to].depth = kept.depth;
                 }
                 thread.calls.truncate(kept.len());
+                for (to, kept) in gaps.iter().enumerate() {
+                    thread.gaps[to] = thread.gaps[kept.index];
+                    thread.gaps[to].depth = kept.depth;
+                }
+                thread.gaps.truncate(gaps.len());
             } else {
                 thread.calls = Vec::new();
+                thread.gaps = Vec::new();
             }
             left_out += (before - thread.calls.len()) as u64;
             // One that has none at all says so.
-            before == 0 || !thread.calls.is_empty()
+            had_none || !thread.calls.is_empty() || !thread.gaps.is_empty()
         });
         left_out
     }
@@ -96,15 +109,13 @@ impl Recording {
     /// The wanted calls of the thread with this index, be that thread wanted or not. The recording stays
     /// as it is.
     pub fn calls(&self, thread: usize, selection: &Selection) -> Calls<'_> {
-        let rows = &self.threads[thread].calls[..];
+        let thread = &self.threads[thread];
         if selection.is_all() {
-            return Calls::all(rows);
+            return Calls::all(thread);
         }
         let matching = selection.matching(&self.codes);
-        Calls::kept(
-            rows,
-            keep(rows, &self.codes, matching.as_deref(), selection),
-        )
+        let (kept, gaps) = keep(thread, &self.codes, matching.as_deref(), selection);
+        Calls::kept(thread, kept, &gaps)
     }
 }
 
@@ -115,29 +126,62 @@ struct Above {
     depth: u32,
     /// Whether it, or a call above it, is of a function that is asked for.
     matched: bool,
+    /// Whether an exception left it or a call below it; of what stands above all calls, too.
+    raised: bool,
 }
 
+impl Above {
+    /// Of the outermost calls.
+    const TOP: Above = Above {
+        depth: 0,
+        matched: false,
+        raised: true,
+    };
+}
+
+/// Which calls and gaps are left.
 fn keep(
-    rows: &[Row],
+    thread: &Thread,
     codes: &[Code],
     matching: Option<&[bool]>,
     selection: &Selection,
-) -> Vec<Kept> {
+) -> (Vec<Kept>, Vec<KeptGap>) {
+    let rows = &thread.calls[..];
     let raised = selection.only_exceptions.then(|| with_callers(rows));
+    let has_room = |depth| selection.depth.is_none_or(|most| depth < most);
     // By depth before; a call tree may be a million deep.
     let mut path: Vec<Above> = Vec::new();
     let mut kept = Vec::new();
+    let mut gaps_kept = Vec::new();
+    let mut gaps = with_positions(rows, &thread.gaps).enumerate().peekable();
+    let keep_gap = |index, depth: u32, path: &[Above], position, kept: &mut Vec<KeptGap>| {
+        let above = depth
+            .checked_sub(1)
+            .and_then(|last| path.get(last as usize));
+        let above = above.copied().unwrap_or(Above::TOP);
+        let depth = above.depth;
+        if (above.matched || matching.is_none()) && above.raised && has_room(depth) {
+            kept.push(KeptGap {
+                index,
+                position,
+                depth,
+            });
+        }
+    };
     for (index, row) in (0..).zip(rows) {
+        while let Some((at, (_, gap))) =
+            gaps.next_if(|(_, (position, _))| *position <= index as usize)
+        {
+            keep_gap(at, gap.depth, &path, kept.len(), &mut gaps_kept);
+        }
         path.truncate(row.depth as usize);
-        let above = path.last().copied().unwrap_or(Above {
-            depth: 0,
-            matched: false,
-        });
+        let above = path.last().copied().unwrap_or(Above::TOP);
         let matched = above.matched || matching.is_none_or(|matching| matching[row.code as usize]);
+        let raised = raised.as_ref().is_none_or(|raised| raised[index as usize]);
         let is_kept = matched
             && selection.admits(row, &codes[row.code as usize])
-            && selection.depth.is_none_or(|depth| above.depth < depth)
-            && raised.as_ref().is_none_or(|raised| raised[index as usize]);
+            && has_room(above.depth)
+            && raised;
         if is_kept {
             let depth = above.depth;
             kept.push(Kept { index, depth });
@@ -145,9 +189,13 @@ fn keep(
         path.push(Above {
             depth: above.depth + u32::from(is_kept),
             matched,
+            raised,
         });
     }
-    kept
+    for (at, (_, gap)) in gaps {
+        keep_gap(at, gap.depth, &path, kept.len(), &mut gaps_kept);
+    }
+    (kept, gaps_kept)
 }
 
 /// Which calls an exception left, or one below them.

@@ -88,8 +88,20 @@ impl Api {
             }
             "reveal" => {
                 let open = questions::open(query)?;
-                let reveal = self.view(query)?.reveal(&open, query.required("row")?);
-                to_json(&reveal.ok_or_else(no_such_call)?)
+                let view = self.view(query)?;
+                let reveal = match query.number("gap")? {
+                    Some(gap) => view.reveal_gap(&open, gap).ok_or_else(no_such_gap)?,
+                    None => {
+                        let reveal = view.reveal(&open, query.required("row")?);
+                        reveal.ok_or_else(no_such_call)?
+                    }
+                };
+                to_json(&reveal)
+            }
+            "gap" => {
+                let which = questions::gap(query, recording)?;
+                let gap = self.explorer.gap(which, &questions::filter(query)?);
+                to_json(&gap.ok_or_else(no_such_gap)?)
             }
             "call" => {
                 let thread = questions::thread(query, recording)?;
@@ -163,6 +175,10 @@ impl Api {
 
 fn no_such_call() -> Refusal {
     Refusal::missing("there is no such call")
+}
+
+fn no_such_gap() -> Refusal {
+    Refusal::missing("there is no such gap")
 }
 
 /// Whether there is time left, each time it is asked.

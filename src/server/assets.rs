@@ -36,6 +36,7 @@ pub(super) const ASSETS: &[Asset] = assets![
     "format.js",
     "function_details.js",
     "functions.js",
+    "gaps.js",
     "header.js",
     "keyboard.js",
     "lanes.js",

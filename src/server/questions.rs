@@ -6,8 +6,8 @@
 use super::query::{self, Query};
 use super::refusal::Refusal;
 use crate::explore::{
-    Column, Direction, Fields, Filter, FlameQuery, FunctionsQuery, Grouping, Open, PatternOrder,
-    PatternsQuery, Place, SearchQuery, Threads, TimelineQuery,
+    Column, Direction, Fields, Filter, FlameQuery, FunctionsQuery, GapQuery, Grouping, Open,
+    PatternOrder, PatternsQuery, Place, SearchQuery, Threads, TimelineQuery,
 };
 use crate::pattern::Nearness;
 use crate::recording::Recording;
@@ -170,6 +170,20 @@ pub(super) fn place(query: &Query, name: &str) -> Result<Option<Place>, Refusal>
 pub(super) fn direction(query: &Query) -> Result<Direction, Refusal> {
     let words = [("next", Direction::Next), ("previous", Direction::Previous)];
     query.word("direction", &words)
+}
+
+/// `/api/gap`.
+pub(super) fn gap(query: &Query, recording: &Recording) -> Result<GapQuery, Refusal> {
+    match query.number("gap")? {
+        Some(gap) => Ok(GapQuery::At {
+            thread: thread(query, recording)?,
+            gap,
+        }),
+        None => {
+            let after = place(query, "after")?;
+            Ok(GapQuery::From(after, direction(query)?))
+        }
+    }
 }
 
 /// The text that is searched for.

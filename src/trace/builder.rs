@@ -28,7 +28,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::threads::{Frame, Pairing, Pairs, Threads};
-use super::{Call, Category, Code, CodeIs, Exit, Gap, Kind, Sink, ThreadId, Time, Totals};
+use super::{Call, Category, Code, CodeIs, Exit, Kind, Losses, Sink, ThreadId, Time, Totals};
 use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
 use crate::value::{Describer, ParameterNames};
 
@@ -56,7 +56,7 @@ pub struct Builder<C> {
     codes: FxHashMap<(u32, u64), KnownCode>,
     threads: Threads,
     totals: Totals,
-    gaps: Vec<Gap>,
+    losses: Losses,
     /// Puts values in words, where they are recorded.
     describer: Option<Describer>,
 }
@@ -79,7 +79,7 @@ impl<C: Classify> Builder<C> {
             codes: FxHashMap::default(),
             threads: Threads::default(),
             totals: Totals::default(),
-            gaps: Vec::new(),
+            losses: Losses::default(),
             describer: None,
         }
     }
@@ -215,9 +215,9 @@ impl<C: Classify> Builder<C> {
         }
     }
 
-    /// Where events were lost.
-    pub fn gaps(&self) -> &[Gap] {
-        &self.gaps
+    /// What was lost.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// How the first starts and ends of these processes' threads go together, or of their main

@@ -161,7 +161,7 @@ fn lines(step: &Step<'_>) -> usize {
 /// Whether a line of its own says that what follows is a template.
 pub(super) fn has_template(step: &Step<'_>) -> bool {
     match &step.node {
-        Node::Call(_) => false,
+        Node::Call(_) | Node::Gap(_) => false,
         Node::Repeat(repeat) => !step.inside && repeat.only_call().is_none(),
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Guides {
     passing: &'static str,
     blank: &'static str,
     omitted: &'static str,
+    /// Before what says that events are missing.
+    pub(super) gap: &'static str,
     /// Before what repeats, and before its template.
     pub(super) repeat: &'static str,
     pub(super) template: &'static str,
@@ -31,6 +33,7 @@ impl Style {
                 passing: "│   ",
                 blank: "    ",
                 omitted: "⋯",
+                gap: "⚠ ",
                 repeat: "🔄 ",
                 template: "📋 ",
             },
@@ -40,6 +43,7 @@ impl Style {
                 passing: "|   ",
                 blank: "    ",
                 omitted: "...",
+                gap: "! ",
                 repeat: "",
                 template: "",
             },

@@ -154,9 +154,13 @@ impl CallWriter<'_, '_> {
             self.line
                 .format(Role::Mark, format_args!(" (call {number} of {all})"));
         }
+        let running = match self.shown.flags.has(Flags::BEGAN_IN_GAP) {
+            true => " (began in a gap)",
+            false => " (already running)",
+        };
         for (flag, mark) in [
             (Flags::RESUMED, " (resumed)"),
-            (Flags::ALREADY_RUNNING, " (already running)"),
+            (Flags::ALREADY_RUNNING, running),
             (Flags::UNFINISHED, " (unfinished)"),
             (Flags::END_INFERRED, " (at most)"),
         ] {

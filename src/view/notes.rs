@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::gap::write_losses;
 use super::{Duration, Printable, Style, TreeOptions};
 use crate::pattern::{Patterns, Repeat};
 use crate::recording::Recording;
@@ -18,18 +19,7 @@ pub(super) fn write_unseen(recording: &Recording, out: &mut impl Write) -> io::R
             "\nThe file ends early: calls that had not ended by then are missing."
         )?;
     }
-    let Some(footer) = recording.footer.as_ref().filter(|footer| footer.lost > 0) else {
-        return Ok(());
-    };
-    writeln!(out, "\nLost calls: {}", footer.lost)?;
-    for lost in &footer.lost_by_thread {
-        writeln!(
-            out,
-            "  thread {}: {}, from near call #{}",
-            lost.tid, lost.count, lost.near_call
-        )?;
-    }
-    Ok(())
+    write_losses(recording, out)
 }
 
 /// How many threads are not drawn, if only the first so many are.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::TreeOptions;
 use super::budget::{Budget, has_template};
+use super::gap::write_gap;
 use super::guides::Path;
 use super::line::{Repeated, write_call};
 use super::paint::{Painted, Role};
@@ -68,6 +69,7 @@ impl<'a, 'p> Tree<'a, 'p> {
                     self.call(&walk, &step, call, number, goes_on);
                 }
                 Node::Repeat(repeat) => self.repeat(&walk, &step, repeat, goes_on),
+                Node::Gap(gap) => write_gap(&mut self.line, self.options, gap),
             }
             self.end(out)?;
             if let Node::Repeat(repeat) = &step.node

@@ -74,9 +74,15 @@ impl<'p> Walk<'p> {
         &self.strides[step.strides.0..step.strides.1]
     }
 
-    fn level_below(&mut self, node: &Node<'p>, inside: bool, strides: (usize, usize)) -> Level<'p> {
+    fn level_below(
+        &mut self,
+        node: &Node<'p>,
+        inside: bool,
+        strides: (usize, usize),
+    ) -> Option<Level<'p>> {
         self.strides.truncate(strides.1);
         let (nodes, inside, strides) = match node {
+            Node::Gap(_) => return None,
             Node::Call(call) => (call.callees(), inside, strides),
             Node::Repeat(repeat) => {
                 let strides = match Stride::of(repeat) {
@@ -94,12 +100,12 @@ impl<'p> Walk<'p> {
                 (nodes, true, strides)
             }
         };
-        Level {
+        Some(Level {
             nodes,
             index: 0,
             inside,
             strides,
-        }
+        })
     }
 }
 
@@ -124,7 +130,7 @@ impl<'p> Iterator for Walk<'p> {
                 strides: level.strides,
             };
             level.index += 1;
-            self.below = Some(self.level_below(&node, step.inside, step.strides));
+            self.below = self.level_below(&node, step.inside, step.strides);
             return Some(step);
         }
     }
@@ -135,5 +141,6 @@ fn calls_of(node: &Node<'_>) -> usize {
     match node {
         Node::Call(call) => call.rows().len(),
         Node::Repeat(repeat) => repeat.total_calls(),
+        Node::Gap(_) => 0,
     }
 }

@@ -2,14 +2,14 @@
 
 #![allow(dead_code, reason = "not every test uses everything")]
 
-use std::io::Write;
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use pytrace::format::{ChromeWriter, Output};
+use pytrace::format::{ChromeWriter, Output, Storage};
 use pytrace::recording::{Footer, Interpreter, Values};
-use pytrace::trace::{Arguments, Call, Category, Code, Exit, Kind, Sink, ThreadId, Time};
+use pytrace::trace::{Arguments, Call, Category, Code, Exit, Gap, Kind, Sink, ThreadId, Time};
 
 /// A footer with something in every member.
 pub(crate) fn footer() -> Footer {
@@ -73,6 +73,58 @@ pub(crate) fn call(
         message: None,
         arguments: None,
         result: None,
+    }
+}
+
+/// A disk of limited size.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    pub(crate) bytes: Cursor<Vec<u8>>,
+    pub(crate) capacity: usize,
+}
+
+impl Write for &mut Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.capacity - self.bytes.position() as usize;
+        if room == 0 && !bytes.is_empty() {
+            return Err(io::Error::from_raw_os_error(28));
+        }
+        self.bytes.write(&bytes[..bytes.len().min(room)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for &mut Disk {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+impl Storage for &mut Disk {
+    fn set_len(&mut self, length: u64) -> io::Result<()> {
+        self.bytes.get_mut().truncate(length as usize);
+        Ok(())
+    }
+}
+
+/// Events that are missing after a call, of which so many were starts and ends.
+pub(crate) fn gap(
+    tid: u32,
+    (after_call, depth): (u64, u32),
+    (since, until): (u64, u64),
+    (starts, ends): (u64, u64),
+) -> Gap {
+    Gap {
+        thread: ThreadId { pid: 812, tid },
+        after_call,
+        depth,
+        since: Time(since),
+        until: Time(until),
+        starts,
+        ends,
     }
 }
 

@@ -35,7 +35,7 @@ fn look_well(name: &str, trace: &Trace, calls: &str, look: impl AsyncFnOnce(&Pag
     });
 }
 
-async fn keep(page: &Page, name: &str) {
+pub(crate) async fn keep(page: &Page, name: &str) {
     if let Some(directory) = std::env::var_os("PYTRACE_SCREENSHOTS") {
         let picture = page.browser.client.screenshot().await.expect("a picture");
         let path = PathBuf::from(directory).join(format!("{name}.png"));

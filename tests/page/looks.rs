@@ -6,7 +6,7 @@ use crate::look::{Page, look_at};
 use crate::trace::training;
 
 /// Visible texts whose contrast to what is behind them is below what WCAG AA asks for.
-const POOR: &str = r"
+pub(crate) const POOR: &str = r"
     const channels = (colour) => {
         const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
         canvas.fillStyle = colour;

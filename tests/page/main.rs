@@ -11,6 +11,7 @@ mod trace;
 
 mod controls;
 mod edges;
+mod gaps;
 mod hostile;
 mod keys;
 mod links;

@@ -9,7 +9,7 @@ use crate::hostile::hostile;
 use crate::look::{PYTRACE, Page, look_at_file};
 use crate::trace::{Trace, call, training};
 
-fn export(trace: &Path, options: &[&str]) -> String {
+pub(crate) fn export(trace: &Path, options: &[&str]) -> String {
     let report = trace.with_extension("html");
     let exported = Command::new(PYTRACE)
         .arg("export")
@@ -23,7 +23,7 @@ fn export(trace: &Path, options: &[&str]) -> String {
     format!("file://{}", report.display())
 }
 
-async fn open(page: &Page, address: &str) {
+pub(crate) async fn open(page: &Page, address: &str) {
     let client = &page.browser.client;
     client.goto("about:blank").await.expect("a blank page");
     client.goto(address).await.expect("the report");
@@ -31,7 +31,7 @@ async fn open(page: &Page, address: &str) {
 }
 
 /// Nobody was asked for anything but the report itself, and its console is empty.
-fn check_silence(page: &Page, address: &str) {
+pub(crate) fn check_silence(page: &Page, address: &str) {
     let said = page.browser.console().expect("a console");
     assert!(said.is_empty(), "the console says: {}", said.join("\n"));
     let report = address.split('#').next().expect("an address");

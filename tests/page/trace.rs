@@ -150,6 +150,23 @@ impl Trace {
         self.within(call, |_| ());
     }
 
+    /// Loses events: here, for so many nanoseconds. What is open goes on behind it.
+    pub(crate) fn lose(&mut self, starts: u64, ends: u64, took: u64) {
+        let (pid, tid) = self.thread;
+        let micros = |time: u64| time as f64 / 1e3;
+        self.events.push(json!({
+            "ph": "i", "s": "t", "pid": pid, "tid": tid, "ts": micros(self.clock),
+            "name": format!("{} events lost", starts + ends), "cat": "gap",
+            "args": {
+                "after_call": self.number, "depth": self.open.len(), "starts": starts, "ends": ends,
+                "until": micros(self.clock + took),
+            },
+        }));
+        self.clock += took;
+        let lost = self.footer["lost"].as_u64().expect("a number");
+        self.say("lost", (lost + starts + ends).into());
+    }
+
     /// Writes a file of the program.
     pub(crate) fn source(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).expect("a file");

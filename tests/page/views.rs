@@ -28,7 +28,7 @@ fn mouse(page: &Page, kind: &str, (x, y): (f64, f64), more: Value) {
     sent.expect("an event can be sent");
 }
 
-async fn click_at(page: &Page, part: f64, level: u32) {
+pub(crate) async fn click_at(page: &Page, part: f64, level: u32) {
     let at = place(page, part, level).await;
     mouse(page, "mouseMoved", at, json!({"button": "none"}));
     mouse(page, "mousePressed", at, json!({"buttons": 1}));
@@ -37,7 +37,7 @@ async fn click_at(page: &Page, part: f64, level: u32) {
 }
 
 /// How many pixels below the axis have a colour of the style sheet.
-async fn pixels(page: &Page, colour: &str) -> u64 {
+pub(crate) async fn pixels(page: &Page, colour: &str) -> u64 {
     page.settle().await;
     let script = format!(
         "

@@ -84,6 +84,7 @@ impl Bands {
                         lists.push(call.callees());
                     }
                 }
+                Some(Node::Gap(_)) => {}
                 Some(Node::Repeat(repeat)) => self.add(&repeat, calls, &mut lists),
             }
         }

@@ -64,9 +64,10 @@ fn opened(view: &View<'_>, open: &Open, most: usize) -> Vec<(NodeId, State)> {
                 continue;
             }
             lines += more;
-            if said.is_none() {
-                let state = State::Open { step, all };
-                opened.push((id(calls, &node), state));
+            if said.is_none()
+                && let Some(id) = id(calls, &node)
+            {
+                opened.push((id, State::Open { step, all }));
             }
             if !all {
                 level.push_back(list);

@@ -85,6 +85,7 @@ pub(super) struct Figures<'v, 'r> {
 pub(super) fn call_of<'p>(node: &Node<'p>, step: Option<usize>) -> Option<Call<'p>> {
     match node {
         Node::Call(call) => Some(*call),
+        Node::Gap(_) => None,
         Node::Repeat(repeat) => match step {
             Some(step) if repeat.is_of_one_call() => repeat.repetition(step).next(),
             Some(_) => None,
@@ -192,6 +193,7 @@ impl<'r> Figures<'_, 'r> {
                 self.of_repeat(repeat, strides).times.mean.round() as u64
             }
             (Node::Call(call), _) => call.row().duration,
+            (Node::Gap(gap), _) => gap.sum.duration(),
         }
     }
 }

@@ -93,7 +93,7 @@ impl States {
 
     /// What is said of a node, if that can be.
     pub(super) fn said_of(&self, calls: &Calls<'_>, node: &Node<'_>) -> Option<State> {
-        let id = id(calls, node);
+        let id = id(calls, node)?;
         let key = (positions(node).start, id);
         let first = self
             .said
@@ -123,6 +123,11 @@ impl States {
             [&(position, id, None)] => Some((position, id)),
             _ => None,
         }
+    }
+
+    /// Whether it is this node whose line is asked for.
+    fn is_target(&self, id: Option<NodeId>) -> bool {
+        id.is_some() && self.target == id
     }
 
     /// The first position from `from` on of which something is said.
@@ -223,7 +228,7 @@ impl<'p> Builder<'_, 'p> {
         let (open, step, all) = self.states.of(self.calls, &node, frame.open);
         let last = behind.is_empty();
         let below = below(&node, step).filter(|(list, _)| !list.is_empty());
-        if self.states.target == Some(id(self.calls, &node)) {
+        if self.states.is_target(id(self.calls, &node)) {
             self.layout.target = Some(self.layout.total);
         }
         self.push(
@@ -263,7 +268,7 @@ impl<'p> Builder<'_, 'p> {
         while positions.contains(&position) {
             let Found { node, before, .. } = self.lists.find(&list, Seek::Position(position))?;
             line += before.lines;
-            if id(self.calls, &node) == target {
+            if id(self.calls, &node) == Some(target) {
                 return Some(line);
             }
             line += 1;

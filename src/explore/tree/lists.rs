@@ -82,6 +82,7 @@ impl Lists<'_> {
     pub(super) fn of_node(&self, node: &Node<'_>) -> usize {
         1 + match node {
             Node::Call(call) => self.lines.below(call),
+            Node::Gap(_) => 0,
             Node::Repeat(repeat) => match repeat.only_call() {
                 Some(call) => self.lines.below(&call),
                 None => self.measure(&repeat.body()).lines,

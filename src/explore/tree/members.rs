@@ -226,9 +226,13 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 fn flags(flags: Flags) -> Vec<&'static str> {
+    let running = match flags.has(Flags::BEGAN_IN_GAP) {
+        true => "began_in_gap",
+        false => "already_running",
+    };
     let words = [
         (Flags::RESUMED, "resumed"),
-        (Flags::ALREADY_RUNNING, "already_running"),
+        (Flags::ALREADY_RUNNING, running),
         (Flags::UNFINISHED, "unfinished"),
         (Flags::END_INFERRED, "end_inferred"),
     ];

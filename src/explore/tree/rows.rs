@@ -5,14 +5,15 @@ use std::rc::Rc;
 use serde::{Serialize, Serializer};
 
 use super::super::View;
+use super::super::gaps::{GapId, GapMembers};
 use super::super::open::{NodeId, Open};
 use super::around::Around;
+use super::auto;
 use super::figures::{Figures, call_of};
 use super::layout::{Layout, States};
 use super::lists::Lists;
 use super::members::{CallMembers, Cut, Placed};
 use super::window::Line;
-use super::{auto, id};
 use crate::pattern::{Count, Node, Repeat};
 
 /// How many bytes of JSON the texts of all lines together are, or little more: an answer has a
@@ -38,9 +39,8 @@ pub struct Rows {
 /// A line.
 #[derive(Debug, Serialize)]
 pub struct TreeRow {
-    /// Its node.
-    #[serde(serialize_with = "serialize_id")]
-    pub id: NodeId,
+    /// What stands there.
+    pub id: LineId,
     /// How deep it stands.
     pub level: usize,
     /// Whether what is below it stands there.
@@ -54,6 +54,18 @@ pub struct TreeRow {
     repeat: Option<RepeatMembers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<CallMembers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<GapMembers>,
+}
+
+/// Names what has a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum LineId {
+    /// A call or a repeat.
+    Node(NodeId),
+    /// Gaps.
+    Gap(GapId),
 }
 
 #[derive(Debug, Serialize)]
@@ -138,11 +150,15 @@ impl Writer<'_, '_> {
             CallMembers::new(placed, &figures.facts, &mut self.cut)
         });
         let repeat = match node {
-            Node::Call(_) => None,
+            Node::Call(_) | Node::Gap(_) => None,
             Node::Repeat(repeat) => Some(self.repeat(repeat, *step, around)),
         };
+        let gap = match node {
+            Node::Gap(run) => Some(GapMembers::of(run, self.view.origin)),
+            Node::Call(_) | Node::Repeat(_) => None,
+        };
         TreeRow {
-            id: id(self.view.calls(), node),
+            id: self.view.line_id(node),
             level: around.level,
             open: *open,
             has: below > 0,
@@ -151,6 +167,7 @@ impl Writer<'_, '_> {
             last: *last,
             repeat,
             call,
+            gap,
         }
     }
 
@@ -199,8 +216,4 @@ fn range(count: Count) -> [usize; 2] {
 
 pub(super) fn serialize_open<S: Serializer>(open: &Open, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(open)
-}
-
-pub(super) fn serialize_id<S: Serializer>(id: &NodeId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
 }

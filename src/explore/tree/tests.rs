@@ -1,3 +1,5 @@
+mod figures;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
@@ -5,8 +7,9 @@ use serde_json::Value;
 
 use super::super::open::{Base, NodeId, Open, State};
 use super::super::{Explorer, Filter, Grouping, View};
+use super::LineId;
 use crate::pattern::{Nearness, Node, Nodes};
-use crate::recording::{Flags, Recording, Row, Thread};
+use crate::recording::{Recording, Row, Thread, random_gaps};
 use crate::trace::{Category, Code, Kind, Time};
 
 const GROUPINGS: [Grouping; 3] = [None, Some(Nearness::Exact), Some(Nearness::TripCounts)];
@@ -87,7 +90,8 @@ fn any_grouping() -> impl Strategy<Value = Grouping> {
 /// What is drawn of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Drawn {
-    id: NodeId,
+    id: String,
+    node: Option<NodeId>,
     level: usize,
     open: bool,
     last: bool,
@@ -118,17 +122,19 @@ impl Drawer<'_, '_> {
         let nodes: Vec<Node<'_>> = list.collect();
         for (index, node) in nodes.iter().enumerate() {
             let id = super::id(self.view.calls(), node);
+            let name = self.view.line_id(node);
             let valid = |state: &State| match (state, node) {
                 (State::Open { step, .. }, Node::Repeat(repeat)) => {
                     step.is_none_or(|step| step < repeat.repetitions().len())
                 }
                 _ => true,
             };
-            let (open, step, all) = match self.states.get(&id).copied().filter(valid) {
-                None => (all, None, all),
-                Some(State::Closed) => (false, None, false),
-                Some(State::Open { step, all }) => (true, step, all),
-            };
+            let (open, step, all) =
+                match id.and_then(|id| self.states.get(&id).copied().filter(valid)) {
+                    None => (all, None, all),
+                    Some(State::Closed) => (false, None, false),
+                    Some(State::Open { step, all }) => (true, step, all),
+                };
             let mut boxes = boxes.to_vec();
             if let Node::Repeat(repeat) = node
                 && !repeat.is_of_one_call()
@@ -137,23 +143,25 @@ impl Drawer<'_, '_> {
             }
             let below = below(node, step);
             self.lines.push(Drawn {
-                id,
+                id: json(name).as_str().unwrap().to_owned(),
+                node: id,
                 level,
-                open: open && !below.is_empty(),
+                open: open && below.is_some(),
                 last: index + 1 == nodes.len(),
-                below: lines(below.clone()),
+                below: below.clone().map_or(0, lines),
                 step,
                 boxes: boxes.clone(),
             });
-            if open {
+            if open && let Some(below) = below {
                 self.list(below, level + 1, all, &boxes);
             }
         }
     }
 }
 
-fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Nodes<'p> {
-    match node {
+fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Option<Nodes<'p>> {
+    let nodes = match node {
+        Node::Gap(_) => return None,
         Node::Call(call) => call.callees(),
         Node::Repeat(repeat) if repeat.is_of_one_call() => {
             let mut calls = repeat.repetition(step.unwrap_or(0));
@@ -163,28 +171,35 @@ fn below<'p>(node: &Node<'p>, step: Option<usize>) -> Nodes<'p> {
             Some(step) => repeat.repetition_folded(step).unwrap(),
             None => repeat.body(),
         },
-    }
+    };
+    Some(nodes).filter(|nodes| !nodes.is_empty())
 }
 
 /// How many lines a list is with everything open.
 fn lines(list: Nodes<'_>) -> usize {
-    list.map(|node| 1 + lines(below(&node, None))).sum()
+    list.map(|node| 1 + below(&node, None).map_or(0, lines))
+        .sum()
 }
 
 fn json(value: impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-fn id_of(text: &Value) -> NodeId {
-    let open = Open::parse(&format!("{}+", text.as_str().unwrap())).unwrap();
-    open.states()[0].0
+/// `None` for a gap.
+fn node_of(id: &str) -> Option<NodeId> {
+    if id.starts_with('g') {
+        return None;
+    }
+    let open = Open::parse(&format!("{id}+")).unwrap();
+    Some(open.states()[0].0)
 }
 
 fn drawn(row: &Value) -> Drawn {
     let number = |name: &str| row[name].as_u64().unwrap() as usize;
     let boxes = row["boxes"].as_array().unwrap().iter();
     let drawn = Drawn {
-        id: id_of(&row["id"]),
+        id: row["id"].as_str().unwrap().to_owned(),
+        node: node_of(row["id"].as_str().unwrap()),
         level: number("level"),
         open: row["open"].as_bool().unwrap(),
         last: row["last"].as_bool().unwrap(),
@@ -195,6 +210,7 @@ fn drawn(row: &Value) -> Drawn {
             .collect(),
     };
     assert_eq!(row["has"].as_bool(), Some(drawn.below > 0));
+    assert_eq!(row["gap"].is_object(), drawn.node.is_none());
     drawn
 }
 
@@ -203,11 +219,12 @@ fn clicked(view: &View<'_>, base: Base, clicks: &[(usize, usize)]) -> Open {
     let mut open = Open::of(base, Vec::new());
     for &(line, what) in clicks {
         let lines = Drawer::draw(view, &open);
-        let Some(line) = lines.get(line % lines.len().max(1)) else {
+        let line = lines.get(line % lines.len().max(1));
+        let Some(node) = line.and_then(|line| line.node) else {
             continue;
         };
         let (what, step) = (what % 6, what / 6);
-        let step = line.id.calls.map(|_| step);
+        let step = node.calls.map(|_| step);
         let state = match what {
             0 => State::Closed,
             1 => State::Open {
@@ -221,7 +238,7 @@ fn clicked(view: &View<'_>, base: Base, clicks: &[(usize, usize)]) -> Open {
             3 => State::Open { step, all: true },
             _ => State::Open { step, all: false },
         };
-        open.say(vec![(line.id, state)]);
+        open.say(vec![(node, state)]);
     }
     open
 }
@@ -240,12 +257,14 @@ proptest! {
     #[test]
     fn any_window_is_what_is_drawn_there(
         calls in any_program(),
+        gaps in random_gaps::any_places(),
         filter in any_filter(),
         grouping in any_grouping(),
         (base, clicks) in any_clicks(),
         (from, count) in (0usize..100, 0usize..100),
     ) {
-        let recording = recording(calls);
+        let mut recording = recording(calls);
+        random_gaps::add(&mut recording.threads[0], &gaps);
         let explorer = Explorer::new(&recording);
         let view = explorer.view(0, &filter, grouping);
         let open = clicked(&view, base, &clicks);
@@ -262,14 +281,16 @@ proptest! {
     }
 
     #[test]
-    fn a_revealed_call_stands_where_it_says(
+    fn a_revealed_call_or_gap_stands_where_it_says(
         calls in any_program(),
+        gaps in random_gaps::any_places(),
         filter in any_filter(),
         grouping in any_grouping(),
         (base, clicks) in any_clicks(),
         auto in any::<bool>(),
     ) {
-        let recording = recording(calls);
+        let mut recording = recording(calls);
+        random_gaps::add(&mut recording.threads[0], &gaps);
         let explorer = Explorer::new(&recording);
         let view = explorer.view(0, &filter, grouping);
         let mut open = clicked(&view, base, &clicks);
@@ -291,6 +312,21 @@ proptest! {
             prop_assert_eq!(found["rows"][0]["call"]["row"].as_u64(), Some(row as u64));
         }
         prop_assert!(view.reveal(&open, rows).is_none());
+        for gap in 0..gaps.len() {
+            let reveal = json(view.reveal_gap(&open, gap).unwrap());
+            // These filters leave every gap, if below others than it stood below.
+            let index = reveal["index"].as_u64().unwrap() as usize;
+            let open = Open::parse(reveal["open"].as_str().unwrap()).unwrap();
+            let found = json(view.rows(&open, index, 1));
+            prop_assert_eq!(&found["total"], &reveal["total"]);
+            prop_assert_eq!(&found["rows"][0]["id"], &reveal["id"]);
+            let run = view.calls().gaps().iter().rfind(|run| run.first <= gap).unwrap();
+            prop_assert_eq!(&found["rows"][0]["gap"]["gaps"], &json(run.sum.gaps));
+            let id = found["rows"][0]["id"].as_str().unwrap();
+            let first = format!(".{}", run.first);
+            prop_assert!(id.ends_with(&first));
+        }
+        prop_assert!(view.reveal_gap(&open, gaps.len()).is_none());
     }
 
     /// Where all repeats are exact, the lines stand for all calls, each once.
@@ -390,7 +426,7 @@ fn what_is_left_out_says_why() {
         let view = explorer.view(0, &filter, None);
         let reveal = view.reveal(&Open::default(), row).unwrap();
         assert_eq!(reveal.index.is_none(), reveal.hidden.is_some());
-        assert_eq!(reveal.id, NodeId { row, calls: None });
+        assert_eq!(reveal.id, LineId::Node(NodeId { row, calls: None }));
         reveal.hidden
     };
     let hide_imports = Filter {
@@ -425,71 +461,4 @@ fn an_answer_of_long_names_stays_below_a_megabyte() {
     let rows = view.rows(&Open::parse("all").unwrap(), 0, 1000);
     assert_eq!(rows.rows.len(), 300);
     assert!(serde_json::to_string(&rows).unwrap().len() < 1_000_000);
-}
-
-/// Times and values that calls on one line do not share are not those of one of them.
-#[test]
-fn a_line_says_what_its_calls_have_in_common() {
-    let mut recording = recording([(0, 0), (0, 1), (0, 0), (0, 1), (0, 0), (0, 1)]);
-    let rows = &mut recording.threads[0].calls;
-    for (row, duration) in rows.iter_mut().zip([10, 1, 20, 1, 60, 1]) {
-        row.duration = duration;
-    }
-    rows[2].flags.set(Flags::RAISED, true);
-    let texts = ["x\t1\n", "x\t2\n", "7"].map(|text| recording.texts.add(text));
-    for (row, [text, outcome]) in [(0, [0, 2]), (2, [1, 2]), (4, [0, 2])] {
-        let row = &mut recording.threads[0].calls[row];
-        (row.arguments, row.outcome) = (texts[text], texts[outcome]);
-    }
-    let explorer = Explorer::new(&recording);
-    let view = explorer.view(0, &Filter::default(), Some(Nearness::Exact));
-    let rows = json(view.rows(&Open::parse("all").unwrap(), 0, 10));
-    let repeat = &rows["rows"][0]["repeat"];
-    assert_eq!(
-        (&repeat["count"], &repeat["calls"]),
-        (&json([3, 3]), &json(6))
-    );
-    assert_eq!(repeat["spark"], json([11, 21, 61]));
-    assert_eq!(
-        (&repeat["times"]["slowest"], &repeat["times"]["total"]),
-        (&json(2), &json(93))
-    );
-    let call = &rows["rows"][1]["call"];
-    assert_eq!((&call["of"], &call["raised"]), (&json(3), &json(1)));
-    assert_eq!(
-        (&call["duration"], &call["min"], &call["max"]),
-        (&json(30), &json(10), &json(60))
-    );
-    // Of a repetition, which takes 31 on average.
-    assert_eq!(call["share"], json(0.96774));
-    assert_eq!(call["arguments"], json([("x", None::<&str>)]));
-    assert_eq!(
-        (&call["result"], &call["values_differ"]),
-        (&json("7"), &json(true))
-    );
-    let stepped = json(view.rows(&Open::parse("none,r0.6@1").unwrap(), 1, 1));
-    let call = &stepped["rows"][0]["call"];
-    assert_eq!((&call["row"], &call["duration"]), (&json(2), &json(20)));
-    assert_eq!(call["arguments"], json([("x", "2")]));
-    assert_eq!((&call["message"], &call["of"]), (&json("7"), &Value::Null));
-}
-
-/// The stepper goes through the repetitions of one repeat, also where its times are those of several.
-#[test]
-fn the_slowest_repetition_is_one_of_its_own() {
-    // Three times: a call, and two others in a row.
-    let mut recording = recording([(0, 0), (0, 1), (0, 1)].repeat(3));
-    let durations = [1, 9, 2, 1, 3, 70, 1, 3, 4];
-    for (row, duration) in recording.threads[0].calls.iter_mut().zip(durations) {
-        row.duration = duration;
-    }
-    let explorer = Explorer::new(&recording);
-    let view = explorer.view(0, &Filter::default(), Some(Nearness::Exact));
-    let rows = json(view.rows(&Open::parse("all").unwrap(), 0, 10));
-    let times = &rows["rows"][2]["repeat"]["times"];
-    assert_eq!(
-        (&times["slowest"], &times["max"]),
-        (&json(0), &json(70)),
-        "{rows}"
-    );
 }

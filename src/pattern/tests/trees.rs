@@ -75,6 +75,7 @@ fn word(patterns: &Patterns<'_>, node: Node<'_>, callees: bool) -> String {
                 below => format!("({name} {below})"),
             }
         }
+        Node::Gap(_) => "!".to_owned(),
         Node::Repeat(repeat) => {
             let count = repeat.count();
             let count = match count.single() {

@@ -18,6 +18,7 @@ fn json(patterns: &Patterns<'_>, nodes: Nodes<'_>) -> Value {
                 callees => json!([name, callees]),
             }
         }
+        Node::Gap(_) => unreachable!("no example has any"),
         Node::Repeat(repeat) => json!({
             "x": repeat.count().single(),
             "first": repeat.first_call(),

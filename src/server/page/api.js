@@ -41,6 +41,10 @@ export class Server extends EventTarget {
     return this.#get("reveal", question);
   }
 
+  gap(question) {
+    return this.#get("gap", question);
+  }
+
   call(question) {
     return this.#get("call", question);
   }

@@ -6,6 +6,7 @@ import { Details } from "pytrace/details.js";
 import { announce, bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { Flame } from "pytrace/flame.js";
 import { Functions } from "pytrace/functions.js";
+import { Gaps } from "pytrace/gaps.js";
 import { drawFolded, drawHeader } from "pytrace/header.js";
 import { bindKeys, helpButton } from "pytrace/keyboard.js";
 import { Patterns } from "pytrace/patterns.js";
@@ -91,7 +92,7 @@ function build(server, trace) {
   const tree = new Tree($("panel-tree"), server, state);
   const timeline = new Timeline($("panel-timeline"), server, state, tree, trace);
   const flame = new Flame($("panel-flame"), server, state, failed);
-  const functions = new Functions($("panel-functions"), server, state, failed);
+  const functions = new Functions($("panel-functions"), server, state, trace, failed);
   const patterns = new Patterns($("panel-patterns"), server, state, tree, trace, {
     failed,
     summarised: (summary, thread) => thread === "all" && drawFolded(summary),
@@ -99,8 +100,9 @@ function build(server, trace) {
   const views = { tree, timeline, flame, functions, patterns };
   const details = new Details($("details"), server, state, tree, trace.start);
   const search = new Search($("search"), server, state, tree);
+  const gaps = new Gaps(server, state, tree, failed);
   const recolour = () => timeline.recolour();
-  drawHeader($("header"), trace, [themeButton(recolour), helpButton($("help"))]);
+  drawHeader($("header"), trace, [themeButton(recolour), helpButton($("help"))], () => gaps.first());
   const showTabs = drawTabs($("tabs"), (view) => state.set({ view }));
   const showControls = drawControls($("controls"), $("opening"), trace, state, tree);
   const outdated = new Set(VIEWS);
@@ -155,6 +157,8 @@ function build(server, trace) {
     "?": () => $("help").showModal(),
     n: () => search.next("next"),
     N: () => search.next("previous"),
+    g: () => gaps.next("next"),
+    G: () => gaps.next("previous"),
     d: () => ($("details").contains(document.activeElement) ? views[state.get("view")].focus() : details.focus()),
   });
   $("skip").addEventListener("click", () => views[state.get("view")].focus());

@@ -1,10 +1,11 @@
-// All there is to say of what is selected: a call, a repeat, or a function.
+// All there is to say of what is selected: a call, a repeat, a gap, or a function.
 
 import { bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
 import { count, counted, percent, range, time } from "pytrace/format.js";
 import { functionParts } from "pytrace/function_details.js";
-import { rowOf } from "pytrace/open.js";
+import { gapTexts } from "pytrace/gaps.js";
+import { gapOf, rowOf } from "pytrace/open.js";
 import { badges, kindName, stepper } from "pytrace/rows.js";
 import { drawSource } from "pytrace/source.js";
 import { spark } from "pytrace/spark.js";
@@ -44,6 +45,7 @@ export class Details {
     if (this.#ofFunction) await this.#once(`function ${code} ${this.#state.scope}`, () => this.#server.function({ code, thread: this.#state.scope, ...this.#state.filters() }), (answer) => this.#function(answer));
     else if (at.startsWith("c")) await this.#once(`call ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#server.call({ thread, row: rowOf(at), ...this.#state.filters() }), (answer) => this.#call(thread, answer));
     else if (at.startsWith("r")) this.#repeat(this.#tree.row);
+    else if (at.startsWith("g")) await this.#once(`gap ${thread} ${at} ${JSON.stringify(this.#state.filters())}`, () => this.#server.gap({ thread, gap: gapOf(at), ...this.#state.filters() }), (answer) => this.#gap(answer));
     else this.#hide();
   }
 
@@ -157,6 +159,26 @@ export class Details {
       call ? outcome(call) : null,
       call ? values(call) : null);
     if (pressed !== null) this.#element.querySelector(`[aria-label=${CSS.escape(pressed)}]:not(:disabled)`)?.focus();
+  }
+
+  #gap({ thread, gap, above, before, behind, next, previous }) {
+    const go = (row) => () => this.#tree.goTo(thread, row);
+    const call = (text, id, row) => button(text, go(row), { id, disabled: row === null || row === undefined });
+    const other = (text, id, place) => button(text, () => this.#tree.goTo(place.thread, rowOf(place.id), place.id), { id, disabled: !place });
+    const [heading] = gapTexts(gap);
+    this.#put(
+      h("h2", { tabindex: -1 }, `⚠ ${heading}`),
+      h("p", { class: "kind" }, "They could not be recorded: calls are missing here, and ends of others may be."),
+      above.length > 0 ? this.#callers(above, go) : h("p", { class: "callers" }, "No call that was recorded ran all through it."),
+      facts([
+        ["Calls began", count(gap.starts)], ["Calls ended", count(gap.ends)],
+        ["Within", time(gap.until - gap.since)], ["Starts at", `+${time(gap.since - this.#start)}`],
+        ["After call", gap.after_call === 0 ? "" : `#${count(gap.after_call)}`],
+      ]),
+      h("div", { class: "steps" },
+        other("‹ previous gap", "previous-gap", previous), other("next gap ›", "next-gap", next),
+        call("call before", "before-gap", before), call("call behind", "behind-gap", behind),
+        button("Timeline", () => this.#state.set({ view: "timeline", ...around({ start: gap.since, duration: gap.until - gap.since }) }), { id: "to-timeline", title: "This gap in time" })));
   }
 
   async #function(answer) {

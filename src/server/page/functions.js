@@ -1,7 +1,7 @@
 // The table of functions.
 
 import { bdi, cut, debounce, h, visible } from "pytrace/dom.js";
-import { count, percent, time } from "pytrace/format.js";
+import { count, counted, percent, time } from "pytrace/format.js";
 import { badges } from "pytrace/rows.js";
 import { scopePicker } from "pytrace/scope.js";
 import { Table, barCell } from "pytrace/table.js";
@@ -35,14 +35,15 @@ export class Functions {
   #filter;
   #scope;
 
-  constructor(panel, server, state, failed) {
+  constructor(panel, server, state, trace, failed) {
     this.#state = state;
     this.#filter = h("input", {
       type: "search", id: "function-filter", placeholder: "Name or file", "aria-label": "Filter functions by name or file", autocomplete: "off", spellcheck: "false",
       oninput: debounce(() => state.set({ fq: this.#filter.value }), 200),
     });
     this.#scope = scopePicker("functions-of", state);
-    panel.append(h("div", { class: "tools" }, this.#filter, this.#scope.element));
+    const lost = trace.lost > 0 && h("span", { class: "problem" }, `${counted(trace.lost, "event")} lost: counts and totals are lower bounds`);
+    panel.append(h("div", { class: "tools" }, this.#filter, this.#scope.element, lost));
     this.#table = new Table(panel, "functions", "Functions", COLUMNS, (from, number) => server.functions({
       thread: this.#scope.thread(), sort: this.#sort, order: state.get("order"), from, count: number, q: state.get("fq"), ...state.filters(),
     }), (row) => String(row.code));

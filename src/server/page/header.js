@@ -1,13 +1,16 @@
 // What was recorded, and what was not.
 
-import { bdi, cut, fill, h, visible } from "pytrace/dom.js";
+import { bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { command, count, counted, moment, time } from "pytrace/format.js";
 
 // Where events were lost is said of so many threads.
 const MOST_LOSSES = 8;
 
-/** Draws the header. `buttons` stand at its end. */
-export function drawHeader(element, trace, buttons) {
+/**
+ * Draws the header. `buttons` stand at its end.
+ * @param {(() => void) | null} toGap goes to the first place where events are missing
+ */
+export function drawHeader(element, trace, buttons, toGap = null) {
   document.title = `${trace.stem || "trace"} – pytrace`;
   const title = trace.command?.length > 0 ? command(trace.command) : trace.file;
   fill(element,
@@ -15,7 +18,7 @@ export function drawHeader(element, trace, buttons) {
       h("h1", { title: visible(cut(title, 2000)) }, bdi(cut(title))),
       h("span", { class: "buttons" }, ...buttons)),
     h("dl", { class: "facts" }, ...facts(trace)),
-    ...notes(trace));
+    ...notes(trace, toGap));
 }
 
 function fact(id, name, ...value) {
@@ -59,14 +62,19 @@ export function drawFolded(summary) {
     `${count(summary.calls)} calls → ${counted(summary.rows, "row")}, ${counted(summary.patterns, "pattern")}`));
 }
 
-function notes(trace) {
+function notes(trace, toGap) {
   const list = [];
-  const note = (kind, text, more) => list.push(h("p", { class: `note ${kind}`, role: kind === "bad" ? "alert" : null }, text, more));
-  if (trace.lost > 0) note("bad", `${counted(trace.lost, "event")} lost`, losses(trace));
+  const note = (kind, ...parts) => list.push(h("p", { class: `note ${kind}`, role: kind === "bad" ? "alert" : null }, ...parts));
+  if (trace.lost > 0) {
+    const places = trace.gaps > 0 ? ` in ${counted(trace.gaps, "gap")}` : "";
+    const first = trace.gaps > 0 && toGap ? button("First gap", toGap, { id: "first-gap", class: "link", title: "To the first gap (g: the next one)" }) : "";
+    note("bad", `${counted(trace.lost, "event")} lost${places}`, losses(trace), first === "" ? "" : " ", first);
+  }
   if (trace.truncated) note("warn", "The file ends in the middle: what is shown goes up to its last whole event.");
   if (trace.foreign) note("plain", "Written by another tool: what it did not record is not shown.");
   if (trace.calls.unfinished > 0) note("plain", `${counted(trace.calls.unfinished, "call")} unfinished at the end.`);
   if (trace.calls.already_running > 0) note("plain", `${counted(trace.calls.already_running, "call")} already running at the beginning.`);
+  if (trace.calls.began_in_gap > 0) note("plain", `${counted(trace.calls.began_in_gap, "call")} began in a gap: when is not known.`);
   if (trace.threads_left_out > 0) note("warn", `${counted(trace.threads_left_out, "thread")} with the fewest calls not listed.`);
   for (const { findings } of trace.interpreters ?? []) {
     for (const finding of (findings ?? []).slice(0, 3)) note("plain", bdi(cut(String(finding))));

@@ -7,6 +7,7 @@ const KEYS = [
     ["1 – 5", "tree, timeline, flame graph, functions, patterns"],
     ["/", "search"],
     ["n, N", "next, previous hit"],
+    ["g, G", "next, previous place where events are missing"],
     ["d", "to the details and back"],
     ["?", "these keys"],
     ["Esc", "close what is open"],

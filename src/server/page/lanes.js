@@ -22,6 +22,7 @@ const COMPACT = 12;
  * @property {Map<number, object[]>} slices by level, in order of start
  * @property {object[]} dense
  * @property {object[]} bands
+ * @property {object[]} gaps
  */
 
 export class Lanes {
@@ -89,12 +90,18 @@ export class Lanes {
         from, to, width, slices,
         dense: heard.dense.map(([level, x, pixels, calls]) => ({ level, start: from + x * pixel, duration: pixels * pixel, calls })),
         bands: heard.bands.map(([level, start, duration, repetitions, row, calls]) => ({ level, start: from + start, duration, repetitions, node: `r${row}.${calls}` })),
+        gaps: heard.gaps.map(([level, start, duration, lost, row, gap]) => ({ level, start: from + start, duration, lost, node: `g${row}.${gap}` })),
       };
     }
     this.#place();
   }
 
-  /** What is at a point of time and a height: a slice, dense calls, a band, or the head of a lane. */
+  /** The level that a gap is drawn from: below all calls there may be none. */
+  levelOf(lane, gap) {
+    return Math.min(gap.level, this.shown(lane) - 1);
+  }
+
+  /** What is at a point of time and a height: a slice, dense calls, a band, a gap, or the head of a lane. */
   at(time, y, reach) {
     const lane = this.between(y, y + 1)[0];
     if (!lane) return null;
@@ -110,7 +117,9 @@ export class Lanes {
     const slice = lane.answer.slices.get(level)?.findLast(covers);
     if (slice) return { kind: "slice", lane, ...slice };
     const dense = lane.answer.dense.find(covers);
-    return dense ? { kind: "dense", lane, ...dense } : null;
+    if (dense) return { kind: "dense", lane, ...dense };
+    const missing = lane.answer.gaps.find((gap) => covers({ ...gap, level: Math.max(level, this.levelOf(lane, gap)) }));
+    return missing ? { kind: "gap", lane, ...missing } : null;
   }
 
   /** Where a node is, if it is drawn. */
@@ -120,6 +129,10 @@ export class Lanes {
     if (node.startsWith("r")) {
       const band = lane.answer.bands.find((other) => other.node === node);
       return band ? { lane, ...band } : null;
+    }
+    if (node.startsWith("g")) {
+      const gap = lane.answer.gaps.find((other) => other.node === node);
+      return gap ? { lane, ...gap, level: this.levelOf(lane, gap) } : null;
     }
     const row = Number(node.slice(1));
     for (const slices of lane.answer.slices.values()) {

@@ -8,9 +8,15 @@ export function nodeOf(state) {
   return state.replace(/(@\d+)?[-+*]?$/, "");
 }
 
-/** The first row of a node. */
+/** The first row of a node; of a gap, that behind it. */
 export function rowOf(node) {
-  return Number(/^[cr](\d+)/.exec(node)?.[1] ?? -1);
+  return Number(/^[crg](\d+)/.exec(node)?.[1] ?? -1);
+}
+
+/** Which of its thread's gaps it is; `null`: none. */
+export function gapOf(node) {
+  const match = /^g\d+\.(\d+)$/.exec(node);
+  return match ? Number(match[1]) : null;
 }
 
 /** How many calls a repeat is; `null`: the node is a call. */

@@ -35,8 +35,25 @@ export class Report extends EventTarget {
     return { total, from: Number(from), open: opened, calls: this.#data.trees[thread]?.calls ?? 0, rows };
   }
 
-  async reveal({ thread, row, open = "" }) {
-    return this.#tree(thread).reveal(open, Number(row));
+  async reveal({ thread, row, gap = null, open = "" }) {
+    const tree = this.#tree(thread);
+    return gap === null ? tree.reveal(open, Number(row)) : tree.revealGap(open, Number(gap));
+  }
+
+  async gap({ thread, gap, after = "", direction = "next" }) {
+    const all = this.#gaps();
+    let at;
+    if (gap !== undefined) at = all.findIndex((known) => known.thread === Number(thread) && known.id.endsWith(`.${gap}`));
+    else if (after === "") at = direction === "next" ? 0 : all.length - 1;
+    else {
+      const place = after.split(".").map(Number);
+      const isBehind = ({ thread: of, row }) => (of - place[0] || row - place[1]) > 0;
+      at = direction === "next" ? all.findIndex(isBehind) : all.findLastIndex((known) => !isBehind(known));
+    }
+    const found = all[at];
+    if (found === undefined) throw new Refused("there is no such gap in the report", 404);
+    const place = (known) => (known ? { thread: known.thread, id: known.id } : null);
+    return { ...found, before: null, behind: null, next: place(all[at + 1]), previous: place(all[at - 1]) };
   }
 
   async call({ thread, row }) {
@@ -89,6 +106,7 @@ export class Report extends EventTarget {
         ...lane,
         slices: moved(lane.slices, isShown, trace.start, begin, end),
         bands: moved(lane.bands, isShown, trace.start, begin, end),
+        gaps: moved(lane.gaps, () => true, trace.start, begin, end),
         dense: lane.dense.filter(([level]) => isShown(level)).flatMap(([level, x, across, calls]) => {
           const left = Math.max(0, Math.floor((trace.start + x * pixel - begin) * scale));
           const right = Math.min(Number(width), Math.ceil((trace.start + (x + across) * pixel - begin) * scale));
@@ -140,6 +158,12 @@ export class Report extends EventTarget {
       this.#trees.set(index, tree);
     }
     return tree;
+  }
+
+  // In order of thread and row; keys that are numbers come in their order.
+  #gaps() {
+    return Object.keys(this.#data.trees).map(Number).flatMap((thread) =>
+      this.#tree(thread).gaps().map((gap) => ({ thread, ...gap })));
   }
 
   // In order of thread and row, each line once.

@@ -1,6 +1,6 @@
 // A thread's tree of a report: every line it holds, of which some are shown.
 
-import { callsOf, nodeOf, rowOf } from "pytrace/open.js";
+import { callsOf, gapOf, nodeOf, rowOf } from "pytrace/open.js";
 
 // What `auto` opens: a screen or two, as the server does.
 const AUTO_LINES = 120;
@@ -56,10 +56,24 @@ export class StaticTree {
 
   /** Opens what is above a call. */
   reveal(open, row) {
-    const index = this.#nearest(row);
+    return this.#reveal(open, this.#nearest(row), `c${row}`);
+  }
+
+  /** Opens what is above a gap. */
+  revealGap(open, gap) {
+    const index = this.#rows.findIndex(({ id }) => gapOf(id) === gap);
+    return this.#reveal(open, index, `g0.${gap}`);
+  }
+
+  /** The gaps, and what is above each. */
+  gaps() {
+    return this.#rows.flatMap(({ id, gap }, index) => (gap ? [{ id, row: rowOf(id), gap, above: this.#callers(index) }] : []));
+  }
+
+  #reveal(open, index, id) {
     const { shown, opened } = this.#shown(open);
     if (index < 0) {
-      return { open: opened, id: `c${row}`, index: null, total: shown.length, hidden: "it is left out of the report" };
+      return { open: opened, id, index: null, total: shown.length, hidden: "it is left out of the report" };
     }
     const above = this.#above(index).map((at) => this.#rows[at].id);
     const states = opened.split(",").filter((state) => state !== "" && !above.includes(nodeOf(state)));
@@ -83,11 +97,12 @@ export class StaticTree {
   call(row) {
     const index = this.#rows.findIndex(({ call }) => call?.row === row);
     if (index < 0) return null;
+    return { call: this.#rows[index].call, above: this.#callers(index) };
+  }
+
+  #callers(index) {
     const above = this.#above(index).map((at) => this.#rows[at].call).filter((call) => call !== undefined);
-    return {
-      call: this.#rows[index].call,
-      above: above.map(({ row: at, name, file, line }) => ({ row: at, name, file, line })),
-    };
+    return above.map(({ row, name, file, line }) => ({ row, name, file, line }));
   }
 
   /** The lines in which a text occurs; in any case unless it has a capital letter. */

@@ -2,6 +2,7 @@
 
 import { bdi, button, cut, h, visible } from "pytrace/dom.js";
 import { count, counted, percent, range, time } from "pytrace/format.js";
+import { gapTexts } from "pytrace/gaps.js";
 import { spark } from "pytrace/spark.js";
 
 // Deeper rows stand no further to the right: a name is to have room in any depth.
@@ -26,7 +27,7 @@ const KINDS = {
 };
 
 const FLAGS = {
-  resumed: "resumed", already_running: "already running", unfinished: "unfinished", end_inferred: "at most",
+  resumed: "resumed", already_running: "already running", began_in_gap: "began in a gap", unfinished: "unfinished", end_inferred: "at most",
 };
 
 /** What is said of a call behind its name: category, flags. */
@@ -51,7 +52,7 @@ export function rowElement(row, context) {
   const element = h("div", {
     role: "row", "data-node": row.id, "aria-level": row.level + 1,
     "aria-expanded": row.has ? String(Boolean(row.open)) : null,
-    class: `row${row.repeat && !row.repeat.one ? " repeat" : ""}${row.call ? ` ${row.call.category}` : ""}`,
+    class: `row${row.repeat && !row.repeat.one ? " repeat" : ""}${row.gap ? " gap" : ""}${row.call ? ` ${row.call.category}` : ""}`,
   });
   boxes(element, row, context);
   element.append(main);
@@ -59,6 +60,10 @@ export function rowElement(row, context) {
     repeat(first, main, row, context);
     main.setAttribute("aria-colspan", "2");
     element.append(repeatTime(row.repeat));
+  } else if (row.gap) {
+    gap(first, main, row.gap);
+    main.setAttribute("aria-colspan", "2");
+    element.append(gapTime(row.gap));
   } else if (row.call) {
     if (row.repeat) first.append(times(row.repeat), like(row.repeat));
     call(first, main, row.call, context);
@@ -217,6 +222,16 @@ export function stepper(row, context) {
     repeat.times?.min < repeat.times?.max
       ? sign("slowest", "Slowest repetition (s)", repeat.times.slowest, step === repeat.times.slowest) : null,
     step === null ? null : sign("template", "Back to the template (t)", null, false));
+}
+
+function gap(first, main, about) {
+  const [heading, more] = gapTexts(about);
+  first.append(h("span", { class: "heading" }, `⚠ ${heading}`));
+  main.append(h("span", { class: "second" }, h("span", { class: "numbers" }, more)));
+}
+
+function gapTime({ since, until }) {
+  return h("div", { role: "gridcell", class: "mean", "aria-colindex": 3, "aria-colspan": 2 }, h("span", null, `within ${time(until - since)}`));
 }
 
 function repeatTime({ times }) {

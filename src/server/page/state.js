@@ -3,7 +3,7 @@
 export const VIEWS = ["tree", "timeline", "flame", "functions", "patterns"];
 export const GROUPINGS = ["near", "exact", "none"];
 
-const NODE = /^(c\d{1,12}|r\d{1,12}\.\d{1,12})?$/;
+const NODE = /^(c\d{1,12}|[rg]\d{1,12}\.\d{1,12})?$/;
 const LONGEST_OPEN = 16_384;
 const OPEN = /^(all|none|c\d{1,12}[-+*]|r\d{1,12}\.\d{1,12}([-+*]|@\d{1,12}\*?))$/;
 const COLUMNS = ["name", "file", "calls", "total", "self", "share", "mean", "p50", "p95", "max", "raised"];

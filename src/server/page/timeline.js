@@ -104,7 +104,7 @@ export class Timeline {
   #levelOfSelected() {
     const { row } = this.#tree;
     if (this.#state.get("at") === "" || !row) return null;
-    return row.level + (row.call ? 0 : 1) - (row.boxes?.length ?? 0);
+    return row.level + (row.call || row.gap ? 0 : 1) - (row.boxes?.length ?? 0);
   }
 
   get #perPixel() {
@@ -199,15 +199,15 @@ export class Timeline {
     const node = this.#state.get("at");
     if (node === "") return { selected: null, selectedAt: null };
     const thread = this.#state.get("thread");
-    const call = this.#tree.row?.id === node ? this.#tree.row.call : undefined;
-    return { selected: { thread, node, start: call?.start }, selectedAt: this.#lanes.find(thread, node) };
+    const row = this.#tree.row?.id === node ? this.#tree.row : undefined;
+    return { selected: { thread, node, start: row?.call?.start ?? row?.gap?.since }, selectedAt: this.#lanes.find(thread, node) };
   }
 
   #toSelected() {
     const { selected, selectedAt } = this.#selected();
-    const call = this.#tree.row?.call;
+    const { call, gap } = this.#tree.row ?? {};
     const start = selectedAt?.start ?? selected?.start;
-    const duration = selectedAt?.duration ?? call?.duration;
+    const duration = selectedAt?.duration ?? call?.duration ?? (gap ? gap.until - gap.since : undefined);
     if (start === undefined || duration === undefined) return;
     this.#reached = "";
     this.#reach();
@@ -292,7 +292,7 @@ export class Timeline {
     } else {
       const thread = item.lane.thread.index;
       const elsewhere = thread === this.#state.get("thread") ? {} : { open: "", top: 0 };
-      this.#state.set({ ...elsewhere, thread, at: item.kind === "band" ? item.node : `c${item.row}` });
+      this.#state.set({ ...elsewhere, thread, at: item.node ?? `c${item.row}` });
     }
   }
 

@@ -13,7 +13,7 @@ export const TOP = MAP + AXIS;
 
 const TONES = 3;
 const NAMES = [
-  "text", "muted", "faint", "surface", "sunken", "accent", "chosen", "danger", "pattern", "band", "dense",
+  "text", "muted", "faint", "surface", "sunken", "accent", "chosen", "danger", "danger-ground", "pattern", "band", "dense",
   ...["internal", "external", "import"].flatMap((category) => Array.from({ length: TONES }, (_, tone) => `${category}-${tone}`)),
 ];
 
@@ -102,6 +102,7 @@ function drawLane(context, view, lane, x) {
     drawBands(context, view, lane, x, top);
     drawDense(context, view, lane, x, top);
     drawSlices(context, view, lane, x, top);
+    drawGaps(context, view, lane, x, top, bottom);
   }
   context.restore();
   drawHead(context, view, lane, Math.max(top, Math.min(TOP, bottom - HEAD)));
@@ -173,6 +174,44 @@ function drawSlices(context, view, lane, x, top) {
   }
 }
 
+// Narrower gaps are ticks.
+const LEAST_HATCHED = 5;
+const HATCH = 6;
+
+// From the level down on which calls may be missing: hatched, as nothing is known there.
+function drawGaps(context, view, lane, x, top, bottom) {
+  context.strokeStyle = palette.danger;
+  context.lineWidth = 1;
+  for (const gap of lane.answer.gaps) {
+    if (!seen(view, gap)) continue;
+    const left = Math.max(-2, x(gap.start));
+    const width = Math.max(2, Math.min(view.width + 2, x(gap.start + gap.duration)) - left);
+    const y = rowTop(top, view.lanes.levelOf(lane, gap)) + 2;
+    context.fillStyle = palette.danger;
+    if (width < LEAST_HATCHED) {
+      context.fillRect(left, y, width, bottom - y);
+      continue;
+    }
+    context.save();
+    context.beginPath();
+    context.rect(left, y, width, bottom - y);
+    context.clip();
+    context.fillStyle = palette["danger-ground"];
+    context.fillRect(left, y, width, bottom - y);
+    context.beginPath();
+    const height = bottom - y;
+    // On a grid of the canvas, so that those of neighbours are one.
+    for (let at = Math.floor((left - height) / HATCH) * HATCH; at < left + width; at += HATCH) {
+      context.moveTo(at, bottom);
+      context.lineTo(at + height, y);
+    }
+    context.stroke();
+    context.fillStyle = palette.danger;
+    context.fillRect(left, y, width, 2);
+    context.restore();
+  }
+}
+
 // About what a letter takes: measuring each would cost more than drawing.
 const LETTER = 6;
 
@@ -209,6 +248,7 @@ export function hint(item, codes, time) {
   if (item.kind === "head") return [threadName(item.lane.thread), "Click: all levels or few"];
   if (item.kind === "dense") return [counted(item.calls, "call"), "too short to draw here: click to zoom in"];
   if (item.kind === "band") return [`${count(item.repetitions)}× repetitions`, time(item.duration)];
+  if (item.kind === "gap") return [`${counted(item.lost, "event")} lost`, `within ${time(item.duration)}`];
   const [name, category] = codes.get(item.code) ?? ["?", ""];
   return [name, `${time(item.duration)}${category === "internal" ? "" : `, ${category}`}${item.raised ? ", left by an exception" : ""}`];
 }

@@ -3,7 +3,8 @@
 import { announce, h } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
 import { counted, time } from "pytrace/format.js";
-import { rowOf, stateOf, withAllBelow, withPatterns, withState } from "pytrace/open.js";
+import { gapTexts } from "pytrace/gaps.js";
+import { gapOf, rowOf, stateOf, withAllBelow, withPatterns, withState } from "pytrace/open.js";
 import { rowElement, shiftOf } from "pytrace/rows.js";
 import { FILTERS } from "pytrace/state.js";
 import { VirtualList } from "pytrace/virtual.js";
@@ -18,6 +19,12 @@ const MOST_PATTERNS = 1200;
 const PATTERNS_AT_ONCE = 100;
 
 const COLUMNS = [["main", "Call"], ["where", "Location"], ["time", "Duration"], ["self", "Self"]];
+
+/** What a screen reader hears of a row. */
+function said({ call, gap, repeat }) {
+  if (gap) return gapTexts(gap).join(": ");
+  return call ? `${call.name}, ${time(call.duration)}` : `${repeat.repetitions} repetitions`;
+}
 
 /** Tells of `selected` (`detail`: the row), `hidden` (why a call is not there), `failed` and `rows`. */
 export class Tree extends EventTarget {
@@ -115,7 +122,8 @@ export class Tree extends EventTarget {
   }
 
   /**
-   * Selects a call, opening what it stands in. `node`: the repeat that begins there, not the call.
+   * Selects a call, opening what it stands in. `node`: the repeat that begins there, or the gap before it,
+   * not the call.
    */
   goTo(thread, row, node = `c${row}`) {
     const elsewhere = thread === this.#state.get("thread") ? {} : { open: "", top: 0 };
@@ -216,7 +224,7 @@ export class Tree extends EventTarget {
     let answer;
     try {
       answer = await this.#server.reveal({
-        thread: this.#state.get("thread"), row, open: this.#open, ...this.#state.filters(),
+        thread: this.#state.get("thread"), row, gap: gapOf(node), open: this.#open, ...this.#state.filters(),
       });
     } catch (error) {
       this.#failed(error);
@@ -364,7 +372,7 @@ export class Tree extends EventTarget {
     this.#known.at = node ?? row.id;
     this.#state.set({ at: this.#known.at, top: this.#list.first });
     this.dispatchEvent(new CustomEvent("selected", { detail: row }));
-    if (!quiet) announce(row.call ? `${row.call.name}, ${time(row.call.duration)}` : `${row.repeat.repetitions} repetitions`);
+    if (!quiet) announce(said(row));
   }
 
   async #move(index) {

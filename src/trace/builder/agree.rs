@@ -98,7 +98,7 @@ impl<C: Classify> Builder<C> {
             ends,
         };
         self.totals.lost = self.totals.lost.saturating_add(gap.lost());
-        self.gaps.push(gap);
+        self.losses.add(&gap);
         sink.gap(&gap)
     }
 

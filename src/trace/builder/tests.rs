@@ -4,6 +4,7 @@ mod gaps;
 
 use super::*;
 use crate::event::Text;
+use crate::trace::Gap;
 
 /// Functions whose names begin with `_` are outside the scope.
 pub(super) struct ByName;
