@@ -195,9 +195,9 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 	return send(EVENT_BORN, id, watched, may_stop() || is_lasting(parent));
 }
 
-static __always_inline int tell_start(__u8 kind, __u64 id)
+static __always_inline int tell_start(__u8 kind, __u32 tgid, __u32 tid)
 {
-	__u32 tgid = id >> 32;
+	__u64 id = (__u64)tgid << 32 | tid;
 	struct watched *watched = bpf_map_lookup_elem(&targets, &tgid);
 
 	if (!watched)
@@ -205,22 +205,24 @@ static __always_inline int tell_start(__u8 kind, __u64 id)
 	return send(kind, id, watched, watched->watch == WATCH_HOLD && may_stop());
 }
 
-/* The new program has replaced the old one and has not run an instruction yet. */
+/* The new program has replaced the old one and has not run an instruction yet. The thread that
+ * called execve() is the process's main thread now, whichever it was; told is the id that it had. */
 SEC("raw_tp/sched_process_exec")
-int process_exec(void *ctx)
+int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
 	bpf_map_delete_elem(&pythons, &tgid);
-	return tell_start(EVENT_EXEC, id);
+	return tell_start(EVENT_EXEC, tgid, ctx->args[1]);
 }
 
 /* On a dynamic executable's entry point: ld.so has mapped the libraries. */
 SEC("uprobe")
 int process_loaded(struct pt_regs *ctx)
 {
-	return tell_start(EVENT_LOADED, bpf_get_current_pid_tgid());
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return tell_start(EVENT_LOADED, id >> 32, id);
 }
 
 SEC("raw_tp/sched_process_exit")

@@ -86,6 +86,11 @@ pub(super) fn is_stopped(pid: u32) -> bool {
     state(pid) == Some('T')
 }
 
+/// Whose child it is.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    stat(pid, 1)?.parse().ok()
+}
+
 /// `state` of `/proc/PID/stat`: R, S, D, T, Z, ...
 fn state(pid: u32) -> Option<char> {
     stat(pid, 0)?.chars().next()

@@ -24,6 +24,7 @@ use super::family::Family;
 use super::halt::Halt;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
+use super::parents::Parents;
 use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
@@ -113,6 +114,8 @@ pub(super) struct Session<'s, 'o> {
     pub(super) family: Family,
     /// Which of them are held.
     pub(super) holds: Holds,
+    /// Who may have been misled by that.
+    pub(super) parents: Parents,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -136,6 +139,7 @@ impl<'o> Session<'_, 'o> {
             let before = self.consumer.borrow().records();
             self.drain(BATCH);
             self.heed_turns()?;
+            self.parents.look(&self.holds);
             self.check_plans()?;
             let records = self.consumer.borrow().records();
             let all_taken = records - before < BATCH as u64;
@@ -195,7 +199,9 @@ impl<'o> Session<'_, 'o> {
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
             let heeded = self.heed(turn);
-            drop(halt);
+            if let Some(Err(why)) = halt {
+                self.say_unheld(turn.pid, why);
+            }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
                 && process::is_alive(turn.pid)
@@ -218,7 +224,7 @@ impl<'o> Session<'_, 'o> {
     fn is_loose(&self, turn: Turn) -> bool {
         let starts = matches!(
             turn.kind,
-            TurnKind::Born { .. } | TurnKind::Executed | TurnKind::Loaded
+            TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
         );
         starts && turn.held.is_none() && !self.family.is_root(turn.pid)
     }
@@ -230,9 +236,9 @@ impl<'o> Session<'_, 'o> {
                 return Ok(());
             }
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
-            TurnKind::Executed => {
+            TurnKind::Executed { by_main } => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, held.is_some())
+                self.interpreters.executed(pid, by_main, held.is_some())
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
             TurnKind::Ended => {
@@ -252,10 +258,28 @@ impl<'o> Session<'_, 'o> {
     }
 
     /// Lets a process go on if it is held.
-    fn let_go(&self, turn: Turn) {
+    fn let_go(&mut self, turn: Turn) {
         if let Some(since) = turn.held {
             process::resume(turn.pid);
             self.holds.release(turn.pid, since);
+            self.parents.child_goes_on(turn.pid);
+        }
+    }
+
+    /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
+    /// for all.
+    fn say_unheld(&mut self, pid: u32, why: Errno) {
+        let has_probes = self.interpreters.bias(pid).is_some();
+        if has_probes && self.complaints.insert(format!("unheld: {why}")) {
+            self.progress.clear();
+            let why = match why {
+                Errno::EPERM => "a debugger has it, such as strace",
+                other => other.desc(),
+            };
+            say(format_args!(
+                "pytrace: process {pid} could not be held until it is traced ({why}): \
+                 its first calls may be missing"
+            ));
         }
     }
 
@@ -273,7 +297,9 @@ impl<'o> Session<'_, 'o> {
         self.drain(usize::MAX >> 1);
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
-            let Some(turn) = turn else { return };
+            let Some(turn) = turn else {
+                return self.parents.last_look(&self.holds);
+            };
             match turn.kind {
                 TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
                 TurnKind::Ended => self.family.remove(turn.pid),
