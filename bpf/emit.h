@@ -2,9 +2,9 @@
 /*
  * Records into the ring buffer: reserve, or count the loss of this very thread.
  *
- * A loss is never silent: the thread's next record carries the number of events
- * lost before it, and the frames then running are reported again (see walk() in
- * frames.bpf.c), so that user space knows the stack behind the gap.
+ * A loss is never silent: before the thread's next record, one tells how many events are missing
+ * since when, and the frames then running are reported again (see know_stack() in stack.h), so that
+ * user space knows the stack behind the gap.
  */
 #ifndef PYTRACE_EMIT_H
 #define PYTRACE_EMIT_H
@@ -22,56 +22,63 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__type(key, __u64); /* tgid << 32 | tid */
-	__type(value, __u32);
+	__type(value, struct loss);
 } losses SEC(".maps");
 
-/* All events that these programs have lost. */
+/* All events that these programs have lost, and those of them of which it was not known yet whether
+ * they are of the scope's concern. */
 __u64 lost_total;
-
-static __always_inline void count_loss(__u64 id)
-{
-	__u32 one = 1, *lost = bpf_map_lookup_elem(&losses, &id);
-
-	__sync_fetch_and_add(&lost_total, 1);
-	if (lost)
-		*lost += 1; /* only this thread writes its entry */
-	else
-		bpf_map_update_elem(&losses, &id, &one, BPF_ANY);
-}
-
-/* What to write into event_head.lost. Costs nothing until something was lost. */
-static __always_inline __u32 losses_of(__u64 id)
-{
-	__u32 *lost, count;
-
-	if (!lost_total)
-		return 0;
-	lost = bpf_map_lookup_elem(&losses, &id);
-	if (!lost)
-		return 0;
-	count = *lost;
-	*lost = 0;
-	return count;
-}
-
-/* The record that was to report them could not be sent. */
-static __always_inline void restore_losses(__u64 id, __u32 lost)
-{
-	__u32 *entry = lost ? bpf_map_lookup_elem(&losses, &id) : NULL;
-
-	if (entry)
-		*entry += lost;
-}
+__u64 lost_unjudged;
 
 static __always_inline void fill_head(struct event_head *head, __u8 kind, __u8 detail, __u64 id)
 {
 	head->kind = kind;
 	head->detail = detail;
 	head->pad = 0;
-	head->lost = 0;
+	head->pad2 = 0;
 	head->tgid = id >> 32;
 	head->tid = (__u32)id;
 	head->time = bpf_ktime_get_ns();
+}
+
+static __always_inline void count_loss(__u64 id, enum event_kind kind)
+{
+	struct loss *loss = bpf_map_lookup_elem(&losses, &id), none = {};
+
+	__sync_fetch_and_add(&lost_total, 1);
+	if (!loss) {
+		bpf_map_update_elem(&losses, &id, &none, BPF_NOEXIST);
+		loss = bpf_map_lookup_elem(&losses, &id);
+		if (!loss)
+			return;
+	}
+	/* only this thread writes its entry */
+	if (!(loss->starts | loss->ends))
+		loss->since = bpf_ktime_get_ns();
+	if (kind == EVENT_ENTER)
+		loss->starts++;
+	else
+		loss->ends++;
+}
+
+/* Tells of the thread's losses, if there are any; false where even that could not be recorded. */
+static __always_inline bool tell_loss(__u64 id)
+{
+	struct loss *loss = bpf_map_lookup_elem(&losses, &id);
+	struct event_gap *record;
+
+	if (!loss || !(loss->starts | loss->ends))
+		return true;
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record)
+		return false;
+	fill_head(&record->head, EVENT_GAP, 0, id);
+	record->since = loss->since;
+	record->starts = loss->starts;
+	record->ends = loss->ends;
+	loss->starts = loss->ends = 0;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return true;
 }
 
 #endif

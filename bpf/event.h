@@ -172,10 +172,46 @@ enum watch {
 	WATCH_ONLY, /* it was there before us: never stop it; its children are another matter */
 };
 
+/* In place of the one process that is recorded. */
+#define EVERYBODY 0xffffffff
+
 /* What one process adds to the plan. */
 struct process {
 	__u64 tstate_address; /* what leads to the thread states: see enum tstate_source */
 	__u64 bias; /* of the interpreter's addresses, from those in its file */
+};
+
+/* What a thread has lost since its last record. */
+struct loss {
+	__u64 since; /* time of the first */
+	__u64 starts;
+	__u64 ends;
+};
+
+/* When, and how, a process was stopped last for the ring's sake. */
+struct stop {
+	__u64 time; /* of the record that tells; 0: never */
+	__u32 asked; /* 1: not by a signal, but the watchdog was asked to halt it */
+	__u32 pad;
+};
+
+/* How a full ring is dealt with. */
+struct pressure {
+	__u64 woken; /* when user space was woken up last */
+	__u32 lossless; /* 1: processes are stopped until there is room */
+	__u32 absent; /* 1: user space stands still, nobody must be stopped at all */
+};
+
+/* What the watchdog is woken for. */
+enum alarm_kind {
+	ALARM_END, /* pytrace has ended */
+	ALARM_HALT, /* a process is to be halted for the ring's sake */
+};
+
+struct alarm {
+	__u32 kind; /* enum alarm_kind */
+	__u32 tgid;
+	__u64 time;
 };
 
 enum event_kind {
@@ -194,6 +230,8 @@ enum event_kind {
 	EVENT_PROCESS_END, /* struct event_process: its last thread has ended */
 	EVENT_TYPE, /* struct event_type */
 	EVENT_PARAMETERS, /* struct event_parameters: its EVENT_CODE came right before */
+	EVENT_GAP, /* struct event_gap: before the thread's next record, or its end */
+	EVENT_STOPPED, /* struct event_process: it is stopped until the ring has room again */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */
@@ -230,7 +268,7 @@ struct event_head {
 	__u8 kind; /* enum event_kind */
 	__u8 detail;
 	__u16 pad;
-	__u32 lost; /* events of this thread lost since its last record */
+	__u32 pad2;
 	__u32 tgid;
 	__u32 tid;
 	__u64 time; /* CLOCK_MONOTONIC, nanoseconds */
@@ -298,6 +336,14 @@ struct event_unwind {
 	__u8 exception[64];
 };
 
+/* EVENT_GAP: starts and ends of this thread are missing here. */
+struct event_gap {
+	struct event_head head;
+	__u64 since; /* time of the first of them */
+	__u64 starts;
+	__u64 ends;
+};
+
 /* EVENT_RUNNING: a frame that was active before the thread's first event, or that became
  * active while events were lost. */
 struct event_running {
@@ -312,7 +358,8 @@ struct event_running {
 struct event_process {
 	struct event_head head;
 	__u32 parent; /* EVENT_FORK, EVENT_BORN: the process that made this one */
-	__u32 held; /* 1: it is stopped until it gets a SIGCONT */
+	__u32 held; /* 1: it is stopped until it gets a SIGCONT. EVENT_STOPPED, 0: the watchdog has been
+		       asked to halt it */
 };
 
 /* event_head.detail of EVENT_TYPE */
@@ -352,6 +399,9 @@ _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
+_Static_assert(sizeof(struct event_gap) == 48, "gap has no holes");
+_Static_assert(sizeof(struct alarm) == 16, "alarm has no holes");
+_Static_assert(sizeof(struct stop) == 16, "stop has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
 _Static_assert(sizeof(struct event_type) == 1112, "type has no holes");

@@ -18,16 +18,7 @@
 
 #include "event.h"
 
-/* The only kernel structs read: a thread's fs base, through CO-RE. */
-struct thread_struct {
-	unsigned long fsbase;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	struct thread_struct thread;
-} __attribute__((preserve_access_index));
-
-#include "emit.h"
+#include "pressure.h"
 #include "python.h"
 #include "codes.h"
 #include "slots.h"
@@ -37,8 +28,14 @@ struct task_struct {
 #include "records.h"
 #include "names.h"
 
-/* Opened once every probe of a process is on. */
-bool ready;
+/* Whose activations are recorded: nobody's until every probe of a process is on, then everybody's, or
+ * one process's. */
+__u32 recorded;
+
+static __always_inline bool is_recorded(__u64 id)
+{
+	return recorded == EVERYBODY || recorded == id >> 32;
+}
 
 /* Types that only Rust needs: here they get into the BTF. */
 struct event_code_short _event_code_short = {};
@@ -46,6 +43,8 @@ struct event_code_long _event_code_long = {};
 struct event_enter _event_enter = {};
 struct event_unwind _event_unwind = {};
 struct event_running _event_running = {};
+struct event_gap _event_gap = {};
+struct loss _loss = {};
 struct event_process _event_process = {};
 struct event_type _event_type = {};
 struct event_parameters _event_parameters = {};
@@ -103,15 +102,15 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	__u64 *slot, tag, versioned = 0;
 	__u8 detail, verdict, has_locals;
 
-	if (!ready || gives_up(ctx, cookie))
+	if (!is_recorded(id) || gives_up(ctx, cookie))
 		return 0;
 	frame = find_frame(ctx, cookie, id);
 	if (!frame || !(has_locals = read_frame_and_locals(&head, frame)))
-		return lose(id);
+		return lose_unjudged(id, EVENT_ENTER);
 	key.code = frame_code(&head);
 	state = meet_code(&key, frame, id);
 	if (!state)
-		return lose(id);
+		return lose_unjudged(id, EVENT_ENTER);
 
 	previous = frame_previous(&head);
 	verdict = verdict_of(state, &key);
@@ -131,8 +130,10 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 	detail = enter_detail(ctx, cookie, &head, state);
 	if (detail == ENTER_NONE)
 		return 0;
+	if (verdict != VERDICT_UNKNOWN && is_crowded())
+		return lose(id, EVENT_ENTER);
 	if (!know_stack(frame_previous(&head), id))
-		return lose(id);
+		return lose_as(verdict, id, EVENT_ENTER);
 	if (plan.infer_yields && state->resumable)
 		versioned = with_version(key.code);
 	if (may_have_generators(id)) {
@@ -144,13 +145,13 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		if (settled == SETTLED_AGAIN)
 			detail = ENTER_RESUME_AGAIN;
 		else if (settled)
-			return settled == SETTLED_SAME ? 0 : lose(id);
+			return settled == SETTLED_SAME ? 0 : lose_as(verdict, id, EVENT_ENTER);
 	}
 	if (!emit_enter(frame, previous, &head,
 			detail | before_cells(cookie, state) |
 				(has_locals == FRAME_WITH_LOCALS ? ENTER_HAS_LOCALS : 0),
 			state))
-		return lose(id);
+		return lose_as(verdict, id, EVENT_ENTER);
 
 	if (!is_outside(verdict))
 		tag |= SLOT_INTERNAL;
@@ -162,14 +163,15 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 			locals_tag(frame, id) | (__u16)state->parameters.nlocals;
 	if (plan.infer_yields && state->resumable &&
 	    push_generator(frame, frame_previous(&head), versioned, id))
-		return lose(id);
-	return 0;
+		return lose(id, EVENT_EXIT);
+	return watch_ring(id);
 }
 
 /* What is known of an exit whose frame is in no slot. */
 #define EXIT_CONCERNS  1 /* it must be sent */
 #define EXIT_RESUMABLE 2 /* the frame is a generator's */
 #define EXIT_UNMET     4 /* its code object has never been seen */
+#define EXIT_UNJUDGED  8 /* user space has not said yet what it is */
 
 __noinline int judge_exit(__u64 frame, __u64 id)
 {
@@ -191,6 +193,8 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 	caller = frame_previous(&head);
 	if (verdict == VERDICT_SHIM)
 		return 0;
+	if (verdict == VERDICT_UNKNOWN)
+		judged |= EXIT_UNJUDGED;
 	if (!is_outside(verdict) || concerns_scope(verdict, &caller, id))
 		judged |= EXIT_CONCERNS;
 	return judged;
@@ -238,14 +242,14 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
 	__u16 locals = LOCALS_UNKNOWN;
 	bool resumable = false;
-	int judged;
+	int judged = EXIT_CONCERNS;
 	__u8 detail;
 
-	if (!ready)
+	if (!is_recorded(id))
 		return 0;
 	frame = find_frame(ctx, cookie, id);
 	if (!frame)
-		return lose(id);
+		return lose_unjudged(id, EVENT_EXIT);
 	slot = slot_of(frame, id);
 	tag = *slot ^ slot_tag(frame, id);
 	if (tag <= SLOT_FLAGS) {
@@ -253,6 +257,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		*slot = 0;
 		if (values.wanted && plan.code_instructions)
 			locals = locals_of(frame, id);
+		if (crowded) /* its start may have been sent for want of a verdict only */
+			judged = judge_exit(frame, id);
 	} else {
 		judged = judge_exit(frame, id);
 		if (judged & EXIT_UNMET) {
@@ -261,23 +267,25 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 			if (stack_is_known(id))
 				return 0;
 			if (!know_stack(frame, id))
-				return lose(id);
+				return lose_unjudged(id, EVENT_EXIT);
 			judged = judge_exit(frame, id);
 		}
-		if (!(judged & EXIT_CONCERNS))
-			return 0;
 		resumable = judged & EXIT_RESUMABLE;
 	}
+	if (!(judged & EXIT_CONCERNS))
+		return 0;
+	if (!(judged & EXIT_UNJUDGED) && is_crowded())
+		return lose(id, EVENT_EXIT);
 
 	tstate = leaving_thread_state(ctx, cookie, id);
 	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
 	if (!know_stack(frame, id))
-		return lose(id);
+		return lose(id, EVENT_EXIT);
 	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
-		return lose(id);
+		return lose(id, EVENT_EXIT);
 	if (values.wanted && detail != EXIT_UNWIND)
 		object = object_given_back(ctx, cookie, frame, detail, locals);
-	return emit_exit(frame, detail, object, tstate) ? 0 : lose(id);
+	return emit_exit(frame, detail, object, tstate) ? watch_ring(id) : lose(id, EVENT_EXIT);
 }
 
 SEC("uprobe")
@@ -307,20 +315,22 @@ int function_return(struct pt_regs *ctx)
 SEC("usdt")
 int named_entry(struct pt_regs *ctx)
 {
-	return ready ? enter_named(ctx, bpf_usdt_cookie(ctx)) : 0;
+	return is_recorded(bpf_get_current_pid_tgid()) ? enter_named(ctx, bpf_usdt_cookie(ctx)) : 0;
 }
 
 SEC("usdt")
 int named_return(struct pt_regs *ctx)
 {
-	return ready ? leave_named(ctx, bpf_usdt_cookie(ctx)) : 0;
+	return is_recorded(bpf_get_current_pid_tgid()) ? leave_named(ctx, bpf_usdt_cookie(ctx)) : 0;
 }
 
 /* 3.15+: function__entry has fired for a generator function that does not run yet. */
 SEC("uprobe")
 int generator_made(struct pt_regs *ctx)
 {
-	return ready ? emit_named_exit(0, EXIT_NEVER_RAN, bpf_get_current_pid_tgid()) : 0;
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return is_recorded(id) ? emit_named_exit(0, EXIT_NEVER_RAN, id) : 0;
 }
 
 /* The address may be another code object's, or another type's, soon. */

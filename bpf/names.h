@@ -161,6 +161,13 @@ static __always_inline enum found find_function(struct pt_regs *ctx, __u64 cooki
 	return filename == name ? FOUND_SHIM : FOUND_FUNCTION;
 }
 
+/* Before a record: tells what is missing before it. False where there is no room for that, or for
+ * what would come behind it. */
+static __always_inline bool tell_named_loss(__u64 id)
+{
+	return !is_crowded() && (!lost_total || tell_loss(id));
+}
+
 static __always_inline int enter_named(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), code;
@@ -169,33 +176,34 @@ static __always_inline int enter_named(struct pt_regs *ctx, __u64 cookie)
 	enum found found = find_function(ctx, cookie, &function);
 
 	if (found != FOUND_FUNCTION)
-		return found == FOUND_SHIM ? 0 : lose(id);
+		return found == FOUND_SHIM ? 0 : lose(id, EVENT_ENTER);
 	code = meet_function(&function, id);
-	if (!code)
-		return lose(id);
+	if (!code || !tell_named_loss(id))
+		return lose(id, EVENT_ENTER);
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
-		return lose(id);
+		return lose(id, EVENT_ENTER);
 	fill_head(&record->head, EVENT_ENTER, ENTER_NAMED, id);
-	record->head.lost = losses_of(id);
 	record->frame = function_frame(&function);
 	record->previous = 0;
 	record->code = code;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	return 0;
+	return watch_ring(id);
 }
 
 static __always_inline int emit_named_exit(__u64 frame, enum exit detail, __u64 id)
 {
-	struct event_exit *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct event_exit *record;
 
+	if (!tell_named_loss(id))
+		return lose(id, EVENT_EXIT);
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
-		return lose(id);
+		return lose(id, EVENT_EXIT);
 	fill_head(&record->head, EVENT_EXIT, detail, id);
-	record->head.lost = losses_of(id);
 	record->frame = frame;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	return 0;
+	return watch_ring(id);
 }
 
 static __always_inline int leave_named(struct pt_regs *ctx, __u64 cookie)
@@ -205,7 +213,7 @@ static __always_inline int leave_named(struct pt_regs *ctx, __u64 cookie)
 	enum found found = find_function(ctx, cookie, &function);
 
 	if (found != FOUND_FUNCTION)
-		return found == FOUND_SHIM ? 0 : lose(id);
+		return found == FOUND_SHIM ? 0 : lose(id, EVENT_EXIT);
 	return emit_named_exit(function_frame(&function), EXIT_NAMED, id);
 }
 

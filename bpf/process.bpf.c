@@ -16,43 +16,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
-#include "emit.h"
-
-#define SIGSTOP 19
-
-/* The kernel structs read, through CO-RE. */
-typedef struct {
-	int counter;
-} atomic_t;
-
-enum pid_type {
-	PIDTYPE_PID,
-	PIDTYPE_TGID,
-	PIDTYPE_PGID,
-	PIDTYPE_SID,
-	PIDTYPE_MAX,
-};
-
-struct upid {
-	int nr;
-} __attribute__((preserve_access_index));
-
-struct pid {
-	struct upid numbers[1];
-} __attribute__((preserve_access_index));
-
-struct signal_struct {
-	atomic_t live; /* threads that have not ended */
-	struct pid *pids[PIDTYPE_MAX];
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	int pid;
-	int tgid;
-	struct mm_struct *mm;
-	struct signal_struct *signal;
-	unsigned int ptrace;
-} __attribute__((preserve_access_index));
+#include "pressure.h"
 
 struct watched {
 	__u64 held; /* when it was stopped last: the time of the record that tells; 0: never */
@@ -93,54 +57,46 @@ struct {
 /* pytrace's own process. Its end is told here, to whoever then lets go whom we hold: pytrace's
  * descriptors are of no use for that, as it takes the kernel seconds to close those of probes. */
 const volatile __u32 own;
-const volatile __u32 own_group;
-bool over;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} obituary SEC(".maps");
+/* Births, starts and ends of processes that could not be told. */
+__u64 untold;
+
+int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type,
+			 __u64 value) __ksym __weak;
 
 /* For Rust. */
 enum watch _watch = 0;
 struct watched _watched = {};
+struct pressure _pressure = {};
+struct stop _stop = {};
+struct alarm _alarm = {};
+enum alarm_kind _alarm_kind = 0;
+
+/* Whether nobody would let a process go. */
+static __always_inline bool is_absent(void)
+{
+	struct pressure *state = get_pressure();
+
+	return !state || state->absent;
+}
 
 static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold)
 {
 	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
 	if (!record) {
-		count_loss(id);
+		__sync_fetch_and_add(&untold, 1);
 		return 0; /* not held: user space would not know to let it go */
 	}
 	fill_head(&record->head, kind, 0, id);
 	record->parent = watched ? watched->parent : 0;
 	record->held = 0;
-	if (watched && hold && !over) {
+	if (watched && hold && !is_absent()) {
 		watched->held = record->head.time;
 		record->held = !bpf_send_signal(SIGSTOP);
 	}
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
-}
-
-/*
- * Whether a SIGSTOP does no harm. It does in a process group that a shell, or a program like it, has
- * made for a job: a shell takes it for Ctrl-Z, and should the last tie of the group to the rest of
- * its session end meanwhile, the kernel sends SIGHUP to all of a group in which something is stopped
- * (kernel/exit.c, kill_orphaned_pgrp()). Neither can happen in pytrace's own group nor in that
- * of a session's leader. And a debugger would see the stop.
- */
-static __always_inline bool may_stop(void)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
-
-	if (BPF_CORE_READ(task, ptrace))
-		return false;
-	return BPF_CORE_READ(group, numbers[0].nr) == own_group ||
-	       group == BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
 }
 
 /* Whether a process is taken to live on while its child is held, so that it does not leave the child
@@ -152,10 +108,8 @@ static __always_inline bool is_lasting(const struct watched *parent)
 
 /* Before the child runs, which may share its parent's memory until it runs another program
  * (vfork, posix_spawn): then there is nothing to be traced in it, and its parent waits for it. */
-SEC("raw_tp/sched_process_fork")
-int process_fork(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int tell_fork(struct task_struct *parent, struct task_struct *child)
 {
-	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
 	__u32 parent_tgid = BPF_CORE_READ(parent, tgid), tgid = BPF_CORE_READ(child, tgid);
 	struct watched watched = {.parent = parent_tgid, .watch = WATCH_HOLD};
 	__u64 id = (__u64)tgid << 32 | tgid;
@@ -166,7 +120,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	watched.newborn = bpf_map_lookup_elem(&pythons, &parent_tgid) &&
 			  BPF_CORE_READ(parent, mm) != BPF_CORE_READ(child, mm);
 	if (bpf_map_update_elem(&targets, &tgid, &watched, BPF_ANY)) {
-		count_loss(id);
+		__sync_fetch_and_add(&untold, 1);
 		return 0;
 	}
 	if (watched.newborn)
@@ -174,8 +128,51 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	return send(EVENT_FORK, id, &watched, false);
 }
 
+/*
+ * A newborn is held where the kernel makes it, if a program may send a signal to a process other than
+ * the current one: bpf_send_signal_task(), Linux 6.13, 6280cf718db0. It stops before its first
+ * instruction, as it has the signal when it runs first. A program of this type, as only such a one may
+ * pass a task to the kernel.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork_hold, struct task_struct *parent, struct task_struct *child)
+{
+	struct watched *watched, *of_parent;
+	struct event_process *record;
+	__u32 tgid = child->tgid;
+
+	tell_fork(parent, child);
+	watched = bpf_map_lookup_elem(&targets, &tgid);
+	if (!watched || !watched->newborn)
+		return 0;
+	watched->newborn = 0;
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		__sync_fetch_and_add(&untold, 1);
+		return 0; /* not held, as in send() */
+	}
+	fill_head(&record->head, EVENT_BORN, 0, (__u64)tgid << 32 | tgid);
+	record->parent = watched->parent;
+	record->held = 0;
+	of_parent = bpf_map_lookup_elem(&targets, &watched->parent);
+	if (!is_absent() && (may_stop(child) || is_lasting(of_parent))) {
+		watched->held = record->head.time;
+		record->held = !bpf_send_signal_task(child, SIGSTOP, PIDTYPE_TGID, 0);
+	}
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* Older kernels: it is held where it runs first. */
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	return tell_fork((void *)ctx->args[0], (void *)ctx->args[1]);
+}
+
 /* A child's first return to user space is that of the system call which made it, with 0. Runs at
- * the end of each system call of the machine: what does not concern us must be cheap. */
+ * the end of each system call of the machine, and makes each some 90 ns slower: also those of
+ * programs that have nothing to do with it. */
 SEC("raw_tp/sys_exit")
 int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -192,7 +189,8 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	watched->newborn = 0;
 	parent = bpf_map_lookup_elem(&targets, &watched->parent);
-	return send(EVENT_BORN, id, watched, may_stop() || is_lasting(parent));
+	return send(EVENT_BORN, id, watched,
+		    may_stop((void *)bpf_get_current_task()) || is_lasting(parent));
 }
 
 static __always_inline int tell_start(__u8 kind, __u32 tgid, __u32 tid)
@@ -202,7 +200,8 @@ static __always_inline int tell_start(__u8 kind, __u32 tgid, __u32 tid)
 
 	if (!watched)
 		return 0;
-	return send(kind, id, watched, watched->watch == WATCH_HOLD && may_stop());
+	return send(kind, id, watched,
+		    watched->watch == WATCH_HOLD && may_stop((void *)bpf_get_current_task()));
 }
 
 /* The new program has replaced the old one and has not run an instruction yet. The thread that
@@ -231,18 +230,27 @@ int thread_exit(void *ctx)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
+	struct pressure *state;
 
 	if (tgid == own && (__u32)id == own) {
-		over = true;
-		bpf_ringbuf_output(&obituary, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);
+		state = get_pressure();
+		if (state) {
+			state->lossless = 0;
+			state->absent = 1;
+		}
+		raise_alarm(ALARM_END, own, bpf_ktime_get_ns());
 	}
 	if (!bpf_map_lookup_elem(&targets, &tgid))
 		return 0;
+	if (tell_loss(id))
+		bpf_map_delete_elem(&losses, &id);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return send(EVENT_THREAD_END, id, NULL, false);
 	bpf_map_delete_elem(&targets, &tgid);
 	bpf_map_delete_elem(&pythons, &tgid);
 	bpf_map_delete_elem(&released, &tgid);
+	bpf_map_delete_elem(&stops, &tgid);
+	bpf_map_delete_elem(&eased, &tgid);
 	return send(EVENT_PROCESS_END, id, NULL, false);
 }
 

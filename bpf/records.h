@@ -12,7 +12,6 @@ static __always_inline void fill_enter(struct event_enter *record, __u64 frame, 
 				       __u64 code, __u8 detail, __u64 id)
 {
 	fill_head(&record->head, EVENT_ENTER, detail, id);
-	record->head.lost = losses_of(id);
 	record->frame = frame;
 	record->previous = previous;
 	record->code = code;
@@ -55,7 +54,6 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, const struct
 	__u64 id = bpf_get_current_pid_tgid();
 	struct scratch *scratch = take_scratch(id, sizeof(struct event_enter));
 	struct event_enter *record;
-	__u32 lost;
 
 	if (!scratch)
 		return false;
@@ -68,11 +66,7 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, const struct
 	}
 	record = (struct event_enter *)scratch->data;
 	fill_enter(record, frame, previous, frame_code(head), ENTER_START, id);
-	lost = record->head.lost;
-	if (send_scratch(scratch))
-		return true;
-	restore_losses(id, lost);
-	return false;
+	return send_scratch(scratch);
 }
 
 /* Records that an activation starts or goes on; false where that was not possible. */
@@ -193,7 +187,6 @@ static __always_inline bool emit_unwind(__u64 frame, __u64 tstate, __u64 id)
 	if (!record)
 		return false;
 	fill_head(&record->exit.head, EVENT_EXIT, EXIT_UNWIND, id);
-	record->exit.head.lost = losses_of(id);
 	record->exit.frame = frame;
 	read_exception_name(record->exception, sizeof(record->exception), current_exception(tstate),
 			    id);
@@ -209,7 +202,6 @@ __noinline int emit_exit(__u64 frame, __u64 detail, __u64 object, __u64 tstate)
 	bool unwinds = detail == EXIT_UNWIND;
 	struct event_unwind *record;
 	struct scratch *scratch;
-	__u32 lost;
 
 	if (values.wanted && unwinds)
 		object = exception_object(tstate);
@@ -221,7 +213,6 @@ __noinline int emit_exit(__u64 frame, __u64 detail, __u64 object, __u64 tstate)
 		if (!plain)
 			return 0;
 		fill_head(&plain->head, EVENT_EXIT, detail, id);
-		plain->head.lost = losses_of(id);
 		plain->frame = frame;
 		bpf_ringbuf_submit(plain, BPF_RB_NO_WAKEUP);
 		return 1;
@@ -235,15 +226,11 @@ __noinline int emit_exit(__u64 frame, __u64 detail, __u64 object, __u64 tstate)
 	capture(scratch, values.max_string, values.max_bytes);
 	record = (struct event_unwind *)scratch->data;
 	fill_head(&record->exit.head, EVENT_EXIT, detail, id);
-	lost = record->exit.head.lost = losses_of(id);
 	record->exit.frame = frame;
 	if (unwinds)
 		read_exception_name(record->exception, sizeof(record->exception),
 				    current_exception(tstate), id);
-	if (send_scratch(scratch))
-		return 1;
-	restore_losses(id, lost);
-	return 0;
+	return send_scratch(scratch);
 }
 
 #endif

@@ -129,12 +129,31 @@ __noinline int walk(__u64 frame, __u64 id)
 	return !walk.failed;
 }
 
-/* An event could not be recorded: the thread's stack is no longer known. */
-static __always_inline int lose(__u64 id)
+/* User space does not know the thread's stack any more: it is reported before the next event. */
+static __always_inline void forget_stack(__u64 id)
 {
-	count_loss(id);
 	seen[(__u32)id & (SEEN - 1)] = 0;
+}
+
+/* A start (EVENT_ENTER) or an end (EVENT_EXIT) could not be recorded: the thread's stack is no
+ * longer known. */
+static __always_inline int lose(__u64 id, enum event_kind kind)
+{
+	count_loss(id, kind);
+	forget_stack(id);
 	return 0;
+}
+
+/* The same, of an event that may not concern the scope. */
+static __always_inline int lose_unjudged(__u64 id, enum event_kind kind)
+{
+	__sync_fetch_and_add(&lost_unjudged, 1);
+	return lose(id, kind);
+}
+
+static __always_inline int lose_as(__u8 verdict, __u64 id, enum event_kind kind)
+{
+	return verdict == VERDICT_UNKNOWN ? lose_unjudged(id, kind) : lose(id, kind);
 }
 
 static __always_inline bool stack_is_known(__u64 id)
@@ -142,14 +161,15 @@ static __always_inline bool stack_is_known(__u64 id)
 	return seen[(__u32)id & (SEEN - 1)] == (__u32)id;
 }
 
-/* Makes sure that user space knows the thread's stack, of which `frame` is the top. */
+/* Makes sure that user space knows the thread's stack, of which `frame` is the top, and what is
+ * missing before it. */
 static __always_inline bool know_stack(__u64 frame, __u64 id)
 {
 	__u32 *thread = &seen[(__u32)id & (SEEN - 1)];
 
 	if (*thread == (__u32)id)
 		return true;
-	if (!walk(frame, id))
+	if ((lost_total && !tell_loss(id)) || !walk(frame, id))
 		return false;
 	*thread = (__u32)id;
 	return true;

@@ -145,7 +145,6 @@ static __always_inline bool report_yield(__u64 frame, __u64 id)
 	if (!record)
 		return false;
 	fill_head(&record->head, EVENT_EXIT, EXIT_YIELD_INFERRED, id);
-	record->head.lost = losses_of(id);
 	record->frame = frame;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return true;

@@ -21,8 +21,6 @@ pub struct Event<'a> {
     pub thread: ThreadId,
     /// When.
     pub time: Time,
-    /// Events of this thread that were lost since its previous one.
-    pub lost: u32,
     /// What.
     pub kind: EventKind<'a>,
 }
@@ -82,6 +80,21 @@ pub enum EventKind<'a> {
         depth: u32,
         /// Whether there are frames below this last one that were not reported.
         cut: bool,
+    },
+    /// Starts and ends of the thread are missing between its previous event and its next.
+    Gap {
+        /// When the first of them happened.
+        since: Time,
+        /// How many activations started or were resumed.
+        starts: u64,
+        /// How many ended or were suspended.
+        ends: u64,
+    },
+    /// The process found the ring half full.
+    Stopped {
+        /// Whether it is stopped until it gets a SIGCONT; if not, the watchdog was asked to halt
+        /// it.
+        held: bool,
     },
     /// The process runs a new program, and is before its first instruction.
     Exec {
@@ -271,6 +284,8 @@ unsafe impl Plain for types::event_running {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_process {}
 // SAFETY: as above.
+unsafe impl Plain for types::event_gap {}
+// SAFETY: as above.
 unsafe impl Plain for types::event_type {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_parameters {}
@@ -334,6 +349,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         | types::event_kind::EVENT_THREAD_END
         | types::event_kind::EVENT_FORK
         | types::event_kind::EVENT_BORN
+        | types::event_kind::EVENT_STOPPED
         | types::event_kind::EVENT_PROCESS_END => {
             let record: types::event_process = read(bytes)?;
             let (parent, held) = (record.parent, record.held != 0);
@@ -343,7 +359,16 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 types::event_kind::EVENT_FORK => EventKind::Fork { parent },
                 types::event_kind::EVENT_BORN => EventKind::Born { parent, held },
                 types::event_kind::EVENT_PROCESS_END => EventKind::ProcessEnd,
+                types::event_kind::EVENT_STOPPED => EventKind::Stopped { held },
                 _ => EventKind::ThreadEnd,
+            }
+        }
+        types::event_kind::EVENT_GAP => {
+            let record: types::event_gap = read(bytes)?;
+            EventKind::Gap {
+                since: Time(record.since),
+                starts: record.starts,
+                ends: record.ends,
             }
         }
         types::event_kind::EVENT_TYPE => EventKind::Type(decode_type(bytes)?),
@@ -356,7 +381,6 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
             tid: head.tid,
         },
         time: Time(head.time),
-        lost: head.lost,
         kind,
     })
 }

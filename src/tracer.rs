@@ -1,6 +1,7 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
 mod attach;
+mod births;
 mod check;
 mod holds;
 mod plan;
@@ -21,15 +22,17 @@ use libbpf_rs::{
     RingBufferBuilder, UprobeOpts,
 };
 use nix::unistd::getpgrp;
+use plain::Plain;
 
 use crate::bpf::{frames, process};
 use crate::cpython::Plan;
-use crate::trace::ThreadId;
+use crate::trace::{ThreadId, Time};
+use births::Births;
 use frames::types;
 use plan::{Entrance, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
-pub use holds::Holds;
+pub use holds::{Alarm, Held, Holds, Why};
 pub use probes::{Probes, Remover};
 pub use values::ValueLimits;
 pub use verdicts::Verdicts;
@@ -71,6 +74,8 @@ pub struct Settings {
     /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
     /// filter: Linux 6.10, commit 46ba0e49b642).
     pub uprobe_multi: bool,
+    /// Whether a kernel program may send a signal to any process (Linux 6.13, 6280cf718db0).
+    pub signals_tasks: bool,
     /// Follow the children of processes that are watched.
     pub follow: bool,
     /// How much of values is captured; `None`: nothing, and none are looked at.
@@ -113,27 +118,15 @@ impl<'o> Tracer<'o> {
         let rodata = rodata.context("rodata is not mapped")?;
         rodata.own = std::process::id();
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
-        for program in [&mut open.progs.process_fork, &mut open.progs.syscall_exit] {
-            program.set_autoload(settings.follow);
-        }
+        rodata.ring_bytes = settings.ring_bytes.into();
+        let births = match settings.follow {
+            false => Births::Unwatched,
+            true if settings.signals_tasks => Births::AtFork,
+            true => Births::AtFirstReturn,
+        };
+        births.choose(&mut open.progs);
         let process = open.load().context("failed to load the kernel programs")?;
-        let progs = &process.progs;
-        let mut tracepoints = vec![
-            (&progs.thread_exit, "sched_process_exit"),
-            (&progs.process_exec, "sched_process_exec"),
-        ];
-        if settings.follow {
-            tracepoints.push((&progs.syscall_exit, "sys_exit"));
-            tracepoints.push((&progs.process_fork, "sched_process_fork"));
-        }
-        let lifecycle = tracepoints
-            .into_iter()
-            .map(|(program, name)| {
-                program
-                    .attach_raw_tracepoint(name)
-                    .with_context(|| format!("failed to attach to {name}"))
-            })
-            .collect::<Result<_>>()?;
+        let lifecycle = births.attach(&process.progs)?;
         Ok(Tracer {
             settings,
             process,
@@ -182,12 +175,16 @@ impl<'o> Tracer<'o> {
             .context("failed to enter the process into the kernel's map")
     }
 
-    /// Whom the kernel programs hold.
+    /// Whom the kernel programs hold. They stop nobody for the ring's sake until they are told to.
     pub fn holds(&self) -> Result<Holds> {
+        let maps = &self.process.maps;
         Ok(Holds {
-            targets: MapHandle::try_from(&self.process.maps.targets)?,
-            released: MapHandle::try_from(&self.process.maps.released)?,
-            obituary: MapHandle::try_from(&self.process.maps.obituary)?,
+            targets: MapHandle::try_from(&maps.targets)?,
+            released: MapHandle::try_from(&maps.released)?,
+            stops: MapHandle::try_from(&maps.stops)?,
+            eased: MapHandle::try_from(&maps.eased)?,
+            pressure: MapHandle::try_from(&maps.pressure)?,
+            alarms: MapHandle::try_from(&maps.alarms)?,
         })
     }
 
@@ -246,18 +243,21 @@ impl<'o> Tracer<'o> {
             .as_deref_mut()
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
+        rodata.own_group = getpgrp().as_raw().cast_unsigned();
+        rodata.ring_bytes = self.settings.ring_bytes.into();
         let layout = plan.layout.as_ref();
         let objects = layout.and_then(|layout| Some((layout, layout.objects.as_ref()?)));
         let values = objects.zip(self.settings.values);
         if let Some(((layout, objects), limits)) = values {
             rodata.values = values::value_plan(plan, layout, objects, limits);
         }
-        open.maps
-            .events
-            .reuse_fd(self.process.maps.events.as_fd())?;
-        open.maps
-            .losses
-            .reuse_fd(self.process.maps.losses.as_fd())?;
+        let (maps, shared) = (&mut open.maps, &self.process.maps);
+        maps.events.reuse_fd(shared.events.as_fd())?;
+        maps.losses.reuse_fd(shared.losses.as_fd())?;
+        maps.pressure.reuse_fd(shared.pressure.as_fd())?;
+        maps.stops.reuse_fd(shared.stops.as_fd())?;
+        maps.eased.reuse_fd(shared.eased.as_fd())?;
+        maps.alarms.reuse_fd(shared.alarms.as_fd())?;
         // Each takes the verifier some 100 ms: what the plan has no use for is left out.
         let progs = &mut open.progs;
         for (program, wanted) in [
@@ -345,8 +345,16 @@ impl<'o> Tracer<'o> {
             // report the stack of a thread that is not in it.
             unsafe { ptr::write_volatile(seen.add(place), 0) };
         }
-        set_ready(bss, true);
+        record(bss, EVERYBODY);
         Ok(())
+    }
+
+    /// Lets a build's probes record nobody but this process.
+    pub fn start_only(&mut self, build: Build, pid: u32) {
+        let skel = self.builds.get_mut(build.0);
+        if let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref_mut()) {
+            record(bss, pid);
+        }
     }
 
     /// Lets nothing record any more. To be called before probes are taken away, one after the
@@ -357,7 +365,7 @@ impl<'o> Tracer<'o> {
             .iter_mut()
             .filter_map(|skel| skel.maps.bss_data.as_deref_mut())
         {
-            set_ready(bss, false);
+            record(bss, NOBODY);
         }
     }
 
@@ -404,34 +412,78 @@ impl<'o> Tracer<'o> {
     /// Events lost so far that could not be recorded, in all threads: those that a record
     /// has reported and those that none has.
     pub fn lost(&self) -> u64 {
-        self.builds
-            .iter()
-            .filter_map(|skel| skel.maps.bss_data.as_deref())
-            // SAFETY: an aligned word of memory that the kernel programs write.
-            .map(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_total) })
+        // SAFETY: an aligned word of memory that the kernel programs write.
+        self.sum(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_total) })
+    }
+
+    /// How many of these may have been none of the scope's concern: user space had not said yet
+    /// what their code is.
+    pub fn lost_unjudged(&self) -> u64 {
+        // SAFETY: an aligned word of memory that the kernel programs write.
+        self.sum(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_unjudged) })
+    }
+
+    fn sum(&self, of: impl Fn(&types::bss) -> u64) -> u64 {
+        let all = self.builds.iter();
+        all.filter_map(|skel| skel.maps.bss_data.as_deref())
+            .map(of)
             .sum()
     }
 
+    /// Births, starts and ends of processes that could not be told: as many may be missing from the
+    /// recording.
+    pub fn untold(&self) -> u64 {
+        let bss = self.process.maps.bss_data.as_deref();
+        // SAFETY: an aligned word of memory that the kernel programs write.
+        bss.map_or(0, |bss| unsafe {
+            ptr::read_volatile(&raw const bss.untold)
+        })
+    }
+
     /// Losses that no later record of their thread has reported.
-    pub fn unreported_losses(&self) -> Vec<(ThreadId, u64)> {
+    pub fn unreported_losses(&self) -> Vec<(ThreadId, Loss)> {
         let losses = &self.process.maps.losses;
-        let count = |key: Vec<u8>| {
+        let loss = |key: Vec<u8>| {
             let value = losses.lookup(&key, MapFlags::ANY).ok()??;
-            let lost = u32::from_ne_bytes(*value.first_chunk()?);
+            let mut loss = types::loss::default();
+            plain::copy_from_bytes(&mut loss, &value).ok()?;
             let id = u64::from_ne_bytes(*key.first_chunk()?);
             let thread = ThreadId {
                 pid: (id >> 32) as u32,
                 tid: id as u32,
             };
-            (lost > 0).then_some((thread, u64::from(lost)))
+            let loss = Loss {
+                since: Time(loss.since),
+                starts: loss.starts,
+                ends: loss.ends,
+            };
+            (loss.starts + loss.ends > 0).then_some((thread, loss))
         };
-        losses.keys().filter_map(count).collect()
+        losses.keys().filter_map(loss).collect()
     }
 }
 
-fn set_ready(bss: &mut types::bss, ready: bool) {
-    // SAFETY: a byte of memory shared with the kernel programs, which only read it.
-    unsafe { ptr::write_volatile((&raw mut bss.ready).cast::<u8>(), u8::from(ready)) };
+/// Starts and ends that a thread has lost since its last record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// When the first of them happened.
+    pub since: Time,
+    /// How many activations started or were resumed.
+    pub starts: u64,
+    /// How many ended or were suspended.
+    pub ends: u64,
+}
+
+// SAFETY: plain integers; every bit pattern is a value.
+unsafe impl Plain for types::loss {}
+
+/// Whose activations are recorded: `EVERYBODY` in `bpf/event.h`; there is no process 0.
+const EVERYBODY: u32 = u32::MAX;
+const NOBODY: u32 = 0;
+
+fn record(bss: &mut types::bss, whose: u32) {
+    // SAFETY: a word of memory shared with the kernel programs, which only read it.
+    unsafe { ptr::write_volatile(&raw mut bss.recorded, whose) };
 }
 
 fn forward_message(_level: PrintLevel, message: String) {

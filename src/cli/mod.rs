@@ -72,6 +72,8 @@ pub struct RecordOptions {
     /// Size of the ring buffer in MiB, a power of two from 1 to 1024; `None`: the recorder's
     /// choice.
     pub ring_size_mib: Option<u32>,
+    /// Stop what is traced until there is room in the ring buffer, rather than lose events.
+    pub lossless: bool,
     /// The options among these that stood behind SCRIPT, as they were written, in order.
     pub taken_from_script_args: Vec<String>,
 }
@@ -263,6 +265,19 @@ struct RecordArguments {
     #[arg(long)]
     exact_yields: bool,
 
+    /// With --pid: stop the process for a moment whenever events come faster than they are
+    /// recorded, so that none is lost
+    ///
+    /// So it is anyway with a program that pytrace starts. A process is let go on, and events are
+    /// lost and counted, should pytrace itself be stopped or killed, or its output take nothing for
+    /// two seconds.
+    #[arg(long)]
+    lossless: bool,
+
+    /// Never stop the program: events that come faster than they are recorded are lost, and counted
+    #[arg(long, conflicts_with = "lossless")]
+    lossy: bool,
+
     /// Size of the ring buffer in MiB, a power of two up to 1024
     #[arg(long, value_name = "MIB", value_parser = ring_size)]
     ring_size: Option<u32>,
@@ -372,6 +387,7 @@ fn record(arguments: RecordArguments, split: Split) -> anyhow::Result<RecordOpti
         _ => {}
     }
     Ok(RecordOptions {
+        lossless: arguments.lossless || !arguments.lossy && !attaches,
         target,
         output: arguments.output,
         scope: arguments.scope,

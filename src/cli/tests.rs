@@ -93,6 +93,7 @@ fn defaults_leave_everything_to_the_recorder() {
             as_root: false,
             exact_yields: false,
             ring_size_mib: None,
+            lossless: true,
             taken_from_script_args: vec![],
         }
     );
@@ -122,6 +123,7 @@ fn all_options_are_understood_in_front_of_the_script() {
             as_root: true,
             exact_yields: true,
             ring_size_mib: Some(64),
+            lossless: true,
             taken_from_script_args: vec![],
         }
     );

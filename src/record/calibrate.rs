@@ -85,6 +85,7 @@ pub(super) fn cost_per_call(interpreters: &mut Interpreters<'_>) -> Option<(Dura
     let (tracer, build) = (interpreters.tracer(), interpreter.build());
     tracer.prepare(build, &plan, pid, 0).ok()?;
     let probes = tracer.attach(build, &plan, pid, &executable).ok()?;
+    interpreters.start_only(interpreter, pid);
     activation.run(WARM_UP);
     answer(interpreter, pid, &activation);
     activation.run(WARM_UP);

@@ -17,6 +17,7 @@ use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
 use crate::trace::{Builder, Call, Filter, Gap, Pairing, Sink, ThreadId, Time, Totals};
+use crate::tracer::Loss;
 use crate::value::Describer;
 
 /// Where calls go.
@@ -71,8 +72,10 @@ impl Sink for Output {
 pub(super) struct Turn {
     pub(super) pid: u32,
     pub(super) kind: TurnKind,
-    /// Since when the process has been stopped, if it is: until it gets a SIGCONT.
-    pub(super) held: Option<Time>,
+    /// When that was.
+    pub(super) time: Time,
+    /// Whether the process has been stopped: until it gets a SIGCONT.
+    pub(super) held: bool,
 }
 
 /// What has happened.
@@ -87,6 +90,8 @@ pub(super) enum TurnKind {
     Executed { by_main: bool },
     /// It is at the new program's entry point.
     Loaded,
+    /// The ring was half full: it is stopped or, if it is not held, the watchdog halts it.
+    Stopped,
     /// It has ended.
     Ended,
 }
@@ -179,6 +184,7 @@ impl Consumer {
             }
             EventKind::Loaded { held } => self.turn(&event, TurnKind::Loaded, held),
             EventKind::ProcessEnd => self.turn(&event, TurnKind::Ended, false),
+            EventKind::Stopped { held } => self.turn(&event, TurnKind::Stopped, held),
             EventKind::ThreadEnd => {}
             _ if event.thread == self.last_named => {}
             _ => self.name_thread(event.thread),
@@ -282,9 +288,14 @@ impl Consumer {
         self.builder.gaps()
     }
 
-    /// How many calls of a thread there are.
-    pub(super) fn calls_of(&self, thread: ThreadId) -> u64 {
-        self.builder.calls_of(thread)
+    /// A thread has lost this, and has had no event since.
+    pub(super) fn lose(&mut self, thread: ThreadId, loss: Loss) {
+        let Loss {
+            since,
+            starts,
+            ends,
+        } = loss;
+        self.builder.lose(thread, since, starts, ends);
     }
 
     /// Records taken so far.
@@ -313,8 +324,13 @@ impl Consumer {
 
     fn turn(&mut self, event: &Event<'_>, kind: TurnKind, held: bool) {
         let pid = event.thread.pid;
-        let held = held.then_some(event.time);
-        self.turns.push_back(Turn { pid, kind, held });
+        let time = event.time;
+        self.turns.push_back(Turn {
+            pid,
+            kind,
+            time,
+            held,
+        });
     }
 
     fn name_thread(&mut self, thread: ThreadId) {

@@ -354,14 +354,24 @@ impl<'o> Interpreters<'o> {
         }
     }
 
+    /// Lets nothing be recorded any more.
+    pub fn stop(&mut self) {
+        self.tracer.stop();
+    }
+
     /// Takes all probes away, and these.
     pub fn detach(&mut self, others: Option<Probes>) {
-        self.tracer.stop();
+        self.stop();
         let holds = self.entry_holds.drain().map(|(_, hold)| hold);
         let probed = self.probes.drain().chain(self.former.drain());
         let probes = probed.map(|(_, probed)| probed.probes);
         Probes::remove_all(probes.chain(holds).chain(others));
         self.remover = Remover::default();
+    }
+
+    /// Lets a build's probes record again, in this process alone.
+    pub fn start_only(&mut self, interpreter: &Interpreter, pid: u32) {
+        self.tracer.start_only(interpreter.build, pid);
     }
 
     fn remove_entry_hold(&mut self, pid: u32) {

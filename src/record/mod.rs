@@ -11,6 +11,7 @@ mod calibrate;
 mod classify;
 mod consumer;
 mod family;
+mod freeze;
 mod halt;
 mod maps;
 mod output;
@@ -148,6 +149,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
         follow: options.follow,
         values: options
             .values
@@ -157,6 +159,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;
     let watchdog = Watchdog::start(&holds)?;
+    holds.set_lossless(options.lossless);
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
     let started = Instant::now();
     let started_at = SystemTime::now();
@@ -195,6 +198,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         family: Family::default(),
         holds,
         parents: Parents::default(),
+        watchdog,
+        lossless: options.lossless,
         complaints: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
@@ -228,7 +233,6 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     };
     let (cost, probes) = calibration.unzip();
     session.interpreters.detach(probes);
-    drop(watchdog);
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();
@@ -236,6 +240,12 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         Ok(Ended::Exit(_) | Ended::Gone) => session.children(),
         _ => 0,
     };
+    for (thread, loss) in session.interpreters.tracer().unreported_losses() {
+        // What our own process has lost is the calibration's.
+        if thread.pid != std::process::id() {
+            consumer.borrow_mut().lose(thread, loss);
+        }
+    }
     consumer.borrow_mut().end(session::now());
     let (interpreters, scope_used) = session.finish();
     let asked_for = match (&start, &options.target) {

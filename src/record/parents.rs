@@ -42,7 +42,7 @@ impl Parents {
         self.recent.retain(|&parent, &mut (child, since)| {
             if process::is_stopped(parent)
                 && !process::is_stopped(child)
-                && !holds.held().contains(&parent)
+                && !holds.held().iter().any(|held| held.pid == parent)
             {
                 process::resume(parent);
             }

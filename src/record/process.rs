@@ -71,10 +71,42 @@ pub(super) fn stop(pid: u32) -> bool {
     true
 }
 
-/// Lets it go on.
+/// Lets a process go on that was stopped on our behalf, unless somebody else has stopped it as well.
+///
+/// A SIGCONT takes away whatever else would stop the process and is still waiting to. A SIGSTOP that
+/// came when the process was stopped already is heeded: its sender lets the process go. The others may
+/// mean something else to the program, and are sent again.
 pub(super) fn resume(pid: u32) {
+    let waiting = waiting_signals(pid);
+    let waits = |signal: Signal| waiting >> (signal as i32 - 1) & 1 != 0;
+    // The one that stopped it is not waiting any more when it has.
+    if waits(Signal::SIGSTOP) && is_stopped(pid) {
+        return;
+    }
+    let others = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
     // Gone is as good.
     let _ = signal(pid, Signal::SIGCONT);
+    for other in others.into_iter().filter(|other| waits(*other)) {
+        let _ = signal(pid, other);
+    }
+}
+
+/// The signals that were sent to a process and have not reached it, one bit each from the first on.
+fn waiting_signals(pid: u32) -> u64 {
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let waiting = status.lines().filter_map(|line| {
+        let (name, mask) = line.split_once(':')?;
+        matches!(name, "SigPnd" | "ShdPnd").then(|| u64::from_str_radix(mask.trim(), 16).ok())?
+    });
+    waiting.fold(0, |all, mask| all | mask)
+}
+
+/// The processor time that a process has used, in clock ticks.
+pub(super) fn processor_time(pid: u32) -> Option<u64> {
+    // utime and stime, the 14th and 15th of all fields.
+    let ticks = |field| stat(pid, field)?.parse::<u64>().ok();
+    Some(ticks(11)? + ticks(12)?)
 }
 
 fn signal(pid: u32, signal: Signal) -> nix::Result<()> {

@@ -1,5 +1,6 @@
 //! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
 
+mod complaints;
 mod plans;
 
 use std::cell::RefCell;
@@ -30,10 +31,11 @@ use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
-use crate::error::{WithHint as _, print_report, say};
+use super::watchdog::Watchdog;
+use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
-use crate::tracer::Holds;
+use crate::tracer::{Held, Holds, Why};
 
 /// Records taken before signals and processes are looked at again.
 const BATCH: usize = 200_000;
@@ -116,6 +118,10 @@ pub(super) struct Session<'s, 'o> {
     pub(super) holds: Holds,
     /// Who may have been misled by that.
     pub(super) parents: Parents,
+    /// Lets them go should this not.
+    pub(super) watchdog: Watchdog,
+    /// Whether processes are stopped until there is room in the ring.
+    pub(super) lossless: bool,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -169,6 +175,7 @@ impl<'o> Session<'_, 'o> {
             }
             if now.duration_since(flushed) >= FLUSH {
                 self.consumer.borrow_mut().flush();
+                self.come_back();
                 self.progress.show(&self.consumer.borrow().totals());
                 flushed = now;
             }
@@ -226,10 +233,13 @@ impl<'o> Session<'_, 'o> {
             turn.kind,
             TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
         );
-        starts && turn.held.is_none() && !self.family.is_root(turn.pid)
+        starts && !turn.held && !self.family.is_root(turn.pid)
     }
 
-    fn heed(&mut self, Turn { pid, kind, held }: Turn) -> Result<()> {
+    fn heed(&mut self, turn: Turn) -> Result<()> {
+        let Turn {
+            pid, kind, held, ..
+        } = turn;
         let look = match kind {
             TurnKind::Forked { parent } => {
                 self.family.fork(parent, pid);
@@ -238,9 +248,10 @@ impl<'o> Session<'_, 'o> {
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
             TurnKind::Executed { by_main } => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, by_main, held.is_some())
+                self.interpreters.executed(pid, by_main, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Stopped => return Ok(()),
             TurnKind::Ended => {
                 // With a root, the recording may be over, which tidies everything at once.
                 if !self.family.is_root(pid) {
@@ -259,41 +270,41 @@ impl<'o> Session<'_, 'o> {
 
     /// Lets a process go on if it is held.
     fn let_go(&mut self, turn: Turn) {
-        if let Some(since) = turn.held {
-            process::resume(turn.pid);
-            self.holds.release(turn.pid, since);
-            self.parents.child_goes_on(turn.pid);
+        let for_room = turn.kind == TurnKind::Stopped;
+        if !turn.held && !for_room {
+            return;
         }
+        let why = if for_room { Why::Room } else { Why::Probes };
+        self.holds.release(Held {
+            pid: turn.pid,
+            since: turn.time,
+            why,
+        });
+        if turn.held {
+            process::resume(turn.pid);
+        } else {
+            self.watchdog.nudge();
+        }
+        self.parents.child_goes_on(turn.pid);
     }
 
-    /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
-    /// for all.
-    fn say_unheld(&mut self, pid: u32, why: Errno) {
-        let has_probes = self.interpreters.bias(pid).is_some();
-        if has_probes && self.complaints.insert(format!("unheld: {why}")) {
+    /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
+    fn come_back(&mut self) {
+        if self.holds.is_absent() {
+            self.holds.set_lossless(self.lossless);
             self.progress.clear();
-            let why = match why {
-                Errno::EPERM => "a debugger has it, such as strace",
-                other => other.desc(),
-            };
             say(format_args!(
-                "pytrace: process {pid} could not be held until it is traced ({why}): \
-                 its first calls may be missing"
+                "pytrace: it was stopped, or its output took nothing: what it traces went on \
+                 meanwhile, and what was lost is counted"
             ));
         }
     }
 
-    /// Says why a process is traced no further. Of many children, the first speaks for all.
-    fn complain(&mut self, pid: u32, error: anyhow::Error) {
-        if self.complaints.insert(error.root_cause().to_string()) {
-            self.progress.clear();
-            print_report(&error.context(format!("process {pid} is traced no further")));
-        }
-    }
-
-    /// Lets go whom the kernel holds, and has it hold nobody any more.
+    /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
     pub(super) fn release(&mut self) {
+        self.holds.set_lossless(false);
         self.interpreters.unwatch_all();
+        self.interpreters.stop();
         self.drain(usize::MAX >> 1);
         loop {
             let turn = self.consumer.borrow_mut().next_turn();

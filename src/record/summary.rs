@@ -51,7 +51,7 @@ impl Summary {
             )),
             (None, None) => None,
         };
-        let mut totals = consumer.totals();
+        let totals = consumer.totals();
         let mut lost: Vec<Lost> = Vec::new();
         let mut add = |thread: ThreadId, count: u64, near_call: u64| {
             if let Some(last) = lost.last_mut()
@@ -69,11 +69,6 @@ impl Summary {
         };
         for gap in consumer.gaps() {
             add(gap.thread, gap.lost(), gap.after_call);
-        }
-        // Of threads that had no event after their loss.
-        for (thread, count) in interpreters.tracer().unreported_losses() {
-            add(thread, count, consumer.calls_of(thread));
-            totals.lost += count;
         }
         let found = interpreters.found();
         let probes_failed = found.iter().any(|interpreter| {

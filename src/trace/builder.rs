@@ -156,7 +156,15 @@ impl<C: Classify> Builder<C> {
             EventKind::Parameters(parameters) => {
                 self.meet_parameters(event.thread.pid, parameters);
             }
-            EventKind::Loaded { .. } | EventKind::Fork { .. } | EventKind::Born { .. } => {}
+            EventKind::Gap {
+                since,
+                starts,
+                ends,
+            } => self.lose(event.thread, *since, *starts, *ends),
+            EventKind::Loaded { .. }
+            | EventKind::Fork { .. }
+            | EventKind::Born { .. }
+            | EventKind::Stopped { .. } => {}
         }
         Ok(None)
     }
@@ -235,12 +243,6 @@ impl<C: Classify> Builder<C> {
                 thread.pairs = Pairs::default();
             }
         }
-    }
-
-    /// The number of a thread's last call.
-    pub fn calls_of(&self, thread: ThreadId) -> u64 {
-        let at = self.threads.by_id.get(&thread);
-        at.map_or(0, |&at| self.threads.list[at].1.calls)
     }
 
     /// Takes note of a code object; it replaces what was at its address before.
@@ -438,6 +440,7 @@ impl<C: Classify> Builder<C> {
 
     fn end_thread(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
         self.cut(id, 0, time, Exit::Unfinished, sink)?;
+        self.close_gap(id, 0, time, sink)?;
         // Its number stays: the id may come back, and calls are numbered per id.
         if let Some(thread) = self.threads.get_mut(id) {
             thread.stack = Vec::new();

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Call, ThreadId};
+use super::{Call, ThreadId, Time};
 
 /// A thread's stack, and what is counted of it.
 #[derive(Debug, Default)]
@@ -12,9 +12,20 @@ pub(super) struct Thread {
     pub(super) running: Vec<(u64, u64)>,
     /// Whether there are frames below these.
     pub(super) running_cut: bool,
+    /// What is missing before the next event.
+    pub(super) gap: Option<Missing>,
     /// Number of the last recorded call.
     pub(super) calls: u64,
     pub(super) pairs: Pairs,
+}
+
+/// Starts and ends that could not be recorded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Missing {
+    /// When the first of them happened.
+    pub(super) since: Time,
+    pub(super) starts: u64,
+    pub(super) ends: u64,
 }
 
 impl Thread {

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
-use super::Session;
+use super::{Session, now};
 use crate::error::{WithHint as _, say};
 use crate::record::interpreters::Interpreter;
 use crate::record::process;
 use crate::record::self_check::{Finding, Judgement};
 use crate::trace::Pairing;
+use crate::tracer::Held;
 
 impl Session<'_, '_> {
     /// Looks whether the plans in use agree with what their probes find, and goes over to
@@ -68,7 +69,7 @@ impl Session<'_, '_> {
         fatal: bool,
     ) -> Result<()> {
         let ours = pids.iter().filter(|_| self.launched.is_some());
-        let stopped: Vec<u32> = ours.copied().filter(|pid| process::stop(*pid)).collect();
+        let stopped: Vec<Held> = ours.filter_map(|pid| self.stop(*pid)).collect();
         self.drain(usize::MAX >> 1);
         let (version, path) = (failed.plan.version, failed.path.display());
         let outcome = self.interpreters.fall_back(failed, finding);
@@ -99,10 +100,21 @@ impl Session<'_, '_> {
                 self.give_up(pids, error)
             }
         };
-        for pid in stopped {
-            process::resume(pid);
+        for held in stopped {
+            self.holds.release(held);
+            process::resume(held.pid);
         }
         refused
+    }
+
+    /// Stops a process, if it is for us to let it go on.
+    fn stop(&self, pid: u32) -> Option<Held> {
+        let held = self.holds.enter(pid, now());
+        let stopped = process::stop(pid);
+        if !stopped {
+            self.holds.release(held);
+        }
+        stopped.then_some(held)
     }
 
     /// Nothing that these processes do can be recorded. It ends the recording if that is about one

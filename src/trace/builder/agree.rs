@@ -4,6 +4,7 @@ use std::io;
 
 use super::{Builder, Classify};
 use crate::event::{CodeRecord, Enter, Event};
+use crate::trace::threads::Missing;
 use crate::trace::{Exit, Gap, Sink, ThreadId, Time};
 
 impl<C: Classify> Builder<C> {
@@ -41,24 +42,71 @@ impl<C: Classify> Builder<C> {
     /// Before an event: makes the thread's stack what the kernel program says it is.
     pub(super) fn agree(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let thread = self.threads.get_or_insert(event.thread);
-        if event.lost > 0 {
-            self.totals.lost += u64::from(event.lost);
-            self.gaps.push(Gap {
-                thread: event.thread,
-                after_call: thread.calls,
-                depth: 0,
-                since: event.time,
-                until: event.time,
-                starts: u64::from(event.lost),
-                ends: 0,
-            });
-        } else if thread.running.is_empty() {
+        if thread.gap.is_none() && thread.running.is_empty() {
             return Ok(());
         }
         if event.is_named() {
-            return Ok(()); // what is missing shows where those end that run
+            // What is missing shows where those end that run.
+            let depth = self.depth_of(event.thread);
+            return self.close_gap(event.thread, depth, event.time, sink);
         }
         self.reconcile(event.thread, event.time, sink)
+    }
+
+    /// Starts and ends of a thread are missing from here on to its next event, or its end.
+    pub fn lose(&mut self, thread: ThreadId, since: Time, starts: u64, ends: u64) {
+        let gap = &mut self.threads.get_or_insert(thread).gap;
+        let before = gap.unwrap_or(Missing {
+            since,
+            starts: 0,
+            ends: 0,
+        });
+        *gap = Some(Missing {
+            since: before.since,
+            starts: before.starts.saturating_add(starts),
+            ends: before.ends.saturating_add(ends),
+        });
+    }
+
+    /// The gap that a thread is in, if it is in one, ends here, with `depth` recorded calls running
+    /// that ran before it.
+    pub(super) fn close_gap(
+        &mut self,
+        id: ThreadId,
+        depth: u32,
+        until: Time,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        let Some(thread) = self.threads.get_mut(id) else {
+            return Ok(());
+        };
+        let Some(Missing {
+            since,
+            starts,
+            ends,
+        }) = thread.gap.take()
+        else {
+            return Ok(());
+        };
+        let gap = Gap {
+            thread: id,
+            after_call: thread.calls,
+            depth,
+            since,
+            until,
+            starts,
+            ends,
+        };
+        self.totals.lost = self.totals.lost.saturating_add(gap.lost());
+        self.gaps.push(gap);
+        sink.gap(&gap)
+    }
+
+    /// How many recorded calls of a thread are running.
+    fn depth_of(&mut self, id: ThreadId) -> u32 {
+        let thread = self.threads.get_mut(id);
+        let top = thread.and_then(|thread| thread.stack.last());
+        top.map_or(0, |top| top.depth)
     }
 
     fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
@@ -88,6 +136,8 @@ impl<C: Classify> Builder<C> {
             keep += 1;
         }
         self.cut(id, keep, time, Exit::Unseen, sink)?;
+        let depth = self.depth_of(id);
+        self.close_gap(id, depth, time, sink)?;
         for (address, code) in chain {
             self.open(id, time, address, None, code, Enter::Start, true);
         }

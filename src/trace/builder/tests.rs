@@ -65,7 +65,6 @@ pub(super) fn push(
     let event = Event {
         thread: ThreadId { pid: 1, tid: 1 },
         time: Time(time),
-        lost: 0,
         kind,
     };
     builder.push(&event, calls).expect("memory takes it");
