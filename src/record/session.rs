@@ -288,18 +288,6 @@ impl<'o> Session<'_, 'o> {
         self.parents.child_goes_on(turn.pid);
     }
 
-    /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
-    fn come_back(&mut self) {
-        if self.holds.is_absent() {
-            self.holds.set_lossless(self.lossless);
-            self.progress.clear();
-            say(format_args!(
-                "pytrace: it was stopped, or its output took nothing: what it traces went on \
-                 meanwhile, and what was lost is counted"
-            ));
-        }
-    }
-
     /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
     pub(super) fn release(&mut self) {
         self.holds.set_lossless(false);

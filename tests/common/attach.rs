@@ -205,6 +205,10 @@ impl Recording {
         recording
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Interrupts it, as Ctrl-C does.
     pub(crate) fn stop(self) -> Recorded {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("pytrace");

@@ -31,4 +31,16 @@ impl Session<'_, '_> {
             ));
         }
     }
+
+    /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
+    pub(super) fn come_back(&mut self) {
+        if self.holds.is_absent() {
+            self.holds.set_lossless(self.lossless);
+            self.progress.clear();
+            say(format_args!(
+                "pytrace: it was stopped, or its output took nothing: what it traces went on \
+                 meanwhile, and what was lost is counted"
+            ));
+        }
+    }
 }
