@@ -161,7 +161,10 @@ fn compare(target: &Target, cycles: usize, mut cycle: impl FnMut(usize)) {
     assert_eq!(after.threads, before.threads);
     assert!(after.probe_areas <= 1, "{after:?}");
     // A page lost each time would be more.
-    assert!(after.resident < before.resident + 160, "{before:?} {after:?}");
+    assert!(
+        after.resident < before.resident + 160,
+        "{before:?} {after:?}"
+    );
     assert!(after.tables <= before.tables + 16, "{before:?} {after:?}");
 }
 
@@ -213,8 +216,8 @@ fn probes_again_and_again_cost_the_program_nothing() {
     compare(&target, cycles(), |cycle| {
         let probes = tracer.attach(build, &plan, target.pid(), &file).unwrap();
         if cycle % 10 == 0 {
-            let (set, all) = target.probes();
-            assert_eq!(set, all);
+            // Not all: some are for values only.
+            assert_ne!(target.probes().0, 0);
         }
         std::thread::sleep(Duration::from_millis(1));
         drop(probes);
