@@ -124,10 +124,11 @@ sys.stdin.read()
     command.stdin(reader);
     let running = place.start(command);
     running.line("all");
-    // Each process has several links, each a descriptor, while it lives.
+    // Each process has several links, each a descriptor, while it lives; the kernel programs and
+    // their maps are some 70.
     let descriptors = format!("/proc/{}/fd", running.id());
     eventually("the links to be gone", || {
-        (fs::read_dir(&descriptors).unwrap().count() < 64).then_some(())
+        (fs::read_dir(&descriptors).unwrap().count() < 100).then_some(())
     });
     drop(writer);
     running.wait().recorded(0, &[]);
