@@ -17,7 +17,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
-	test-packages layouts \
+	test-packages test-endurance layouts \
 	bench bench-matrix fuzz screenshots clean \
 	setup-build setup-demo setup-test setup-bench setup-packages
 
@@ -77,7 +77,11 @@ test-packages: build setup-packages ## how objects of torch, pandas and numpy ar
 	$(call say,objects of packages)
 	$(SUDO) $(PYTHON) -B tests/packages/run.py --pytrace $(PYTRACE)
 
-bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive patterns serve" for some of it
+test-endurance: setup-test ## attach to a busy program and detach a thousand times; CYCLES=1000
+	$(call say,endurance)
+	PYTRACE_CYCLES=$(or $(CYCLES),1000) scripts/root-tests.sh cost_the_program_nothing --nocapture
+
+bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive bystander patterns serve" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 

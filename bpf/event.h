@@ -220,7 +220,8 @@ enum event_kind {
 	EVENT_EXIT, /* struct event_exit */
 	EVENT_RUNNING, /* struct event_running, innermost frame first */
 	EVENT_EXEC, /* struct event_process: a held target is stopped before the new program's
-		       first instruction */
+		       first instruction; head.tid is what the calling thread's id was, which
+		       has become the process's */
 	EVENT_LOADED, /* struct event_process: and again at its entry point, libraries mapped */
 	EVENT_THREAD_END, /* struct event_process */
 	EVENT_FORK, /* struct event_process of the child, which has not run yet */

@@ -1,5 +1,5 @@
 #!/bin/bash
-# bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive; patterns: what finding
+# bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive, bystander; patterns: what finding
 # them costs; serve: what looking at a trace costs. Default: all of these. Or matrix: calls on the interpreters that
 # PYTHONS names.
 #

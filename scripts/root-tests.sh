@@ -24,7 +24,7 @@ for program in "${programs[@]}"; do
     echo "-- $(basename "$program")"
     ran=$((ran + 1))
     # One at a time: tests that stop and trace processes would measure each other.
-    $sudo env CARGO_MANIFEST_DIR="$PWD" PYTRACE_TRIXIE="$trixie" RUST_BACKTRACE=1 \
+    $sudo env CARGO_MANIFEST_DIR="$PWD" PYTRACE_TRIXIE="$trixie" PYTRACE_CYCLES="${PYTRACE_CYCLES:-50}" RUST_BACKTRACE=1 \
         "$program" --ignored --test-threads=1 "$@" </dev/null || failed+=("$(basename "$program")")
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -24,6 +24,7 @@ mod scan;
 mod values;
 mod write;
 
+pub(crate) use chrome::HEAD as CHROME_HEAD;
 pub use chrome::{ChromeWriter, Ended};
 pub use file::{Compression, OutputFile, Storage};
 pub use output::Output;

@@ -1,6 +1,7 @@
 //! Loads and attaches the kernel programs. All use of libbpf is here.
 
 mod attach;
+mod births;
 mod check;
 mod holds;
 mod plan;
@@ -26,6 +27,7 @@ use plain::Plain;
 use crate::bpf::{frames, process};
 use crate::cpython::Plan;
 use crate::trace::{ThreadId, Time};
+use births::Births;
 use frames::types;
 use plan::{Entrance, kernel_plan, kernel_process};
 
@@ -72,6 +74,8 @@ pub struct Settings {
     /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
     /// filter: Linux 6.10, commit 46ba0e49b642).
     pub uprobe_multi: bool,
+    /// Whether a kernel program may send a signal to any process (Linux 6.13, 6280cf718db0).
+    pub signals_tasks: bool,
     /// Follow the children of processes that are watched.
     pub follow: bool,
     /// How much of values is captured; `None`: nothing, and none are looked at.
@@ -115,27 +119,14 @@ impl<'o> Tracer<'o> {
         rodata.own = std::process::id();
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
         rodata.ring_bytes = settings.ring_bytes.into();
-        for program in [&mut open.progs.process_fork, &mut open.progs.syscall_exit] {
-            program.set_autoload(settings.follow);
-        }
+        let births = match settings.follow {
+            false => Births::Unwatched,
+            true if settings.signals_tasks => Births::AtFork,
+            true => Births::AtFirstReturn,
+        };
+        births.choose(&mut open.progs);
         let process = open.load().context("failed to load the kernel programs")?;
-        let progs = &process.progs;
-        let mut tracepoints = vec![
-            (&progs.thread_exit, "sched_process_exit"),
-            (&progs.process_exec, "sched_process_exec"),
-        ];
-        if settings.follow {
-            tracepoints.push((&progs.syscall_exit, "sys_exit"));
-            tracepoints.push((&progs.process_fork, "sched_process_fork"));
-        }
-        let lifecycle = tracepoints
-            .into_iter()
-            .map(|(program, name)| {
-                program
-                    .attach_raw_tracepoint(name)
-                    .with_context(|| format!("failed to attach to {name}"))
-            })
-            .collect::<Result<_>>()?;
+        let lifecycle = births.attach(&process.progs)?;
         Ok(Tracer {
             settings,
             process,

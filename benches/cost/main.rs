@@ -1,5 +1,5 @@
 //! What tracing costs: `make bench`, or as root `cost [calls] [values] [memory] [start] [consume]
-//! [derive]`; on many interpreters: `make bench-matrix`, or `cost matrix`.
+//! [derive] [bystander]`; on many interpreters: `make bench-matrix`, or `cost matrix`.
 //!
 //! Absolute times are this machine's, this minute. What carries over are ratios of what was
 //! measured in turns within one run; of several rounds the fastest counts, since everything else
@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, reason = "a program")]
 
+mod bystander;
 mod calls;
 mod consume;
 mod derive;
@@ -25,13 +26,14 @@ use crate::python::Python;
 
 type Measure = fn(&Python) -> Result<()>;
 
-const SECTIONS: [(&str, Measure); 6] = [
+const SECTIONS: [(&str, Measure); 7] = [
     ("calls", calls::measure),
     ("values", values::measure),
     ("memory", memory::measure),
     ("start", start::measure),
     ("consume", consume::measure),
     ("derive", derive::measure),
+    ("bystander", bystander::measure),
 ];
 
 fn main() -> ExitCode {
@@ -55,7 +57,7 @@ fn run() -> Result<()> {
         .find(|name| *name != "matrix" && !SECTIONS.iter().any(|(known, _)| known == name))
     {
         bail!(
-            "no such benchmark: {unknown}; there are calls, values, memory, start, consume, derive, and matrix"
+            "no such benchmark: {unknown}; there are calls, values, memory, start, consume, derive, bystander, and matrix"
         );
     }
     ensure!(

@@ -180,6 +180,7 @@ pub(crate) fn settings(machine: &Machine) -> Settings {
         external_calls: true,
         uprobe_multi: uprobe_multi(machine),
         values: None,
+        signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
         follow: true,
     }
 }

@@ -13,7 +13,7 @@ use crate::recording::{Footer, Lost};
 use crate::trace::{Arguments, Call, Code, Exit, Gap, Losses, Sink, ThreadId};
 
 /// What precedes the first event.
-const HEAD: &[u8] = b"{\"traceEvents\":[";
+pub(crate) const HEAD: &[u8] = b"{\"traceEvents\":[";
 /// How much text is collected before it goes to the output.
 const CHUNK: usize = 64 * 1024;
 /// What the entry of a thread without gaps may take in the footer's list of losses, in bytes.
@@ -142,6 +142,13 @@ impl<O: Output> ChromeWriter<O> {
 
     /// Ends a file for which there was no room.
     fn finish_full(mut self, footer: &Footer) -> io::Result<Ended> {
+        // Nothing can be taken back from a pipe.
+        if let Some(gone) = self
+            .failure
+            .take_if(|failure| failure.kind() == io::ErrorKind::BrokenPipe)
+        {
+            return Err(gone);
+        }
         // What is taken back is lost, and has to be in the footer: at worst, a new entry for each
         // thread with a recent call.
         let recent = self.recent.iter().filter_map(|mark| mark.call);

@@ -85,8 +85,9 @@ pub(super) enum TurnKind {
     Forked { parent: u32 },
     /// As a copy of its parent, which runs an interpreter; it is before its first instruction.
     Born { parent: u32 },
-    /// It is before the first instruction of a new program.
-    Executed,
+    /// It is before the first instruction of a new program, which its main thread has started, or
+    /// another that has taken the main thread's place.
+    Executed { by_main: bool },
     /// It is at the new program's entry point.
     Loaded,
     /// The ring was half full: it is stopped or, if it is not held, the watchdog halts it.
@@ -177,7 +178,10 @@ impl Consumer {
             EventKind::Born { parent, held } => {
                 self.turn(&event, TurnKind::Born { parent }, held);
             }
-            EventKind::Exec { held } => self.turn(&event, TurnKind::Executed, held),
+            EventKind::Exec { held } => {
+                let by_main = event.thread.tid == event.thread.pid;
+                self.turn(&event, TurnKind::Executed { by_main }, held);
+            }
             EventKind::Loaded { held } => self.turn(&event, TurnKind::Loaded, held),
             EventKind::ProcessEnd => self.turn(&event, TurnKind::Ended, false),
             EventKind::Stopped { held } => self.turn(&event, TurnKind::Stopped, held),

@@ -230,12 +230,19 @@ impl<'o> Interpreters<'o> {
     /// After an exec, the process being held: attaches, or has it held again once its
     /// libraries are loaded.
     ///
-    /// A process that is not `held` may be past its entry point by now.
-    pub fn executed(&mut self, pid: u32, held: bool) -> Result<Look> {
+    /// A process that is not `held` may be past its entry point by now. Its probes stay only if it
+    /// was its main thread that executed: they are bound to that thread's task, whose place another
+    /// thread's takes (Linux 6.18, `uprobe_prog_run()` in `kernel/trace/bpf_trace.c` and
+    /// `de_thread()` in `fs/exec.c`), and are dead then.
+    pub fn executed(&mut self, pid: u32, by_main: bool, held: bool) -> Result<Look> {
         self.remove_entry_hold(pid);
         if let Some(probed) = self.probes.remove(&pid) {
             self.forget(pid, &probed);
-            self.former.insert(pid, probed);
+            if by_main {
+                self.former.insert(pid, probed);
+            } else {
+                self.remover.remove(probed.probes);
+            }
         }
         let look = self.look_at_program(pid, held);
         if !matches!(look, Ok(Look::Loading)) {

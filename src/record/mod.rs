@@ -15,6 +15,7 @@ mod freeze;
 mod halt;
 mod maps;
 mod output;
+mod parents;
 mod process;
 mod progress;
 mod self_check;
@@ -23,6 +24,7 @@ mod shebang;
 mod standing;
 mod summary;
 mod watchdog;
+mod whereabouts;
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -51,6 +53,7 @@ use family::Family;
 use interpreters::{Interpreters, Planner};
 use launch::{Child, Exit, Suspended};
 use output::TraceFile;
+use parents::Parents;
 use progress::Progress;
 use session::{Ended, Launched, ScopeChoice, Session, Traced};
 use signals::{Policy, Reaction, Signals};
@@ -123,10 +126,12 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let cwd = std::env::current_dir().context("failed to find the working directory")?;
     let mut start = prepare(options, &user, &cwd)?;
     let scope = rights::as_user(&user, || scope_choice(options, &cwd))??;
+    let mut whereabouts = None;
     let output = match &options.output {
         Some(path) => {
             rights::as_user(&user, || check_output(path, &options.target))??;
             let file = TraceFile::open(path, &user)?;
+            whereabouts = Some(file.whereabouts(path, &user)?);
             let file = OutputFile::new(file, Compression::of(path));
             Output::File(Box::new(ChromeWriter::new(file)))
         }
@@ -144,6 +149,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
         follow: options.follow,
         values: options
             .values
@@ -191,6 +197,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         launched: None,
         family: Family::default(),
         holds,
+        parents: Parents::default(),
         watchdog,
         lossless: options.lossless,
         complaints: FxHashSet::default(),
@@ -277,6 +284,11 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ..summary.footer()
     };
     let finished = consumer.finish(footer);
+    let settled = whereabouts.map(|whereabouts| whereabouts.settle());
+    let (output, settled) = match settled.transpose() {
+        Ok(path) => (path, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
     let (code, summed_up) = match (&outcome, &traced) {
         // A Python was asked for, and none was traced.
         (Ok(Ended::Exit(exit)), _) if exit.code() == 0 && summary.lacks_python() => {
@@ -284,7 +296,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         }
         (Ok(Ended::Exit(exit)), _) => (exit.code(), false),
         (Ok(Ended::Duration), Traced::Launched(child)) => {
-            summary.print(options.output.as_deref());
+            summary.print(output.as_deref());
             (wait_for(child, &signals)?, true)
         }
         (Ok(Ended::Interrupted), Traced::Launched(_)) => (INTERRUPTED, false),
@@ -293,10 +305,9 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     // A Ctrl-C that came with the program's end was the program's; the next one ends the printing.
     while signals.receive()?.is_some() {}
     drop(signals);
-    let delivered = deliver(finished, options.output.as_deref());
+    let delivered = deliver(finished, options.output.as_deref()).and(settled);
     if !summed_up {
-        let output = options.output.as_deref();
-        summary.print(output.filter(|_| delivered.is_ok()));
+        summary.print(output.as_deref().filter(|_| delivered.is_ok()));
     }
     conclude(outcome.map(|_| code), delivered)
 }
@@ -431,14 +442,24 @@ fn wait_for(child: &Child, signals: &Signals) -> Result<u8> {
     }
 }
 
+/// What to do about an output that takes no more.
+fn cure(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => "its reader has to read to the end",
+        io::ErrorKind::FileTooLarge => "raise the limit for the size of files, `ulimit -f`",
+        _ => "make room, or write to another disk",
+    }
+}
+
 /// Shows what was kept in memory, and says what the disk refused.
 fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> {
-    let finished = finished
-        .with_context(|| {
-            let output = output.unwrap_or(Path::new("the trace")).display();
-            format!("failed to complete {output}")
-        })
-        .hint("make room, or write to another disk")?;
+    let finished = finished.map_err(|error| {
+        let cure = cure(&error);
+        let output = output.unwrap_or(Path::new("the trace")).display();
+        anyhow!(error)
+            .context(format!("failed to complete {output}"))
+            .hint(cure)
+    })?;
     match finished {
         Finished::Memory(recording) => {
             let tree = view::TreeOptions {
@@ -460,14 +481,17 @@ fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> 
         }
         Finished::File(ended) => match ended.failure {
             None => Ok(()),
-            Some(error) => Err(anyhow!(error))
-                .with_context(|| {
-                    format!(
-                        "failed to write the whole trace: {} calls are missing",
-                        ended.unwritten
-                    )
-                })
-                .hint("the file is complete up to there; make room, or write to another disk"),
+            Some(error) => {
+                let cure = format!("the file is complete up to there; {}", cure(&error));
+                Err(anyhow!(error))
+                    .with_context(|| {
+                        format!(
+                            "failed to write the whole trace: {} calls are missing",
+                            ended.unwritten
+                        )
+                    })
+                    .hint(cure)
+            }
         },
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::whereabouts::Whereabouts;
 use crate::format::Storage;
 use crate::user::User;
 use crate::user::rights::{self, Opened};
@@ -29,6 +30,17 @@ impl TraceFile {
             file,
             written: false,
             new,
+        })
+    }
+}
+
+impl TraceFile {
+    /// What tells where it is in the end. `path` and `user` are those that it was opened with.
+    pub(super) fn whereabouts(&self, path: &Path, user: &User) -> io::Result<Whereabouts> {
+        Ok(Whereabouts {
+            file: self.file.try_clone()?,
+            path: path.to_owned(),
+            user: user.clone(),
         })
     }
 }

@@ -77,10 +77,12 @@ pub(super) fn stop(pid: u32) -> bool {
 /// came when the process was stopped already is heeded: its sender lets the process go. The others may
 /// mean something else to the program, and are sent again.
 pub(super) fn resume(pid: u32) {
+    // In this order: the one that is to stop it may reach it in between.
+    let has_stopped = is_stopped(pid);
     let waiting = waiting_signals(pid);
     let waits = |signal: Signal| waiting >> (signal as i32 - 1) & 1 != 0;
     // The one that stopped it is not waiting any more when it has.
-    if waits(Signal::SIGSTOP) && is_stopped(pid) {
+    if has_stopped && waits(Signal::SIGSTOP) {
         return;
     }
     let others = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
@@ -116,6 +118,11 @@ fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
 /// Whether it is stopped by a signal.
 pub(super) fn is_stopped(pid: u32) -> bool {
     state(pid) == Some('T')
+}
+
+/// Whose child it is.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    stat(pid, 1)?.parse().ok()
 }
 
 /// `state` of `/proc/PID/stat`: R, S, D, T, Z, ...

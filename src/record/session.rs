@@ -1,5 +1,6 @@
 //! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
 
+mod complaints;
 mod plans;
 
 use std::cell::RefCell;
@@ -24,13 +25,14 @@ use super::family::Family;
 use super::halt::Halt;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
+use super::parents::Parents;
 use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
 use super::watchdog::Watchdog;
-use crate::error::{WithHint as _, print_report, say};
+use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
 use crate::tracer::{Held, Holds, Why};
@@ -114,6 +116,8 @@ pub(super) struct Session<'s, 'o> {
     pub(super) family: Family,
     /// Which of them are held.
     pub(super) holds: Holds,
+    /// Who may have been misled by that.
+    pub(super) parents: Parents,
     /// Lets them go should this not.
     pub(super) watchdog: Watchdog,
     /// Whether processes are stopped until there is room in the ring.
@@ -141,6 +145,7 @@ impl<'o> Session<'_, 'o> {
             let before = self.consumer.borrow().records();
             self.drain(BATCH);
             self.heed_turns()?;
+            self.parents.look(&self.holds);
             self.check_plans()?;
             let records = self.consumer.borrow().records();
             let all_taken = records - before < BATCH as u64;
@@ -201,7 +206,9 @@ impl<'o> Session<'_, 'o> {
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
             let heeded = self.heed(turn);
-            drop(halt);
+            if let Some(Err(why)) = halt {
+                self.say_unheld(turn.pid, why);
+            }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
                 && process::is_alive(turn.pid)
@@ -224,7 +231,7 @@ impl<'o> Session<'_, 'o> {
     fn is_loose(&self, turn: Turn) -> bool {
         let starts = matches!(
             turn.kind,
-            TurnKind::Born { .. } | TurnKind::Executed | TurnKind::Loaded
+            TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
         );
         starts && !turn.held && !self.family.is_root(turn.pid)
     }
@@ -239,9 +246,9 @@ impl<'o> Session<'_, 'o> {
                 return Ok(());
             }
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
-            TurnKind::Executed => {
+            TurnKind::Executed { by_main } => {
                 self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, held)
+                self.interpreters.executed(pid, by_main, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
             TurnKind::Stopped => return Ok(()),
@@ -262,7 +269,7 @@ impl<'o> Session<'_, 'o> {
     }
 
     /// Lets a process go on if it is held.
-    fn let_go(&self, turn: Turn) {
+    fn let_go(&mut self, turn: Turn) {
         let for_room = turn.kind == TurnKind::Stopped;
         if !turn.held && !for_room {
             return;
@@ -278,26 +285,7 @@ impl<'o> Session<'_, 'o> {
         } else {
             self.watchdog.nudge();
         }
-    }
-
-    /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
-    fn come_back(&mut self) {
-        if self.holds.is_absent() {
-            self.holds.set_lossless(self.lossless);
-            self.progress.clear();
-            say(format_args!(
-                "pytrace: it was stopped, or its output took nothing: what it traces went on \
-                 meanwhile, and what was lost is counted"
-            ));
-        }
-    }
-
-    /// Says why a process is traced no further. Of many children, the first speaks for all.
-    fn complain(&mut self, pid: u32, error: anyhow::Error) {
-        if self.complaints.insert(error.root_cause().to_string()) {
-            self.progress.clear();
-            print_report(&error.context(format!("process {pid} is traced no further")));
-        }
+        self.parents.child_goes_on(turn.pid);
     }
 
     /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
@@ -309,7 +297,9 @@ impl<'o> Session<'_, 'o> {
         self.drain(usize::MAX >> 1);
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
-            let Some(turn) = turn else { return };
+            let Some(turn) = turn else {
+                return self.parents.last_look(&self.holds);
+            };
             match turn.kind {
                 TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
                 TurnKind::Ended => self.family.remove(turn.pid),

@@ -18,6 +18,10 @@ const HANDLED: [Signal; 4] = [
     Signal::SIGHUP,
 ];
 
+/// Blocked as well, and told to nobody: where a limit of the user's forbids the trace to grow, the
+/// write that it comes with fails, which says all.
+const FILE_SIZE_LIMIT: Signal = Signal::SIGXFSZ;
+
 /// Receives pytrace's signals as long as it lives.
 #[derive(Debug)]
 pub struct Signals {
@@ -42,8 +46,9 @@ impl Signals {
     /// A signal that was ignored when pytrace was started (`nohup`) stays ignored.
     pub fn install() -> io::Result<Signals> {
         let handled: SigSet = HANDLED.into_iter().collect();
+        let blocked: SigSet = HANDLED.into_iter().chain([FILE_SIZE_LIMIT]).collect();
         let mut original = SigSet::empty();
-        signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&handled), Some(&mut original))?;
+        signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), Some(&mut original))?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         match SignalFd::with_flags(&handled, flags) {
             Ok(fd) => Ok(Signals { fd, original }),
@@ -83,6 +88,13 @@ impl AsFd for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        let size_limit: SigSet = [FILE_SIZE_LIMIT].into_iter().collect();
+        let now = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: reads a set and a time that live; there is nothing to be told about the signal.
+        unsafe { libc::sigtimedwait(size_limit.as_ref(), std::ptr::null_mut(), &raw const now) };
         // Signals not read yet take effect now, which is what their senders want.
         let _ = signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.original), None);
     }

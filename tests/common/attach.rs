@@ -214,6 +214,10 @@ impl Recording {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("pytrace");
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Interrupts it, as Ctrl-C does.
     pub(crate) fn stop(self) -> Recorded {
         self.signal(Signal::SIGINT);
