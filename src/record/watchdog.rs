@@ -17,6 +17,7 @@ use nix::unistd::{self, ForkResult, Pid};
 
 use super::process;
 use crate::tracer::Holds;
+use crate::user::confine::{Task, confine};
 
 /// How long after pytrace's end someone may still come to a stop: a process that has the signal
 /// stops when it runs next.
@@ -63,6 +64,8 @@ fn watch(leash: &OwnedFd, holds: &Holds) {
     let mut kept = vec![leash.as_raw_fd()];
     kept.extend(holds.fds().map(|fd| fd.as_raw_fd()));
     close_others(kept);
+    // With more rights than it needs it is better than none.
+    let _ = confine(None, Task::Watch);
     let mut ends = [leash.as_fd(), holds.obituary()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
     let _ = poll(&mut ends, PollTimeout::NONE);
     let killed = ends[1].any().unwrap_or(true);

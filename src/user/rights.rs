@@ -18,13 +18,14 @@ use crate::error::{WithHint, say};
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
 ///
 /// Only the calling thread is affected: the kernel keeps these ids per thread, and the raw calls
-/// are made, not the C library's, which change all threads.
+/// are made, not the C library's, which change all threads. Once pytrace has become that user
+/// ([`confine`](super::confine)), there is nothing to change.
 ///
 /// # Errors
 ///
 /// The rights could not be taken on; `action` has not run.
 pub fn as_user<T>(user: &User, action: impl FnOnce() -> T) -> io::Result<T> {
-    let _switched = if user.switches {
+    let _switched = if user.switches && nix::unistd::geteuid() != user.uid {
         Some(Switched::to(user)?)
     } else {
         None
