@@ -34,6 +34,8 @@ pub enum Task<'a> {
         /// Whether it sets probes one by one, as the kernel has no uprobe-multi.
         singly: bool,
     },
+    /// Look into a process, without touching it.
+    Examine,
     /// Let go whom pytrace has held, after its end.
     Watch,
     /// Read a trace that is open, write to what is open.
@@ -52,9 +54,9 @@ impl Task<'_> {
             (Task::Record { .. }, CAP_BPF | CAP_PERFMON) => true,
             // To look into processes that are another user's, not dumpable or kept apart by Yama; and
             // at what they have mapped, by /proc/PID/map_files.
-            (Task::Record { .. }, CAP_SYS_PTRACE | CAP_CHECKPOINT_RESTORE) => true,
+            (Task::Record { .. } | Task::Examine, CAP_SYS_PTRACE | CAP_CHECKPOINT_RESTORE) => true,
             // Their interpreters and directories may be closed to everybody else.
-            (Task::Record { .. }, CAP_DAC_READ_SEARCH) => true,
+            (Task::Record { .. } | Task::Examine, CAP_DAC_READ_SEARCH) => true,
             // To stop and resume them.
             (Task::Record { others, .. }, CAP_KILL) => others,
             // Linux 6.16, commit ba677dbe77af, and stable kernels since July 2025; uprobe-multi does

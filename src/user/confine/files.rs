@@ -1,6 +1,6 @@
 //! Which files may still be opened: landlock (Linux 5.13).
 //!
-//! None for a recording, which it would end: a process with landlock's restrictions may not look into
+//! All, for a recording, which landlock would end: a process with landlock's restrictions may not look into
 //! one without them, whatever capabilities it has (`hook_ptrace_access_check` in the kernel's
 //! `security/landlock/task.c`). There, system calls are checked for how they open files.
 
@@ -29,7 +29,7 @@ pub fn landlock_abi() -> Option<i32> {
 /// Leaves the task the files it opens. What is open already stays as it is.
 pub(super) fn restrict(task: Task<'_>) -> Result<(), RulesetError> {
     match task {
-        Task::Record { .. } | Task::Watch => Ok(()),
+        Task::Record { .. } | Task::Examine | Task::Watch => Ok(()),
         Task::Show => allow(None),
         // What is new there gets the name of what may be there.
         Task::Export(directory) => {

@@ -119,6 +119,7 @@ const RECORD: &[libc::c_long] = &[
     // The empty trace file of a recording that never began.
     libc::SYS_unlinkat,
 ];
+const EXAMINE: &[libc::c_long] = &[libc::SYS_pidfd_open, libc::SYS_process_vm_readv];
 const WATCH: &[libc::c_long] = &[
     libc::SYS_bpf,
     libc::SYS_kill,
@@ -184,6 +185,7 @@ pub(super) fn restrict(task: Task<'_>) -> Result<()> {
 fn program(task: Task<'_>, architecture: TargetArch) -> Result<BpfProgram> {
     let own = match task {
         Task::Record { .. } => RECORD,
+        Task::Examine => EXAMINE,
         Task::Watch => WATCH,
         Task::Show => &[],
         Task::Export(_) => EXPORT,
