@@ -116,6 +116,8 @@ fn no_way_of_naming_a_file_leads_to_one_that_the_user_may_not_write() {
         "../new",
         "/etc/passwd",
         "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger",
+        "/proc/self/mem",
         &open,
     ] {
         records(&place, output).says(
@@ -344,6 +346,29 @@ fn only_root_is_told_by_the_environment_who_called_sudo() {
         );
     }
     assert!(!place.path("home/t.json").exists());
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_setuid_pytrace_refuses_to_run() {
+    let place = place();
+    fs::copy(env!("CARGO_BIN_EXE_pytrace"), place.path("pytrace")).unwrap();
+    let program = shown(&place.path("pytrace"));
+    for mode in [0o4755, 0o2755] {
+        place.mode("pytrace", mode);
+        for args in [&["--as-root", "--", "sh"][..], &["show", "../root/file"]] {
+            let mut command = place.command(&program, args);
+            command.uid(NOBODY).gid(NOBODY).env("SUDO_UID", "0");
+            place.run(command).says(
+                1,
+                &[
+                    "pytrace: pytrace does not run setuid or setgid",
+                    "hint: chmod ug-s its file; who may record without sudo gets capabilities: \
+                     docs/trust.md",
+                ],
+            );
+        }
+    }
 }
 
 #[test]

@@ -13,12 +13,13 @@ mod syscalls;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use caps::{CapSet, Capability};
 use nix::sys::prctl;
 use nix::unistd;
 
 use super::Identity;
+use crate::error::WithHint as _;
 
 pub use files::landlock_abi;
 pub use syscalls::has_seccomp;
@@ -70,6 +71,19 @@ impl Task<'_> {
             _ => false,
         }
     }
+}
+
+/// Refuses to act with the ids of pytrace's file's owner.
+///
+/// # Errors
+///
+/// The file is setuid or setgid: its environment, which is to tell who called sudo, is then anybody's.
+pub fn refuse_setuid() -> Result<()> {
+    if (unistd::getuid(), unistd::getgid()) == (unistd::geteuid(), unistd::getegid()) {
+        return Ok(());
+    }
+    Err(anyhow!("pytrace does not run setuid or setgid"))
+        .hint("chmod ug-s its file; who may record without sudo gets capabilities: docs/trust.md")
 }
 
 /// Acts for who asks from now on: becomes who called sudo, and gives up what capabilities another user
