@@ -182,7 +182,7 @@ fn without_root_there_is_a_way_to_get_it() {
 fn a_root_that_may_not_use_bpf_is_told_what_it_lacks() {
     let place = Place::with(TWO_CALLS);
     for (lacks, names) in [
-        ("-bpf,-sys_admin,-perfmon", "CAP_PERFMON, CAP_BPF"),
+        ("-bpf,-sys_admin,-perfmon", "CAP_BPF, CAP_PERFMON"),
         ("-sys_ptrace", "CAP_SYS_PTRACE"),
     ] {
         let pytrace = env!("CARGO_BIN_EXE_pytrace");

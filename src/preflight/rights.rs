@@ -69,7 +69,9 @@ impl Right {
         match self {
             Right::Bpf | Right::Perfmon => true,
             Right::SysAdmin => !machine.multi_probes(),
-            Right::SysPtrace | Right::Kill | Right::CheckpointRestore => false,
+            // Root's programs have more rights than what is left to a confined recorder.
+            Right::SysPtrace => machine.euid == 0,
+            Right::Kill | Right::CheckpointRestore => false,
         }
     }
 }
@@ -226,7 +228,7 @@ mod tests {
                     euid: 0,
                     ..with(&[])
                 },
-                "pytrace: root lacks rights here: CAP_BPF, CAP_PERFMON\nhint: in a container",
+                "pytrace: root lacks rights here: CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE\nhint: in",
             ),
         ] {
             let report = report(&machine.check_recording().unwrap_err());
