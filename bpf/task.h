@@ -88,13 +88,18 @@ struct task_struct {
 
 /* pytrace's process group. */
 const volatile __u32 own_group;
+/* Whether pytrace can end a stop of anybody's, or only of this user's. */
+const volatile bool may_resume_all;
+const volatile __u32 own_uid;
 
 /*
  * Whether a SIGSTOP does no harm. It does in a process group that a shell, or a program like it, has
  * made for a job: a shell takes it for Ctrl-Z, and should the last tie of the group to the rest of
  * its session end meanwhile, the kernel sends SIGHUP to all of a group in which something is stopped
  * (kernel/exit.c, kill_orphaned_pgrp()). Neither can happen in pytrace's own group nor in that
- * of a session's leader. And a debugger would see the stop.
+ * of a session's leader. And a debugger would see the stop; and who has become another user, by sudo
+ * for one, would stay stopped if pytrace has no CAP_KILL. A task is the current one, or its child that
+ * has just been made.
  */
 static __always_inline bool may_stop(struct task_struct *task)
 {
@@ -102,6 +107,8 @@ static __always_inline bool may_stop(struct task_struct *task)
 	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
 
 	if (BPF_CORE_READ(task, ptrace))
+		return false;
+	if (!may_resume_all && (__u32)bpf_get_current_uid_gid() != own_uid)
 		return false;
 	return BPF_CORE_READ(group, numbers[0].nr) == own_group ||
 	       group == BPF_CORE_READ(signal, pids[PIDTYPE_SID]);

@@ -13,6 +13,7 @@ use crate::preflight::Machine;
 use crate::record::command::Command;
 use crate::record::examine;
 use crate::user::User;
+use crate::user::confine::{Task, act_for_caller, confine};
 
 /// Prints the machine's abilities and the probe plan.
 pub fn run(options: &DoctorOptions) -> Result<()> {
@@ -31,11 +32,16 @@ pub fn run(options: &DoctorOptions) -> Result<()> {
 fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
     let machine = Machine::look();
     writeln!(out, "{machine}")?;
+    // What reads programs has the rights of who asks, and those it takes to look into processes.
+    let user = User::of_target(false)?;
+    match options.pid {
+        Some(_) => confine(user.identity().as_ref(), Task::Examine)?,
+        None => drop(act_for_caller()?),
+    }
     let file = match (options.pid, &options.python) {
         (Some(pid), _) => examine::of_process(pid)?,
         (None, Some(python)) => of_executable(python)?,
         (None, None) => {
-            let user = User::of_target(false)?;
             let cwd = std::env::current_dir().context("failed to find the working directory")?;
             let code = Target::Code {
                 code: "pass".into(),
@@ -75,13 +81,11 @@ fn of_executable(path: &Path) -> Result<PathBuf> {
     let opened = Interpreter::open(path).hint("--python names a Python executable")?;
     match opened {
         Found::Interpreter(_) => Ok(path.to_owned()),
-        Found::NeedsLibpython { soname, .. } => examine::behind(path, &User::of_target(false)?)
+        Found::NeedsLibpython { soname, .. } => examine::behind(path)
             .with_context(|| format!("failed to find {soname}, which {} needs", path.display())),
-        Found::Foreign(foreign @ Foreign::Script(_)) => {
-            examine::behind(path, &User::of_target(false)?)
-                .with_context(|| format!("{} is {foreign}", path.display()))
-                .hint(foreign.cure())
-        }
+        Found::Foreign(foreign @ Foreign::Script(_)) => examine::behind(path)
+            .with_context(|| format!("{} is {foreign}", path.display()))
+            .hint(foreign.cure()),
         Found::Foreign(foreign) => Err(examine::refusal(path, &foreign)),
     }
 }

@@ -13,7 +13,7 @@ use crate::explore::{Explorer, Origin};
 use crate::format::{self, OutputFile};
 use crate::pattern::Nearness;
 use crate::recording::{Recording, Selection};
-use crate::user::Identity;
+use crate::user::confine::{Task, act_for_caller, confine};
 use crate::view::{self, TreeOptions};
 use crate::{server, trace_file};
 use new_file::NewFile;
@@ -27,13 +27,13 @@ pub fn run(options: &ExportOptions) -> Result<()> {
         return Err(error).hint("let its name end in .html, .txt, .json or .json.gz");
     };
     // Files are read and written with the rights of who asks for it.
-    if let Some(caller) = Identity::of_sudo_caller()? {
-        caller.assume()?;
-    }
+    act_for_caller()?;
     // Before the trace is read, which may take a while.
     let file =
         NewFile::create(&options.output).with_context(|| format!("failed to write {output}"))?;
-    let mut recording = trace_file::read(&options.trace, trace_file::open(&options.trace)?)?;
+    let trace = trace_file::open(&options.trace)?;
+    confine(None, Task::Export(file.directory()))?;
+    let mut recording = trace_file::read(&options.trace, trace)?;
     recording.select(&Selection {
         hide_imports: options.hide_imports,
         hide_external: options.hide_external,

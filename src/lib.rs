@@ -29,7 +29,7 @@
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
 //! | [`mod@format`] | trace files | files |
-//! | [`user`] | for whom pytrace acts, with whose rights | the kernel |
+//! | [`user`] | for whom pytrace acts, with whose rights, and giving them up | the kernel |
 //! | [`server`] | answers the page's requests, and nobody else's | the network |
 //! | [`cli`], [`show`], [`serve`], [`mod@export`], [`doctor`], [`preflight`], [`trace_file`], [`terminal`], [`error`] | the command | |
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use pytrace::user::confine::refuse_setuid;
 use pytrace::{cli, doctor, error, export, record, serve, show};
 
 fn main() -> ExitCode {
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<u8> {
+    refuse_setuid()?;
     match cli::parse(std::env::args_os().skip(1))? {
         cli::Command::Record(options) => record::run(&options),
         cli::Command::Show(options) => show::run(&options).map(|()| 0),

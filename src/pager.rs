@@ -39,6 +39,15 @@ impl Output {
         pager.unwrap_or_else(|| Output::Stdout(BufWriter::new(io::stdout().lock())))
     }
 
+    /// Leaves Ctrl-C to the pager, which goes back to its prompt, and ends on q. Before, it ends us, and
+    /// by that the pager, which has seen nothing.
+    pub fn yield_interrupts(&self) {
+        if let Output::Pager { .. } = self {
+            // SAFETY: no handler is installed.
+            let _ = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };
+        }
+    }
+
     /// Hands over what is left, and waits until the reader has seen enough. That they have before the
     /// end is no error.
     pub fn finish(self, written: io::Result<()>) -> io::Result<()> {
@@ -117,8 +126,5 @@ fn start() -> Option<Output> {
         }
     };
     let input = BufWriter::new(child.stdin.take()?);
-    // Ctrl-C is the pager's: it goes back to its prompt, and ends on q.
-    // SAFETY: no handler is installed.
-    let _ = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };
     Some(Output::Pager { child, input })
 }

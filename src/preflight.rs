@@ -1,5 +1,7 @@
 //! What this machine allows: looked at before a recording, and printed by `pytrace doctor`.
 
+mod rights;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -8,12 +10,9 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use crate::error::WithHint;
+use crate::user::confine::{has_seccomp, landlock_abi};
 
-/// The rights that matter to a recording, by their numbers in `capabilities(7)`.
-const CAPABILITIES: [(u32, &str); 3] =
-    [(19, "CAP_SYS_PTRACE"), (38, "CAP_PERFMON"), (39, "CAP_BPF")];
-/// Stands for all of the above but `CAP_SYS_PTRACE`.
-const CAP_SYS_ADMIN: u32 = 21;
+pub use rights::Right;
 
 /// A kernel release's first two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +47,11 @@ pub struct Machine {
     pub attach_cookies: bool,
     /// One link attaches many probes (6.6).
     pub uprobe_multi: bool,
+    /// Whether system calls can be filtered, and the version of landlock, which restricts access to
+    /// files; without either, pytrace goes on with more rights than it needs.
+    pub seccomp: bool,
+    /// See above.
+    pub landlock: Option<i32>,
     /// Whether a hypervisor runs it: then it costs 10 us to have a thread execute a single
     /// instruction, otherwise 1.
     pub virtual_machine: bool,
@@ -76,6 +80,8 @@ impl Machine {
             ring_buffer: able(0, OLDEST),
             attach_cookies: able(1, KernelVersion(5, 15)),
             uprobe_multi: able(2, KernelVersion(6, 6)),
+            seccomp: has_seccomp(),
+            landlock: landlock_abi(),
             virtual_machine: virtual_machine(),
             btf: btf_path.exists(),
             version,
@@ -103,15 +109,7 @@ impl Machine {
                 self.arch
             ));
         }
-        let missing = self.missing_rights();
-        if !missing.is_empty() {
-            return Err(if self.euid == 0 {
-                anyhow!("root lacks rights here: {}", missing.join(", "))
-                    .hint("in a container, start it with --privileged, or record from the host")
-            } else {
-                anyhow!("recording needs root").hint("run it with sudo: sudo pytrace ...")
-            });
-        }
+        self.check_rights()?;
         if self.lockdown.as_deref() == Some("confidentiality") {
             return Err(anyhow!(
                 "the kernel is locked down (confidentiality): BPF can't read memory"
@@ -141,17 +139,10 @@ impl Machine {
         Ok(())
     }
 
-    /// The names of the rights that a recording needs and we don't have.
-    pub fn missing_rights(&self) -> Vec<&'static str> {
-        let has = |number: u32| self.capabilities & (1 << number) != 0;
-        CAPABILITIES
-            .into_iter()
-            .filter(|&(number, name)| {
-                let covered = has(CAP_SYS_ADMIN) && name != "CAP_SYS_PTRACE";
-                !has(number) && !covered
-            })
-            .map(|(_, name)| name)
-            .collect()
+    /// Whether one link may hold many probes of a process: uprobe-multi with a working pid filter
+    /// (Linux 6.10, commit 46ba0e49b642).
+    pub fn multi_probes(&self) -> bool {
+        self.uprobe_multi && self.version >= Some(KernelVersion(6, 10))
     }
 }
 
@@ -160,25 +151,27 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let yes = |yes: bool| if yes { "yes" } else { "no" };
         let setting = |value: Option<i32>| value.map_or("-".into(), |value| value.to_string());
-        let missing = self.missing_rights();
-        let rights = match (missing.is_empty(), self.euid) {
-            (true, 0) => "root".into(),
-            (true, uid) => format!("user {uid} with the capabilities needed"),
-            (false, uid) => format!("user {uid}, lacks {}", missing.join(", ")),
-        };
         let arch = match self.arch {
             "x86_64" => "x86_64".into(),
             other => format!("{other} (only x86_64 so far)"),
         };
         let lockdown = self.lockdown.as_deref().unwrap_or("none");
-        let lines = [
-            ("kernel", self.release.clone()),
-            ("architecture", arch),
-            ("rights", rights),
+        let mut lines = vec![
+            ("kernel".to_owned(), self.release.clone()),
+            ("architecture".to_owned(), arch),
+        ];
+        lines.extend(self.describe_rights());
+        let landlock = match self.landlock {
+            Some(abi) => format!("yes (version {abi})"),
+            None => "no".to_owned(),
+        };
+        let others = [
             ("type information (BTF)", yes(self.btf).into()),
             ("ring buffer (5.8)", yes(self.ring_buffer).into()),
             ("attach cookies (5.15)", yes(self.attach_cookies).into()),
             ("uprobe-multi (6.6)", yes(self.uprobe_multi).into()),
+            ("confined by seccomp", yes(self.seccomp).into()),
+            ("confined by landlock", landlock),
             ("virtual machine", yes(self.virtual_machine).into()),
             ("lockdown", lockdown.into()),
             ("perf_event_paranoid", setting(self.perf_event_paranoid)),
@@ -187,6 +180,7 @@ impl fmt::Display for Machine {
                 setting(self.unprivileged_bpf_disabled),
             ),
         ];
+        lines.extend(others.map(|(name, value): (&str, String)| (name.to_owned(), value)));
         for (at, (name, value)) in lines.iter().enumerate() {
             let newline = if at == 0 { "" } else { "\n" };
             write!(f, "{newline}{name:<26} {value}")?;
@@ -278,7 +272,7 @@ mod tests {
     use super::*;
     use crate::error::report;
 
-    fn good() -> Machine {
+    pub(super) fn good() -> Machine {
         Machine {
             release: "6.1.0-18-amd64".into(),
             version: Some(KernelVersion(6, 1)),
@@ -289,6 +283,8 @@ mod tests {
             ring_buffer: true,
             attach_cookies: true,
             uprobe_multi: false,
+            seccomp: true,
+            landlock: None,
             virtual_machine: false,
             lockdown: None,
             perf_event_paranoid: Some(3),
@@ -311,28 +307,6 @@ mod tests {
                     ..good()
                 },
                 "only x86-64",
-            ),
-            (
-                Machine {
-                    euid: 1000,
-                    capabilities: 0,
-                    ..good()
-                },
-                "pytrace: recording needs root\nhint: run it with sudo",
-            ),
-            (
-                Machine {
-                    capabilities: 0,
-                    ..good()
-                },
-                "CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF\nhint: ",
-            ),
-            (
-                Machine {
-                    capabilities: 1 << 21,
-                    ..good()
-                },
-                "lacks rights here: CAP_SYS_PTRACE\n",
             ),
             (
                 Machine {
@@ -371,22 +345,6 @@ mod tests {
     }
 
     #[test]
-    fn capabilities_are_enough_without_root() {
-        let bits = (1 << 19) | (1 << 38) | (1 << 39);
-        let machine = Machine {
-            euid: 1000,
-            capabilities: bits,
-            ..good()
-        };
-        assert!(machine.check_recording().is_ok());
-        assert!(
-            machine
-                .to_string()
-                .contains("user 1000 with the capabilities needed")
-        );
-    }
-
-    #[test]
     fn the_kernels_files_are_understood() {
         for (release, version) in [
             ("6.1.0-18-amd64", Some(KernelVersion(6, 1))),
@@ -414,7 +372,7 @@ mod tests {
     #[test]
     fn the_report_has_a_line_for_each_ability() {
         let report = good().to_string();
-        assert_eq!(report.lines().count(), 11);
+        assert_eq!(report.lines().count(), 13);
         assert!(
             report.starts_with("kernel                     6.1.0-18-amd64\n"),
             "{report}"

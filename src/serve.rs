@@ -20,7 +20,8 @@ use crate::explore::{Defaults, Explorer};
 use crate::pattern::Nearness;
 use crate::server::{self, Hosts, Site};
 use crate::trace_file;
-use crate::user::{Identity, give_up_privileges};
+use crate::user::Identity;
+use crate::user::confine::{Task, act_for_caller, confine};
 use announce::Remote;
 
 /// Shows a trace file to a browser until a signal ends it.
@@ -63,25 +64,16 @@ pub fn run(options: &ServeOptions) -> Result<()> {
 /// Opens the trace file with the rights of who asks for it, and gives up all others for good. Says
 /// whose are left, if these were root's.
 fn open(path: &Path) -> Result<File> {
-    let caller = Identity::of_sudo_caller()?;
-    if let Some(caller) = &caller {
-        caller.assume()?;
-    }
-    if !unistd::geteuid().is_root() {
-        // Not even those that pytrace's own file may have: users open what they may open.
-        give_up_privileges()?;
-    }
+    let caller = act_for_caller()?;
     let file = trace_file::open(path)?;
     let owner = match unistd::geteuid().is_root() {
         true => Some(Identity::of_owner(&file)?),
         false => None,
     };
-    if let Some(owner) = &owner {
-        owner.assume()?;
-    }
-    give_up_privileges()?;
-    if let Some(identity) = caller.or(owner) {
-        let name = identity.name();
+    // Before the user database is out of reach.
+    let name = caller.or(owner.clone()).map(|identity| identity.name());
+    confine(owner.as_ref(), Task::Serve)?;
+    if let Some(name) = name {
         say(format_args!("pytrace: serving as {name}, not as root"));
     }
     Ok(file)

@@ -10,19 +10,33 @@ use crate::json::{self, JsonOptions};
 use crate::pager::Output;
 use crate::pattern::{Nearness, Patterns};
 use crate::recording::{Recording, Selection};
+use crate::user::confine::{Task, act_for_caller, confine};
 use crate::view::{self, Style, TreeOptions};
 use crate::{terminal, trace_file};
 
 /// Prints the call trees of a trace file.
 pub fn run(options: &ShowOptions) -> Result<()> {
+    // Its pager must not be root's shell to who may use sudo for pytrace alone.
+    act_for_caller()?;
+    let selection = selection(options)?;
     let file = trace_file::open(&options.trace)?;
-    let mut recording = trace_file::read(&options.trace, file)?;
-    let left_out = recording.select(&selection(options)?);
+    // Before the file is read: after that nothing can be executed any more.
+    let mut out = Output::open(!options.json && !options.no_pager);
+    confine(None, Task::Show)?;
+    let mut recording = match trace_file::read(&options.trace, file) {
+        Ok(recording) => recording,
+        Err(error) => {
+            // The terminal is ours again once the pager has ended.
+            let _ = out.finish(Ok(()));
+            return Err(error);
+        }
+    };
+    let left_out = recording.select(&selection);
     if options.json {
         return print_json(&recording, left_out, options);
     }
+    out.yield_interrupts();
     let tree = tree_options(options);
-    let mut out = Output::open(!options.no_pager);
     let mut written = match recording.threads.is_empty() {
         true => out.write_all(b"No calls.\n"),
         false => Ok(()),

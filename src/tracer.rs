@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
     Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType, RingBuffer,
-    RingBufferBuilder, UprobeOpts,
+    RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
 };
 use nix::unistd::getpgrp;
 use plain::Plain;
@@ -78,6 +78,8 @@ pub struct Settings {
     pub signals_tasks: bool,
     /// Follow the children of processes that are watched.
     pub follow: bool,
+    /// Whose processes alone may be stopped, as pytrace could resume no others; `None`: anybody's.
+    pub only_user: Option<u32>,
     /// How much of values is captured; `None`: nothing, and none are looked at.
     pub values: Option<ValueLimits>,
 }
@@ -119,12 +121,18 @@ impl<'o> Tracer<'o> {
         rodata.own = std::process::id();
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
         rodata.ring_bytes = settings.ring_bytes.into();
+        rodata.may_resume_all = settings.only_user.is_none();
+        rodata.own_uid = settings.only_user.unwrap_or_default();
         let births = match settings.follow {
             false => Births::Unwatched,
             true if settings.signals_tasks => Births::AtFork,
             true => Births::AtFirstReturn,
         };
         births.choose(&mut open.progs);
+        if settings.uprobe_multi {
+            let loaded = &mut open.progs.process_loaded;
+            loaded.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
         let process = open.load().context("failed to load the kernel programs")?;
         let lifecycle = births.attach(&process.progs)?;
         Ok(Tracer {
@@ -212,17 +220,19 @@ impl<'o> Tracer<'o> {
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
     /// linked.
     pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Probes> {
-        let link = self
-            .process
-            .progs
-            .process_loaded
-            .attach_uprobe_with_opts(
-                pid_of(pid)?,
-                executable,
-                usize::try_from(offset)?,
-                UprobeOpts::default(),
-            )
-            .with_context(|| format!("failed to probe the entry point of process {pid}"))?;
+        let loaded = &self.process.progs.process_loaded;
+        let (process, offset) = (pid_of(pid)?, usize::try_from(offset)?);
+        let link = if self.settings.uprobe_multi {
+            let opts = UprobeMultiOpts {
+                offsets: vec![offset],
+                ..UprobeMultiOpts::default()
+            };
+            loaded.attach_uprobe_multi_with_opts(process, executable, "", opts)
+        } else {
+            loaded.attach_uprobe_with_opts(process, executable, offset, UprobeOpts::default())
+        };
+        let link =
+            link.with_context(|| format!("failed to probe the entry point of process {pid}"))?;
         Ok(Probes { links: vec![link] })
     }
 
@@ -244,6 +254,8 @@ impl<'o> Tracer<'o> {
             .context("rodata is not mapped")?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
+        rodata.may_resume_all = self.settings.only_user.is_none();
+        rodata.own_uid = self.settings.only_user.unwrap_or_default();
         rodata.ring_bytes = self.settings.ring_bytes.into();
         let layout = plan.layout.as_ref();
         let objects = layout.and_then(|layout| Some((layout, layout.objects.as_ref()?)));

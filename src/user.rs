@@ -1,8 +1,9 @@
 //! Who pytrace acts for: under sudo, the user who called sudo.
 //!
 //! [`User`] is whom a target runs as, and in which environment; [`rights`] takes on the user's rights
-//! for a while, [`Identity`] for good.
+//! for a while, [`Identity`] for good; [`confine`] gives up all others.
 
+pub mod confine;
 mod identity;
 pub mod rights;
 mod sudo;
@@ -15,7 +16,7 @@ use nix::unistd::{self, Gid, Uid};
 
 use crate::error::WithHint;
 
-pub use identity::{Identity, give_up_privileges};
+pub use identity::Identity;
 
 /// Environment variables in a fixed order; no name twice.
 pub type Environment = Vec<(OsString, OsString)>;
@@ -60,6 +61,15 @@ impl User {
             Err(error) => Err(error),
         }
         .hint("--as-root runs the target as root")
+    }
+
+    /// Whom pytrace can become for good, if that is someone else than it is.
+    pub fn identity(&self) -> Option<Identity> {
+        self.switches.then(|| Identity {
+            uid: self.uid,
+            gid: self.gid,
+            groups: self.groups.clone(),
+        })
     }
 
     /// Looks up a variable in the target's environment.

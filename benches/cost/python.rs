@@ -177,6 +177,7 @@ impl Drop for Waiting {
 pub(crate) fn settings(machine: &Machine) -> Settings {
     Settings {
         ring_bytes: 16 << 20,
+        only_user: None,
         external_calls: true,
         uprobe_multi: uprobe_multi(machine),
         values: None,

@@ -40,6 +40,15 @@ impl NewFile {
         &self.file
     }
 
+    /// Where it gets its name.
+    pub(super) fn directory(&self) -> &Path {
+        let goal = self.names.as_ref().and_then(|(_, goal)| goal.parent());
+        match goal {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            _ => Path::new("."),
+        }
+    }
+
     /// Gives it its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         match &self.names {

@@ -12,7 +12,7 @@ use super::shebang::{Content, Interpreter};
 use crate::cli::Target;
 use crate::error::WithHint;
 use crate::user::User;
-use crate::user::rights::{may_execute, read_as_user};
+use crate::user::rights::{as_user, may_execute, read_as_user};
 
 /// Where programs are looked for when the user has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -162,8 +162,9 @@ impl Search<'_> {
         if let Some(python) = python {
             return self.program(python.as_os_str()).map_err(|error| {
                 let error = anyhow!(error).context(format!("failed to use {}", python.display()));
-                match fs::metadata(self.cwd.join(python)) {
-                    Ok(metadata) if metadata.is_dir() => error.hint(format!(
+                // What is there is for the user's eyes only.
+                match as_user(self.user, || fs::metadata(self.cwd.join(python))) {
+                    Ok(Ok(metadata)) if metadata.is_dir() => error.hint(format!(
                         "--python wants the program: {}",
                         python.join("bin/python").display()
                     )),

@@ -1,6 +1,5 @@
 //! Whether a file or a process is a CPython, and what to say where it is none.
 
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -9,7 +8,6 @@ use anyhow::{Context as _, Result, anyhow};
 use super::{maps, process};
 use crate::cpython::{self, Foreign, Found};
 use crate::error::WithHint as _;
-use crate::user::User;
 
 /// Examines the program or a library of a process.
 pub(super) fn open(path: &Path, pid: u32) -> Result<Found> {
@@ -72,17 +70,13 @@ pub(super) fn not_runnable(program: &Path, error: anyhow::Error) -> anyhow::Erro
 
 /// The file with the interpreter that an executable runs in the end, its `libpython` or the
 /// CPython that it executes: asks that Python itself, by a program that does nothing else.
-pub fn behind(executable: &Path, user: &User) -> Result<PathBuf> {
+pub fn behind(executable: &Path) -> Result<PathBuf> {
     const PROGRAM: &str = "import os; print(os.readlink('/proc/self/exe')); \
                            print(open('/proc/self/maps').read())";
     let mut python = std::process::Command::new(executable);
     python
         .args(["-I", "-S", "-c", PROGRAM])
         .stdin(Stdio::null());
-    // It is the user's program: root has no business in it.
-    if user.switches {
-        python.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    }
     let output = python.output().context("failed to run it")?;
     let text = String::from_utf8_lossy(&output.stdout);
     if let Some(library) = maps::libpython_paths(&text).into_iter().next() {

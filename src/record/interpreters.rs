@@ -389,7 +389,10 @@ impl<'o> Interpreters<'o> {
     ) -> Result<Look> {
         let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let path = fs::read_link(file).unwrap_or_else(|_| file.to_owned());
+        let path = fs::read_link(file).unwrap_or_else(|_| {
+            let below = file.strip_prefix(format!("/proc/{pid}/root"));
+            below.map_or_else(|_| file.to_owned(), |below| Path::new("/").join(below))
+        });
         let plan = (self.planner)(interpreter, self.choice, None).map_err(|error| {
             let shown = path.display();
             anyhow!(

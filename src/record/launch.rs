@@ -235,6 +235,31 @@ struct Start<'a> {
     failure: RawFd,
 }
 
+/// Leaves a program that is not root's no capability: those that pytrace has by its file, or that who
+/// started it let it inherit, are for pytrace alone. What the program may gain, by sudo or its own file, is
+/// not touched.
+///
+/// System calls only, as in [`Start::run`].
+fn give_up_capabilities() -> Result<(), i32> {
+    // `struct __user_cap_header_struct`: version 3 and the calling thread.
+    let header: [u32; 2] = [0x2008_0522, 0];
+    // `struct __user_cap_data_struct` twice: effective, permitted and inheritable ones.
+    let none = [0_u32; 6];
+    // SAFETY: the kernel reads a header and, for this version, two structs of three u32 each, and keeps
+    // neither pointer.
+    let result = unsafe {
+        if libc::geteuid() == 0 {
+            return Ok(());
+        }
+        // Those that are ambient go with the permitted ones.
+        libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr())
+    };
+    match result {
+        -1 => Err(Errno::last_raw()),
+        _ => Ok(()),
+    }
+}
+
 /// Ids to take on.
 struct Rights {
     uid: libc::uid_t,
@@ -264,6 +289,9 @@ impl Start<'_> {
             if let Some(rights) = self.rights
                 && let Err(errno) = rights.take_on()
             {
+                self.fail(Step::Rights, errno);
+            }
+            if let Err(errno) = give_up_capabilities() {
                 self.fail(Step::Rights, errno);
             }
             // Held at its first instruction it must not stay stopped should pytrace be killed;

@@ -1,9 +1,12 @@
 //! What files a process has mapped: `/proc/PID/maps`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+
+use super::paths::RootResolver;
 
 /// One line of `/proc/PID/maps` (Linux, `Documentation/filesystems/proc.rst`).
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +20,8 @@ struct Mapping<'a> {
 }
 
 /// Files that a process has mapped and whose name is `libpython3.*`, each once, as paths that
-/// lead to the very file, whatever mount namespace it is in and whether it still has a name.
+/// lead to the very file: whatever mount namespace it is in, and, where pytrace has
+/// CAP_CHECKPOINT_RESTORE, whether or not it still has a name.
 pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
     let text = read(pid)?;
     let mut files: Vec<(u64, u64, PathBuf)> = Vec::new();
@@ -27,14 +31,25 @@ pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
             .iter()
             .any(|(device, inode, _)| (*device, *inode) == (mapping.device, mapping.inode));
         if name.starts_with("libpython3.") && !known {
-            let path = format!(
-                "/proc/{pid}/map_files/{:x}-{:x}",
-                mapping.start, mapping.end
-            );
-            files.push((mapping.device, mapping.inode, path.into()));
+            files.push((mapping.device, mapping.inode, file_of(pid, &mapping)));
         }
     }
     Ok(files.into_iter().map(|(_, _, path)| path).collect())
+}
+
+/// Where the file of a mapping can be opened.
+fn file_of(pid: u32, mapping: &Mapping<'_>) -> PathBuf {
+    let path = format!(
+        "/proc/{pid}/map_files/{:x}-{:x}",
+        mapping.start, mapping.end
+    );
+    let path = PathBuf::from(path);
+    // Without the right to follow that link, by its name, which may have become another file's.
+    let named = RootResolver::of_process(pid).outside(Path::new(mapping.path));
+    match (fs::metadata(&path), fs::metadata(&named)) {
+        (Err(_), Ok(file)) if file.ino() == mapping.inode => named,
+        _ => path,
+    }
 }
 
 /// The paths of the files named `libpython3.*` in the text of a `maps` file.

@@ -40,10 +40,11 @@ use crate::cli::{DEFAULT_LIMIT, Limits, RecordOptions, Redact, Target, ValueOpti
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
-use crate::preflight::{KernelVersion, Machine};
+use crate::preflight::{KernelVersion, Machine, Right};
 use crate::recording::{self, Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
+use crate::user::confine::{Task, confine};
 use crate::user::{User, rights};
 use crate::value::{DEFAULT_REDACTION, Describer, Redaction};
 use crate::{terminal, view};
@@ -144,13 +145,16 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let describer = options.values.as_ref().map(describer).transpose()?;
     let consumer = RefCell::new(Consumer::new(output, filter, describer));
 
+    // Whether processes may be another user's than the one that pytrace will be.
+    let others = options.follow || matches!(start, Start::Processes(_));
     let mut storage = Storage::default();
     let settings = Settings {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
-        uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        uprobe_multi: machine.multi_probes(),
         signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
         follow: options.follow,
+        only_user: (!others || !machine.has(Right::Kill)).then_some(user.uid.as_raw()),
         values: options
             .values
             .as_ref()
@@ -163,7 +167,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
     let started = Instant::now();
     let started_at = SystemTime::now();
-    let mut traced = match &mut start {
+    let suspended = match &start {
         Start::Command { command, .. } => {
             // Who has changed their mind by now does not want it to start.
             if let Some(received) = signals.receive()? {
@@ -172,16 +176,26 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
             let suspended = Suspended::spawn(command, &user, signals.original())
                 .context("failed to start the program")?;
             tracer.watch(suspended.pid().as_raw().cast_unsigned(), true)?;
-            Traced::Launched(
-                suspended
-                    .release()
-                    .map_err(|error| examine::not_runnable(&command.program, error.into()))?,
-            )
+            Some(suspended)
         }
-        Start::Processes(processes) => Traced::Attached(std::mem::take(processes)),
+        Start::Processes(_) => None,
     };
-    // The program has started, with the limits that it was to have.
+    // The program exists, with the limits and the rights that it was to have.
     allow_descriptors();
+    let task = Task::Record {
+        others,
+        singly: !machine.multi_probes(),
+    };
+    confine(user.identity().as_ref(), task)?;
+    let mut traced = match (suspended, &mut start) {
+        (Some(suspended), Start::Command { command, .. }) => Traced::Launched(
+            suspended
+                .release()
+                .map_err(|error| examine::not_runnable(&command.program, error.into()))?,
+        ),
+        (_, Start::Processes(processes)) => Traced::Attached(std::mem::take(processes)),
+        (None, Start::Command { .. }) => unreachable!("a command was started above"),
+    };
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
         interpreters: Interpreters::new(
@@ -350,7 +364,11 @@ impl Start {
 
 fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
     if let Target::Processes(pids) = &options.target {
-        let processes = pids.iter().map(|&pid| Ok((pid, process::open(pid)?)));
+        let processes = pids.iter().map(|&pid| {
+            let opened = process::open(pid)?;
+            process::check_access(pid)?;
+            Ok((pid, opened))
+        });
         return Ok(Start::Processes(processes.collect::<Result<_>>()?));
     }
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;

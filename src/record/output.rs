@@ -1,9 +1,15 @@
 //! The trace file before there is a trace: nothing that was there is lost to a recording that
 //! never began.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use nix::fcntl::AtFlags;
+use nix::sys::stat::fstatat;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::whereabouts::Whereabouts;
 use crate::format::Storage;
@@ -18,14 +24,52 @@ pub(super) struct TraceFile {
     file: File,
     written: bool,
     /// Where it was made, for whom, if it was not there before.
-    new: Option<(PathBuf, User)>,
+    new: Option<(Entry, User)>,
+}
+
+/// A name in a directory, whatever becomes of the directory's own name.
+#[derive(Debug)]
+struct Entry {
+    directory: File,
+    name: OsString,
+}
+
+impl Entry {
+    fn of(path: &Path) -> Option<Entry> {
+        let directory = match path.parent()? {
+            parent if parent.as_os_str().is_empty() => Path::new("."),
+            parent => parent,
+        };
+        let directory = File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+            .open(directory);
+        Some(Entry {
+            directory: directory.ok()?,
+            name: path.file_name()?.to_owned(),
+        })
+    }
+
+    /// Removes it if it leads to this file, and not to one that has been put there since.
+    fn remove(&self, file: &File) -> io::Result<()> {
+        let found = fstatat(&self.directory, &*self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let own = file.metadata()?;
+        if (found.st_dev, found.st_ino) == (own.dev(), own.ino()) {
+            unlinkat(&self.directory, &*self.name, UnlinkatFlags::NoRemoveDir)?;
+        }
+        Ok(())
+    }
 }
 
 impl TraceFile {
     /// Opens `path` with the rights of `user`; see [`rights::open_as_user`].
     pub(super) fn open(path: &Path, user: &User) -> anyhow::Result<TraceFile> {
         let Opened { file, new } = rights::open_as_user(path, user)?;
-        let new = new.then(|| (path.to_owned(), user.clone()));
+        let entry = match new {
+            true => rights::as_user(user, || Entry::of(path))?,
+            false => None,
+        };
+        let new = entry.map(|entry| (entry, user.clone()));
         Ok(TraceFile {
             file,
             written: false,
@@ -76,9 +120,9 @@ impl Storage for TraceFile {
 
 impl Drop for TraceFile {
     fn drop(&mut self) {
-        if let (false, Some((path, user))) = (self.written, &self.new) {
+        if let (false, Some((entry, user))) = (self.written, &self.new) {
             // An empty file does no harm.
-            let _ = rights::as_user(user, || std::fs::remove_file(path));
+            let _ = rights::as_user(user, || entry.remove(&self.file));
         }
     }
 }

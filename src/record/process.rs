@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::IoSliceMut;
+use std::io::{ErrorKind, IoSliceMut};
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -200,6 +200,36 @@ pub(super) fn read_memory(pid: u32, address: u64, length: usize) -> Option<Vec<u
         &[RemoteIoVec { base, len: length }],
     );
     (read == Ok(length)).then_some(bytes)
+}
+
+/// Refuses a process that pytrace may not look into: of another user, or apart from its user's others.
+pub(super) fn check_access(pid: u32) -> Result<()> {
+    let looked = fs::read_link(format!("/proc/{pid}/exe"))
+        .and_then(|_| fs::read_to_string(format!("/proc/{pid}/maps")))
+        .and_then(|maps| {
+            // Its memory takes more than the names of its files, where Yama is (ptrace_scope).
+            let start = maps.split_once('-').map(|(start, _)| start);
+            match start.and_then(|start| usize::from_str_radix(start, 16).ok()) {
+                Some(base) => Ok(process_vm_readv(
+                    Pid::from_raw(pid.cast_signed()),
+                    &mut [IoSliceMut::new(&mut [0])],
+                    &[RemoteIoVec { base, len: 1 }],
+                )?),
+                None => Ok(0),
+            }
+        });
+    match looked {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let owner = ids(&pid.to_string(), "Uid").and_then(|ids| ids.first().copied());
+            let owner = owner.map_or("?".to_owned(), |owner| owner.to_string());
+            Err(anyhow!(
+                "process {pid} of user {owner} can't be looked into without CAP_SYS_PTRACE"
+            ))
+            .hint(format!("run it with sudo: sudo pytrace --pid {pid}"))
+        }
+        // Whatever else is wrong will show where it matters.
+        _ => Ok(()),
+    }
 }
 
 /// A descriptor that becomes readable when the process ends; refuses what can't be traced.

@@ -22,6 +22,7 @@ use nix::unistd::{self, ForkResult, Pid};
 use super::freeze::Freeze;
 use super::process;
 use crate::tracer::{Alarm, Held, Holds, Why};
+use crate::user::confine::{Task, confine};
 
 /// How long after pytrace's end someone may still come to a stop: a process that has the signal
 /// stops when it runs next.
@@ -86,6 +87,8 @@ fn watch(leash: File, holds: &Holds, pytrace: u32) {
     let mut kept = vec![leash.as_raw_fd()];
     kept.extend(holds.fds().map(|fd| fd.as_raw_fd()));
     close_others(kept);
+    // With more rights than it needs it is better than none.
+    let _ = confine(None, Task::Watch);
     let mut keeper = Keeper {
         holds,
         frozen: Vec::new(),

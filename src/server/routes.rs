@@ -1,12 +1,12 @@
 //! Which request is answered by what.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::IF_NONE_MATCH;
 use hyper::http::request::Parts;
+use nix::errno::Errno;
 
 use super::assets::{self, Asset};
 use super::percent;
@@ -85,7 +85,9 @@ fn asset(name: &str, parts: &Parts) -> Result<Reply, Refusal> {
 
 /// What nobody can guess, for a script that stands in a page.
 pub(super) fn nonce() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let mut bytes = [0_u8; 16];
+    // SAFETY: writes to an array of that length. So few bytes come whole (getrandom(2)).
+    let filled = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    Errno::result(filled)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -2,13 +2,10 @@
 
 use std::ffi::{CString, OsStr};
 use std::fs::{File, Metadata};
-use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{Context as _, Result, bail};
-use nix::errno::Errno;
-use nix::sys::prctl;
 use nix::unistd::{self, Gid, Uid};
 
 /// Who has no rights beyond everybody's, by convention.
@@ -113,27 +110,6 @@ impl Identity {
         }
         Ok(())
     }
-}
-
-/// Gives up what rights the process has beyond those of its user, and what it could get by executing
-/// a file, for good. Before other threads are started: capabilities are a thread's.
-pub fn give_up_privileges() -> Result<()> {
-    prctl::set_no_new_privs().context("failed to give up new privileges")?;
-    clear_capabilities().context("failed to give up capabilities")
-}
-
-/// A change of the user id takes most of them away, and not all: none of the inheritable ones, and
-/// nothing where `SECBIT_NO_SETUID_FIXUP` is set.
-fn clear_capabilities() -> io::Result<()> {
-    // `struct __user_cap_header_struct`: version 3 and the calling thread.
-    let header: [u32; 2] = [0x2008_0522, 0];
-    // `struct __user_cap_data_struct` twice: effective, permitted and inheritable ones.
-    let none = [0u32; 6];
-    // SAFETY: the kernel reads a header and, for this version, two structs of three u32 each; it
-    // keeps neither pointer.
-    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
-    Errno::result(result)?;
-    Ok(())
 }
 
 /// A user or group id; the kernel keeps the highest number for "none".

@@ -17,14 +17,18 @@ use crate::error::{WithHint, say};
 
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
 ///
+/// The effective ids are changed, not only those of the file system: the settings in `/proc/sys` go by
+/// the former (`test_perm` in the kernel's `fs/proc/proc_sysctl.c`).
+///
 /// Only the calling thread is affected: the kernel keeps these ids per thread, and the raw calls
-/// are made, not the C library's, which change all threads.
+/// are made, not the C library's, which change all threads. Once pytrace has become that user
+/// ([`confine`](super::confine)), there is nothing to change.
 ///
 /// # Errors
 ///
 /// The rights could not be taken on; `action` has not run.
 pub fn as_user<T>(user: &User, action: impl FnOnce() -> T) -> io::Result<T> {
-    let _switched = if user.switches {
+    let _switched = if user.switches && nix::unistd::geteuid() != user.uid {
         Some(Switched::to(user)?)
     } else {
         None
@@ -54,16 +58,20 @@ impl Switched {
             gid: nix::unistd::getegid(),
             uid: nix::unistd::geteuid(),
         };
-        set_fs_ids(user.uid, user.gid)?;
+        // Last the user id, which takes all capabilities away until it is root's again.
+        set_effective_id(libc::SYS_setresgid, user.gid.as_raw())?;
+        set_effective_id(libc::SYS_setresuid, user.uid.as_raw())?;
         Ok(before)
     }
 }
 
 impl Drop for Switched {
     fn drop(&mut self) {
-        let restored = set_fs_ids(self.uid, self.gid).and_then(|()| set_groups(&self.groups));
+        let restored = set_effective_id(libc::SYS_setresuid, self.uid.as_raw())
+            .and_then(|()| set_effective_id(libc::SYS_setresgid, self.gid.as_raw()))
+            .and_then(|()| set_groups(&self.groups));
         if let Err(error) = restored {
-            // Can't happen to a process whose effective user is root; going on with half of
+            // Can't happen to a process whose real user is root; going on with half of
             // someone else's rights is no option.
             say(format_args!(
                 "pytrace: failed to restore our own rights: {error}"
@@ -80,17 +88,12 @@ fn set_groups(groups: &[libc::gid_t]) -> io::Result<()> {
     Ok(())
 }
 
-/// Both calls return the id from before and no error; asking for an id that can't be tells
-/// whether they have worked.
-fn set_fs_ids(uid: Uid, gid: Gid) -> io::Result<()> {
-    nix::unistd::setfsgid(gid);
-    nix::unistd::setfsuid(uid);
-    let none = u32::MAX;
-    if nix::unistd::setfsgid(Gid::from_raw(none)) != gid
-        || nix::unistd::setfsuid(Uid::from_raw(none)) != uid
-    {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+/// Sets the effective id, and with it the file system's, and leaves real and saved ones.
+fn set_effective_id(call: libc::c_long, id: u32) -> io::Result<()> {
+    let same = u32::MAX;
+    // SAFETY: `setresuid` and `setresgid` take three numbers.
+    let result = unsafe { libc::syscall(call, same, id, same) };
+    Errno::result(result)?;
     Ok(())
 }
 
