@@ -17,8 +17,8 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
-	test-packages test-endurance layouts \
-	bench bench-matrix fuzz screenshots clean \
+	test-fuzz test-packages test-endurance layouts \
+	bench bench-matrix fuzz fuzz-seeds screenshots clean \
 	setup-build setup-demo setup-test setup-bench setup-packages
 
 help: ## this list
@@ -38,7 +38,7 @@ demo: setup-demo build ## trace examples/training_loop.py and print its calls
 		'  $(PYTRACE) show trace.json    here' \
 		'  https://ui.perfetto.dev                   "Open trace file": it stays on this machine'
 
-test: lint test-unit test-root test-layouts test-truth ## all checks, from lint to test-truth
+test: lint test-unit test-fuzz test-root test-layouts test-truth ## all checks, from lint to test-truth
 
 lint: setup-test ## formatting, clippy, documentation; warnings are errors
 	$(call say,lint)
@@ -52,6 +52,10 @@ test-unit: setup-test ## the tests that need no rights
 	$(CARGO) test --locked
 	$(PYTHON) -B -m unittest discover -s tests
 	$(PYTHON) -B -m unittest discover -s tests/truth
+
+test-fuzz: setup-test ## hostile bytes for what reads files, records and requests, 10 s for each target
+	$(call say,fuzzing in short)
+	$(AS_USER) env FUZZ=short SECONDS_EACH=$(or $(SECONDS_EACH),10) scripts/fuzz.sh $(ONLY)
 
 test-root: setup-test ## the tests that need root and eBPF; FILTER=name for some of them
 	$(call say,privileged tests)
@@ -89,9 +93,13 @@ bench-matrix: setup-bench build ## what a call costs on every CPython at hand
 	$(call say,benchmarks of every interpreter)
 	scripts/bench-matrix.sh
 
-fuzz: ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="plan trace_file records" for some
+fuzz: setup-test ## hostile bytes, SECONDS_EACH=60 for each target; ONLY="http plan records texts trace_file values" for some
 	$(call say,fuzzing)
 	$(AS_USER) env SECONDS_EACH=$(or $(SECONDS_EACH),60) scripts/fuzz.sh $(ONLY)
+
+fuzz-seeds: setup-test ## what fuzzing starts from, anew: records of the Pythons here
+	$(call say,seeds)
+	scripts/fuzz-seeds.sh
 
 screenshots: build setup-test ## the pictures of the documentation, docs/images
 	scripts/screenshots.sh $(PYTRACE)

@@ -42,6 +42,7 @@ if [ "$purpose" != build ]; then
 fi
 if [ "$purpose" = test ]; then
     need_command clang-format clang-format "checks the style of bpf/"
+    need_command g++ g++ "compiles libFuzzer"
     need_command sudo sudo "the tests start pytrace through it"
     need_command useradd passwd "the tests need a second user"
     need_command debootstrap debootstrap "fetches other Pythons: scripts/interpreters.sh"

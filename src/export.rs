@@ -3,13 +3,13 @@
 mod new_file;
 mod report;
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::cli::{ExportFormat, ExportOptions};
 use crate::error::WithHint as _;
-use crate::explore::{Explorer, Origin};
+use crate::explore::{Explorer, Grouping, Origin};
 use crate::format::{self, OutputFile};
 use crate::pattern::Nearness;
 use crate::recording::{Recording, Selection};
@@ -69,19 +69,38 @@ fn write(
             out.flush()
         }
         ExportFormat::Page => {
-            let explorer = Explorer::new(recording);
-            let report = Report {
-                explorer: &explorer,
-                origin: Origin::of(&options.trace),
-                grouping: patterns,
-                size: options.max_size as usize * 1_000_000,
-            };
             let mut out = BufWriter::new(file.file());
             let page = server::single_file()?;
             out.write_all(page.before_data.as_bytes())?;
-            report.write(&mut out)?;
+            let size = options.max_size as usize * 1_000_000;
+            write_report(
+                recording,
+                Origin::of(&options.trace),
+                patterns,
+                size,
+                &mut out,
+            )?;
             out.write_all(page.behind_data.as_bytes())?;
             out.flush()
         }
     }
+}
+
+/// Writes what the page of a report knows of `recording`, in `size` bytes or little more: JSON
+/// without `<`, so that it can stand in HTML. `out` should be buffered.
+pub fn write_report(
+    recording: &Recording,
+    origin: Origin,
+    grouping: Grouping,
+    size: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let explorer = &Explorer::new(recording);
+    let report = Report {
+        explorer,
+        origin,
+        grouping,
+        size,
+    };
+    report.write(out)
 }

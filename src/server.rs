@@ -29,6 +29,7 @@ use std::net::TcpListener;
 
 use anyhow::{Context as _, Result};
 
+pub use routes::answer;
 pub use single_file::{SingleFile, single_file};
 pub use site::Site;
 pub use trust::Hosts;

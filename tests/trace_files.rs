@@ -359,6 +359,33 @@ fn begin_and_end_events_are_paired() {
     assert!(recording.threads[0].calls[0].flags.has(Flags::UNFINISHED));
 }
 
+/// Found by fuzzing: ends that exclude each other, and a place without a file.
+#[test]
+fn contradictions_are_written_as_they_are_read() {
+    let ends = ["unfinished", "end_inferred", "yielded"].map(|end| format!("\"{end}\":true"));
+    let texts = ["\"exception\":\"E\"", "\"return\":\"1\""];
+    let members: Vec<&str> = texts
+        .into_iter()
+        .chain(ends.iter().map(|it| &**it))
+        .collect();
+    let events = (0..1 << members.len()).map(|choice| {
+        let chosen = members.iter().enumerate().filter(|(at, _)| choice >> at & 1 != 0);
+        let chosen: String = chosen.map(|(_, member)| format!(",{member}")).collect();
+        format!(
+            r#"{{"ph":"X","ts":{choice},"dur":1,"name":"f (:3)","args":{{"call":{},"depth":0{chosen}}}}}"#,
+            choice + 1
+        )
+    });
+    let events: Vec<String> = events.collect();
+    let begun =
+        r#"{"ph":"B","tid":1,"ts":1,"dur":1,"name":"f","args":{"return":"1","yielded":true}}"#;
+    let text = format!("[{},{begun}]", events.join(","));
+    let recording = read_from(text.as_bytes()).unwrap();
+    let mut again = Vec::new();
+    format::write(&recording, &mut again).unwrap();
+    assert_eq!(rows(&read_from(&again[..]).unwrap()), rows(&recording));
+}
+
 #[test]
 fn depth_is_no_danger() {
     let deep = "[".repeat(1 << 20);

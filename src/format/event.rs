@@ -12,7 +12,8 @@ use crate::recording::{Builder, Flags, Gap, Row};
 use crate::trace::{Category, Code, Kind, ThreadId, Time};
 
 /// How many code objects are known by the text of their events.
-const SLOTS: usize = 1 << 14;
+// Fuzzing reads small files, thousands a second: they have to fill it as large ones do.
+const SLOTS: usize = if cfg!(fuzzing) { 1 << 4 } else { 1 << 14 };
 
 /// An event of the Chrome Trace Event Format, so far as it tells of calls.
 #[derive(Debug, Default)]
@@ -199,9 +200,18 @@ impl Events {
             .and_then(|depth| depth.try_into().ok());
         let exception = event.exception.map(unescape);
         let mut flags = event.flags;
-        flags.set(Flags::UNFINISHED, duration.is_none());
+        let goes_on = duration.is_none() || event.phase == b"B";
+        flags.set(Flags::UNFINISHED, goes_on);
         let texts = &mut self.builder.texts;
         let (arguments, outcome) = self.scratch.intern(&event.values, flags, texts);
+        // A call ends in one way, whatever a file says.
+        if flags.has(Flags::UNFINISHED) || flags.has(Flags::RAISED) {
+            flags.clear(Flags::END_INFERRED);
+        }
+        let otherwise = [Flags::UNFINISHED, Flags::RAISED, Flags::END_INFERRED];
+        if outcome.is_none() || otherwise.iter().any(|flag| flags.has(*flag)) {
+            flags.clear(Flags::YIELDED);
+        }
         let row = Row {
             start,
             duration: duration.unwrap_or(0),
@@ -339,7 +349,8 @@ impl CodeText<'_> {
 fn split_place(text: &str) -> Option<(&str, &str, u32)> {
     let (name, place) = text.strip_suffix(')')?.split_once(" (")?;
     let (file, line) = place.rsplit_once(':')?;
-    Some((name, file, line.parse().ok()?))
+    let line = line.parse().ok()?;
+    (!file.is_empty()).then_some((name, file, line))
 }
 
 /// What a name tells of the kind.

@@ -2,6 +2,8 @@
 
 pub mod command;
 pub mod examine;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod interpreters;
 pub mod launch;
 pub mod paths;

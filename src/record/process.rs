@@ -22,11 +22,16 @@ use crate::scope::names_python;
 pub(super) fn command_line(pid: u32) -> Result<Vec<OsString>> {
     let path = format!("/proc/{pid}/cmdline");
     let bytes = fs::read(&path).with_context(|| format!("failed to read {path}"))?;
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    Ok(bytes
+    Ok(arguments(&bytes))
+}
+
+/// The arguments in the text of a `cmdline` file. A process may write there what it likes.
+pub(super) fn arguments(cmdline: &[u8]) -> Vec<OsString> {
+    let bytes = cmdline.strip_suffix(b"\0").unwrap_or(cmdline);
+    bytes
         .split(|&byte| byte == 0)
         .map(|arg| OsString::from_vec(arg.to_vec()))
-        .collect())
+        .collect()
 }
 
 /// Its working directory, as it sees it.

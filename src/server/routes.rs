@@ -2,10 +2,11 @@
 
 use std::io;
 
-use hyper::Request;
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::header::IF_NONE_MATCH;
 use hyper::http::request::Parts;
+use hyper::{Request, Response};
 use nix::errno::Errno;
 
 use super::assets::{self, Asset};
@@ -19,8 +20,8 @@ use super::trust::{self, Asked};
 const API: &str = "/api/";
 const ASSETS: &str = "/assets/";
 
-/// Answers a request, or says why not.
-pub(super) async fn answer(site: &'static Site, request: Request<Incoming>) -> Reply {
+/// Answers a request, or says why not. A body is not looked at: who sends one is refused.
+pub async fn answer<B>(site: &'static Site, request: Request<B>) -> Response<Full<Bytes>> {
     let (parts, _) = request.into_parts();
     let replied = replied(site, &parts).await;
     replied.unwrap_or_else(|refusal| reply::refuse(&refusal, parts.uri.path().starts_with(API)))

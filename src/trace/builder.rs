@@ -429,9 +429,11 @@ impl<C: Classify> Builder<C> {
         {
             call.duration = event.time.0.saturating_sub(call.start.0);
             call.exit = exit;
-            if !exception.is_empty() {
-                call.exception = Some(Arc::from(String::from_utf8_lossy(exception)));
-            }
+            call.exception = match exception {
+                // Without a name it would pass for a return.
+                [] => (exit == Exit::Exception).then(|| Arc::from("<unreadable>")),
+                name => Some(Arc::from(String::from_utf8_lossy(name))),
+            };
             self.take_result(event.thread.pid, &mut call, values);
             sink.call(&call)?;
         }

@@ -7,7 +7,7 @@
 )]
 
 /// Values at which arithmetic and bounds go wrong.
-const VALUES: [u64; 12] = [
+pub const VALUES: [u64; 12] = [
     0,
     1,
     7,
@@ -22,11 +22,20 @@ const VALUES: [u64; 12] = [
     u64::MAX,
 ];
 
-struct Random(u64);
+/// SplitMix64.
+#[derive(Debug)]
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        // SplitMix64.
+    pub fn new(seed: u32) -> Random {
+        Random(u64::from(seed))
+    }
+
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "it never ends, and needs no more than this"
+    )]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,7 +43,7 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 }
@@ -42,7 +51,7 @@ impl Random {
 /// Changes a few words or bytes of an ELF file: of its header, of its section headers, or of a
 /// section, small ones as likely as large ones.
 pub fn mutate(bytes: &mut [u8], seed: u32) {
-    let mut random = Random(u64::from(seed));
+    let mut random = Random::new(seed);
     for _ in 0..=random.below(3) {
         let (start, size) = match random.below(8) {
             0 => (0, 64),
@@ -56,29 +65,34 @@ pub fn mutate(bytes: &mut [u8], seed: u32) {
         let Some(part) = bytes.get_mut(start..end).filter(|part| !part.is_empty()) else {
             continue;
         };
-        let mut at = random.below(part.len());
-        if random.below(2) == 0 {
-            at = occupied(part, at);
-        }
-        match random.below(4) {
-            0 => part[at] ^= 1 << random.below(8),
-            1 => part[at] = random.next() as u8,
-            2 => {
-                // Another word of the same table: a pointer that is valid, but wrong.
-                let from = random.below(part.len()) & !7;
-                if let (Some(word), at) = (part.get(from..from + 8).map(<[u8]>::to_vec), at & !7)
-                    && let Some(to) = part.get_mut(at..at + 8)
-                {
-                    to.copy_from_slice(&word);
-                }
+        change(part, &mut random);
+    }
+}
+
+/// Changes a byte or a word, often one that is not zero. There must be some bytes.
+fn change(part: &mut [u8], random: &mut Random) {
+    let mut at = random.below(part.len());
+    if random.below(2) == 0 {
+        at = occupied(part, at);
+    }
+    match random.below(4) {
+        0 => part[at] ^= 1 << random.below(8),
+        1 => part[at] = random.next() as u8,
+        2 => {
+            // Another word of the same table: a pointer that is valid, but wrong.
+            let from = random.below(part.len()) & !7;
+            if let (Some(word), at) = (part.get(from..from + 8).map(<[u8]>::to_vec), at & !7)
+                && let Some(to) = part.get_mut(at..at + 8)
+            {
+                to.copy_from_slice(&word);
             }
-            _ => {
-                let value = VALUES[random.below(VALUES.len())].to_le_bytes();
-                let width = [1, 2, 4, 8][random.below(4)];
-                let at = at & !(width - 1);
-                for (to, from) in part.iter_mut().skip(at).zip(&value[..width]) {
-                    *to = *from;
-                }
+        }
+        _ => {
+            let value = VALUES[random.below(VALUES.len())].to_le_bytes();
+            let width = [1, 2, 4, 8][random.below(4)];
+            let at = at & !(width - 1);
+            for (to, from) in part.iter_mut().skip(at).zip(&value[..width]) {
+                *to = *from;
             }
         }
     }

@@ -161,3 +161,26 @@ fn what_a_frame_outside_the_scope_has_called_may_have_ended_unreported() {
     ];
     assert_eq!(calls(&steps), ["main", "  _open"]);
 }
+
+#[test]
+fn an_exception_whose_type_has_no_name_is_one() {
+    let (mut builder, mut calls) = (builder(), Vec::new());
+    push(&mut builder, 1, code(7, "f"), &mut calls);
+    let start = EventKind::Enter {
+        frame: 1,
+        previous: 0,
+        code: 7,
+        how: Enter::Start,
+        values: &[],
+    };
+    push(&mut builder, 2, start, &mut calls);
+    let end = EventKind::Exit {
+        frame: 1,
+        how: Leave::Unwind,
+        exception: &[],
+        values: &[],
+    };
+    push(&mut builder, 3, end, &mut calls);
+    assert_eq!(calls[0].exit, Exit::Exception);
+    assert_eq!(calls[0].exception.as_deref(), Some("<unreadable>"));
+}
