@@ -17,9 +17,9 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
-	test-fuzz test-packages test-endurance layouts \
+	test-fuzz test-packages test-endurance test-kernels vagrant-validate layouts \
 	bench bench-matrix fuzz fuzz-seeds screenshots clean \
-	setup-build setup-demo setup-test setup-bench setup-packages
+	setup-build setup-demo setup-test setup-bench setup-packages setup-kernels
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -85,6 +85,13 @@ test-endurance: setup-test ## attach to a busy program and detach a thousand tim
 	$(call say,endurance)
 	PYTRACE_CYCLES=$(or $(CYCLES),1000) scripts/root-tests.sh cost_the_program_nothing --nocapture
 
+test-kernels: build setup-test setup-kernels ## Debian's kernels in QEMU; ONLY="5.10 6.1 6.12 newest lockdown" for some; minutes
+	$(call say,kernels)
+	$(SUDO) env ONLY="$(ONLY)" scripts/kernel-tests.sh $(PYTRACE)
+
+vagrant-validate: ## whether Vagrant understands vagrant/Vagrantfile
+	cd vagrant && vagrant validate --ignore-provider
+
 bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive bystander patterns serve" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
@@ -108,5 +115,5 @@ clean: ## remove what builds and the demo leave (not the interpreters in the cac
 	$(CARGO) clean
 	rm -f trace.json trace.json.gz matrix.txt
 
-setup-build setup-demo setup-test setup-bench setup-packages:
+setup-build setup-demo setup-test setup-bench setup-packages setup-kernels:
 	@scripts/setup.sh $(@:setup-%=%)

@@ -62,6 +62,73 @@ static __always_inline __u64 read_qualifier(struct event_code *event, __u64 defi
  * _Py_InitCleanup). */
 #define EMIT_SHIM (1L << 32)
 
+struct code_room {
+	struct event_code event;
+	__u8 head[CODE_HEAD_MAX] __attribute__((aligned(8)));
+};
+
+static __always_inline __s64 tell_code(struct code_room *room, __u64 code, __u64 id, __u64 code_id,
+				       __u64 definition)
+{
+	bool is_shim;
+	__u64 filename_data, name_data, filename_bytes, name_bytes;
+	__u64 qualifier_data = 0, qualifier_bytes = 0;
+	struct event_code *event = &room->event;
+	__u8 *head = room->head;
+
+	__builtin_memset(event, 0, sizeof(*event));
+	if (bpf_probe_read_user(head, plan.code_head, (void *)code))
+		return -1;
+	fill_head(&event->head, EVENT_CODE, 0, id);
+	event->code = code;
+	event->id = code_id;
+	event->flags = *(__u32 *)(head + plan.code_flags);
+	event->first_line = *(__u32 *)(head + plan.code_firstlineno);
+	is_shim = *(__u64 *)(head + plan.code_filename) == *(__u64 *)(head + plan.code_name);
+	filename_data = read_string_head(&event->filename, *(__u64 *)(head + plan.code_filename));
+	name_data = read_string_head(&event->name, *(__u64 *)(head + plan.code_name));
+	filename_bytes = (__u64)event->filename.length * event->filename.width;
+	name_bytes = (__u64)event->name.length * event->name.width;
+	if (plan.frame_locals) {
+		qualifier_data = read_qualifier(event, definition);
+		qualifier_bytes = (__u64)event->qualifier.length * event->qualifier.width;
+		read_first_argument_name(event->first_argument, sizeof(event->first_argument),
+					 code);
+	}
+
+	if (filename_bytes <= STRING_SHORT && name_bytes <= STRING_SHORT &&
+	    qualifier_bytes <= STRING_SHORT) {
+		struct event_code_short *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+		if (!record)
+			return -1;
+		copy_text(&event->filename, record->text, filename_data, filename_bytes,
+			  STRING_SHORT);
+		copy_text(&event->name, record->text + STRING_SHORT, name_data, name_bytes,
+			  STRING_SHORT);
+		if (qualifier_bytes)
+			copy_text(&event->qualifier, record->text + 2 * STRING_SHORT,
+				  qualifier_data, qualifier_bytes, STRING_SHORT);
+		record->code = *event;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	} else {
+		struct event_code_long *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+		if (!record)
+			return -1;
+		copy_text(&event->filename, record->text, filename_data, filename_bytes,
+			  STRING_LONG);
+		copy_text(&event->name, record->text + STRING_LONG, name_data, name_bytes,
+			  STRING_LONG);
+		if (qualifier_bytes)
+			copy_text(&event->qualifier, record->text + 2 * STRING_LONG, qualifier_data,
+				  qualifier_bytes, STRING_LONG);
+		record->code = *event;
+		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	}
+	return event->flags | (is_shim ? EMIT_SHIM : 0);
+}
+
 /*
  * Describes a code object to user space. Returns its co_flags; negative where the ring has no
  * room or the object can't be read. `definition` is what find_definition() says.
@@ -71,61 +138,14 @@ static __always_inline __u64 read_qualifier(struct event_code *event, __u64 defi
  */
 __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition)
 {
-	bool is_shim;
-	__u64 filename_data, name_data, filename_bytes, name_bytes;
-	__u64 qualifier_data = 0, qualifier_bytes = 0;
-	struct event_code event = {};
-	__u8 head[CODE_HEAD_MAX] __attribute__((aligned(8)));
+	struct scratch *scratch = take_scratch(id, 0);
+	__s64 flags;
 
-	if (bpf_probe_read_user(head, plan.code_head, (void *)code))
+	if (!scratch)
 		return -1;
-	fill_head(&event.head, EVENT_CODE, 0, id);
-	event.code = code;
-	event.id = code_id;
-	event.flags = *(__u32 *)(head + plan.code_flags);
-	event.first_line = *(__u32 *)(head + plan.code_firstlineno);
-	is_shim = *(__u64 *)(head + plan.code_filename) == *(__u64 *)(head + plan.code_name);
-	filename_data = read_string_head(&event.filename, *(__u64 *)(head + plan.code_filename));
-	name_data = read_string_head(&event.name, *(__u64 *)(head + plan.code_name));
-	filename_bytes = (__u64)event.filename.length * event.filename.width;
-	name_bytes = (__u64)event.name.length * event.name.width;
-	if (plan.frame_locals) {
-		qualifier_data = read_qualifier(&event, definition);
-		qualifier_bytes = (__u64)event.qualifier.length * event.qualifier.width;
-		read_first_argument_name(event.first_argument, sizeof(event.first_argument), code);
-	}
-
-	if (filename_bytes <= STRING_SHORT && name_bytes <= STRING_SHORT &&
-	    qualifier_bytes <= STRING_SHORT) {
-		struct event_code_short *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-
-		if (!record)
-			return -1;
-		copy_text(&event.filename, record->text, filename_data, filename_bytes,
-			  STRING_SHORT);
-		copy_text(&event.name, record->text + STRING_SHORT, name_data, name_bytes,
-			  STRING_SHORT);
-		if (qualifier_bytes)
-			copy_text(&event.qualifier, record->text + 2 * STRING_SHORT, qualifier_data,
-				  qualifier_bytes, STRING_SHORT);
-		record->code = event;
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	} else {
-		struct event_code_long *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-
-		if (!record)
-			return -1;
-		copy_text(&event.filename, record->text, filename_data, filename_bytes,
-			  STRING_LONG);
-		copy_text(&event.name, record->text + STRING_LONG, name_data, name_bytes,
-			  STRING_LONG);
-		if (qualifier_bytes)
-			copy_text(&event.qualifier, record->text + 2 * STRING_LONG, qualifier_data,
-				  qualifier_bytes, STRING_LONG);
-		record->code = event;
-		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	}
-	return event.flags | (is_shim ? EMIT_SHIM : 0);
+	flags = tell_code(ROOM(scratch, struct code_room), code, id, code_id, definition);
+	give_back(scratch);
+	return flags;
 }
 
 /*
@@ -154,34 +174,59 @@ static __always_inline bool starts_at_first_resume(void)
 	return plan.code_instructions && plan.resume_location_mask == RESUME_LOCATION_MASK_3_11;
 }
 
+/* A code object, while user space is told of it. */
+struct new_code {
+	struct code_key key;
+	struct code_state state;
+};
+
+static __always_inline bool tell_new_code(struct new_code *new, __u64 code, __u64 frame, __u64 id)
+{
+	struct code_state *state = &new->state;
+	__s64 flags;
+
+	new->key = (struct code_key){.code = code, .tgid = id >> 32};
+	__builtin_memset(state, 0, sizeof(*state));
+	state->id = bpf_ktime_get_ns();
+	flags = emit_code(code, id, state->id,
+			  plan.frame_locals ? find_definition(frame, code) : 0);
+	if (flags < 0)
+		return false;
+	state->resumable = (flags & CO_RESUMABLE) != 0;
+	if (state->resumable && starts_at_first_resume())
+		state->first_resume = first_traceable(code);
+	if (values.wanted && !(flags & EMIT_SHIM)) {
+		if (!emit_parameters(code, id, flags, &state->parameters))
+			return false;
+	}
+	if (flags & EMIT_SHIM)
+		state->verdict = VERDICT_SHIM; /* no need to ask */
+	bpf_map_update_elem(&codes, &new->key, state, BPF_ANY);
+	return true;
+}
+
+/* Tells user space of a code object that `frame` runs; 0 where that was not possible. */
+__noinline int meet_new_code(__u64 code, __u64 frame, __u64 id)
+{
+	struct scratch *scratch = take_scratch(id, 0);
+	bool told;
+
+	if (!scratch)
+		return 0;
+	told = tell_new_code(ROOM(scratch, struct new_code), code, frame, id);
+	give_back(scratch);
+	return told;
+}
+
 /* The state of the code object that `frame` runs; on first sight, user space is told of it
  * first. */
 static __always_inline struct code_state *meet_code(const struct code_key *key, __u64 frame,
 						    __u64 id)
 {
 	struct code_state *state = bpf_map_lookup_elem(&codes, key);
-	struct code_state fresh = {};
-	__u64 definition = 0;
-	__s64 flags;
 
-	if (state)
+	if (state || !meet_new_code(key->code, frame, id))
 		return state;
-	fresh.id = bpf_ktime_get_ns();
-	if (plan.frame_locals)
-		definition = find_definition(frame, key->code);
-	flags = emit_code(key->code, id, fresh.id, definition);
-	if (flags < 0)
-		return NULL;
-	fresh.resumable = (flags & CO_RESUMABLE) != 0;
-	if (fresh.resumable && starts_at_first_resume())
-		fresh.first_resume = first_traceable(key->code);
-	if (values.wanted && !(flags & EMIT_SHIM)) {
-		if (!emit_parameters(key->code, id, flags, &fresh.parameters))
-			return NULL;
-	}
-	if (flags & EMIT_SHIM)
-		fresh.verdict = VERDICT_SHIM; /* no need to ask */
-	bpf_map_update_elem(&codes, key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&codes, key);
 }
 

@@ -179,7 +179,7 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 }
 
 /* Whether a frame that leaves the evaluator is suspended: generators only. */
-static __always_inline bool is_suspended(__u64 frame)
+__noinline int is_suspended(__u64 frame)
 {
 	struct frame_head head;
 	__s8 state = 0;

@@ -114,6 +114,18 @@ enum probe_kind {
 #define COOKIE_STACK_POINTER	0xfe /* of what is yielded: the frame's own */
 #define COOKIE_NO_REGISTER	0xff
 
+/* Before 5.15 there are no cookies. There they are in a map, by the probe's address in the file and
+ * the program that it runs; COOKIE_NONE is of none. */
+enum probed_by {
+	PROBED_BY_ENTER,
+	PROBED_BY_LEAVE,
+	PROBED_BY_FREED,
+	PROBED_BY_USDT_ENTRY,
+	PROBED_BY_USDT_RETURN,
+};
+#define PROBE_PLACE(address, program) ((address) << 3 | (program))
+#define COOKIE_NONE		      0
+
 #define PLAN_PROBES 256
 
 /* What became of the check of a probe. */

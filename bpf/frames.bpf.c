@@ -20,6 +20,8 @@
 
 #include "pressure.h"
 #include "python.h"
+#include "kernels.h"
+#include "relieve.h"
 #include "codes.h"
 #include "slots.h"
 #include "stack.h"
@@ -61,6 +63,7 @@ enum enter _enter = 0;
 enum exit _exit_detail = 0;
 enum qualifier _qualifier = 0;
 enum probe_kind _probe_kind = 0;
+enum probed_by _probed_by = 0;
 enum gives_up _gives_up = 0;
 enum verdict _verdict = 0;
 enum check_state _check_state = 0;
@@ -93,32 +96,31 @@ static __always_inline __u8 read_frame_and_locals(struct frame_head *head, __u64
 	return read_frame(head, frame) ? FRAME_HEAD_READ : FRAME_NOT_READ;
 }
 
-static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
+/* With the head of the frame in a place for records, which the record of a start needs anyway. */
+static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *ctx, __u64 cookie,
+				      __u64 id)
 {
-	__u64 id = bpf_get_current_pid_tgid(), frame, previous;
+	struct frame_head *head = (struct frame_head *)scratch->frame;
+	__u64 frame, previous;
 	struct code_key key = {.tgid = id >> 32};
 	struct code_state *state;
-	struct frame_head head;
 	__u64 *slot, tag, versioned = 0;
 	__u8 detail, verdict, has_locals;
 
-	if (!is_recorded(id) || gives_up(ctx, cookie))
-		return 0;
 	frame = find_frame(ctx, cookie, id);
-	if (!frame || !(has_locals = read_frame_and_locals(&head, frame)))
+	if (!frame || !(has_locals = read_frame_and_locals(head, frame)))
 		return lose_unjudged(id, EVENT_ENTER);
-	key.code = frame_code(&head);
+	key.code = frame_code(head);
 	state = meet_code(&key, frame, id);
 	if (!state)
 		return lose_unjudged(id, EVENT_ENTER);
 
-	previous = frame_previous(&head);
+	previous = frame_previous(head);
 	verdict = verdict_of(state, &key);
-	slot = slot_of(frame, id);
-	tag = slot_tag(frame, id);
 	if (is_outside(verdict)) {
 		if (!concerns_scope(verdict, &previous, id)) {
-			if ((*slot ^ tag) <= SLOT_FLAGS)
+			slot = slot_of(frame, id);
+			if ((*slot ^ slot_tag(frame, id)) <= SLOT_FLAGS)
 				*slot = 0; /* left by a frame whose exit no probe saw */
 			return 0;
 		}
@@ -127,12 +129,12 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 			previous = CALLER_FRAME(find_caller(previous, id));
 	}
 
-	detail = enter_detail(ctx, cookie, &head, state);
+	detail = enter_detail(ctx, cookie, head, state);
 	if (detail == ENTER_NONE)
 		return 0;
 	if (verdict != VERDICT_UNKNOWN && is_crowded())
 		return lose(id, EVENT_ENTER);
-	if (!know_stack(frame_previous(&head), id))
+	if (!know_stack(frame_previous(head), id))
 		return lose_as(verdict, id, EVENT_ENTER);
 	if (plan.infer_yields && state->resumable)
 		versioned = with_version(key.code);
@@ -140,31 +142,49 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW
 			     : detail == ENTER_RESUME		? DOES_RESUME
 								: DOES_START;
-		int settled = settle_yields(frame, frame_previous(&head), versioned, does, id);
+		int settled = settle_yields(frame, frame_previous(head), versioned, does, id);
 
 		if (settled == SETTLED_AGAIN)
 			detail = ENTER_RESUME_AGAIN;
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose_as(verdict, id, EVENT_ENTER);
 	}
-	if (!emit_enter(frame, previous, &head,
+	if (values.wanted)
+		scratch->parameters = state->parameters;
+	if (!emit_enter(pass_scratch(scratch), frame, previous,
 			detail | before_cells(cookie, state) |
-				(has_locals == FRAME_WITH_LOCALS ? ENTER_HAS_LOCALS : 0),
-			state))
+				(has_locals == FRAME_WITH_LOCALS ? ENTER_HAS_LOCALS : 0)))
 		return lose_as(verdict, id, EVENT_ENTER);
 
+	tag = slot_tag(frame, id);
 	if (!is_outside(verdict))
 		tag |= SLOT_INTERNAL;
 	if (state->resumable)
 		tag |= SLOT_RESUMABLE;
-	*slot = tag;
+	*slot_of(frame, id) = tag;
 	if (values.wanted)
 		slot_locals[slot_index(frame, id)] =
 			locals_tag(frame, id) | (__u16)state->parameters.nlocals;
 	if (plan.infer_yields && state->resumable &&
-	    push_generator(frame, frame_previous(&head), versioned, id))
+	    push_generator(frame, frame_previous(head), versioned, id))
 		return lose(id, EVENT_EXIT);
 	return watch_ring(id);
+}
+
+static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct scratch *scratch;
+	int result;
+
+	if (!is_recorded(id) || is_strange(cookie) || gives_up(ctx, cookie))
+		return 0;
+	scratch = take_scratch(id, sizeof(struct event_enter));
+	if (!scratch)
+		return lose_unjudged(id, EVENT_ENTER);
+	result = enter_with(scratch, ctx, cookie, id);
+	give_back(scratch);
+	return result;
 }
 
 /* What is known of an exit whose frame is in no slot. */
@@ -245,7 +265,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	int judged = EXIT_CONCERNS;
 	__u8 detail;
 
-	if (!is_recorded(id))
+	if (!is_recorded(id) || is_strange(cookie))
 		return 0;
 	frame = find_frame(ctx, cookie, id);
 	if (!frame)
@@ -294,25 +314,25 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 SEC("uprobe")
 int frame_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, bpf_get_attach_cookie(ctx));
+	return enter(ctx, attach_cookie(ctx, PROBED_BY_ENTER));
 }
 
 SEC("uprobe")
 int frame_leave(struct pt_regs *ctx)
 {
-	return leave(ctx, bpf_get_attach_cookie(ctx));
+	return leave(ctx, attach_cookie(ctx, PROBED_BY_LEAVE));
 }
 
 SEC("usdt")
 int function_entry(struct pt_regs *ctx)
 {
-	return enter(ctx, bpf_usdt_cookie(ctx));
+	return enter(ctx, usdt_cookie(ctx, PROBED_BY_USDT_ENTRY));
 }
 
 SEC("usdt")
 int function_return(struct pt_regs *ctx)
 {
-	return leave(ctx, bpf_usdt_cookie(ctx));
+	return leave(ctx, usdt_cookie(ctx, PROBED_BY_USDT_RETURN));
 }
 
 SEC("usdt")
@@ -345,7 +365,7 @@ int object_freed(struct pt_regs *ctx)
 		.tgid = bpf_get_current_pid_tgid() >> 32,
 	};
 
-	if (COOKIE_KIND(bpf_get_attach_cookie(ctx)) == PROBE_TYPE_FREED)
+	if (COOKIE_KIND(attach_cookie(ctx, PROBED_BY_FREED)) == PROBE_TYPE_FREED)
 		forget_type(key.code, key.tgid);
 	else if (!bpf_map_delete_elem(&codes, &key))
 		bpf_map_delete_elem(&answers, &key);

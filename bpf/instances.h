@@ -53,15 +53,16 @@ static __always_inline __u64 dict_place(__u64 object, const struct type_state *s
 }
 
 /* An instance's attributes, as its class's version keeps them. */
-__noinline int capture_instance(struct scratch *scratch, __u64 object, __u64 type)
+__noinline int capture_instance(scratch_arg passed, __u64 object, __u64 type)
 {
+	struct scratch *scratch = passed_scratch(passed);
 	struct type_key key = {.type = type};
 	struct type_state *state;
 	struct value *value;
 	__u64 word, array;
 	__u8 depth, valid = 1;
 
-	if (!scratch)
+	if (!values.wanted || !scratch)
 		return 0;
 	key.tgid = scratch->id >> 32;
 	state = bpf_map_lookup_elem(&types, &key);

@@ -239,7 +239,7 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
 
 /* The function with that code among all of a dict's values: for a private name (__x), which
  * the dict has under another (_Class__x). */
-__noinline __u64 look_through(__u64 dict, __u64 code)
+static __always_inline __u64 look_through(__u64 dict, __u64 code)
 {
 	__u64 address = read_pointer(dict + DICT_KEYS), function;
 	struct dict_keys keys;
@@ -315,7 +315,7 @@ __noinline __u64 find_in_class(__u64 type, __u64 code)
  * a class has something under that name which may be the function in a wrapping that can't be
  * looked into: that class, with DEFINITION_CLASS. 0: nothing.
  */
-__noinline __u64 find_definition(__u64 frame, __u64 code)
+static __always_inline __u64 find_definition(__u64 frame, __u64 code)
 {
 	__u64 argument, type, found, of_instance;
 

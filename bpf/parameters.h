@@ -8,27 +8,11 @@
 #include "slots.h"
 #include "values.h"
 
-/* Parameters whose values are captured: the first of a code object's. */
-#define PARAMETERS_MAX 64
-/* Up to 3.10: parameters that inner functions use, of one function. */
-#define CAPTURED_MAX PARAMETERS_MAX
-
 /* Cells that are looked at for these. */
 #define CELLS_OF_ARGUMENTS 128
 #define CO_VARARGS	   0x4
 #define CO_VARKEYWORDS	   0x8
 #define CO_FAST_CELL	   0x40 /* 3.11+, Include/internal/pycore_code.h */
-
-struct parameters {
-	__u64 cells; /* 3.11+: those whose local is a cell with the value */
-	__u8 count;
-	__u8 is_method; /* the first is called self or cls */
-	__u8 captured; /* up to 3.10: how many have their value in a cell behind the locals */
-	__u8 pad;
-	__u32 nlocals; /* 3.11+: with cells and free variables */
-	__u8 parameter[CAPTURED_MAX]; /* which */
-	__u8 cell[CAPTURED_MAX]; /* and in which cell */
-};
 
 static __always_inline bool is_self_or_cls(__u64 name)
 {
@@ -99,14 +83,13 @@ static __always_inline bool queue_roots(struct scratch *scratch, __u64 address, 
 }
 
 /* Tells user space of a code object's parameters; false where there was no room. */
-__noinline int emit_parameters(__u64 code, __u64 id, __u64 flags, struct parameters *parameters)
+static __always_inline bool emit_parameters(__u64 code, __u64 id, __u64 flags,
+					    struct parameters *parameters)
 {
 	struct event_parameters *record;
 	struct scratch *scratch;
 	__u32 positional = 0, keyword_only = 0, count;
 
-	if (!parameters)
-		return 0;
 	parameters->nlocals = LOCALS_UNKNOWN;
 	if (values.code_nlocalsplus &&
 	    (bpf_probe_read_user(&parameters->nlocals, 4,

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What happens when records come faster than user space takes them.
- *
- * Lossless, a process that finds the ring half full is stopped until user space has caught up: by
- * SIGSTOP, before it is back in its own code, so that the other half has to hold no more than what
- * its other threads have under way. Where that signal might do harm, or would be noticed, the
- * watchdog is asked to halt the process by ptrace instead, which takes a fraction of a millisecond.
- *
- * Otherwise, and where all that was not enough, starts and ends are dropped, and counted, from seven
- * eighths on until the ring is half empty again: few long gaps cost less, and read better, than many
- * short ones. The last eighth is for what everything else depends on: descriptions of code objects,
- * events that nobody has judged yet, births and ends of processes.
+ * Whom we have stopped as records come faster than user space takes them, and whether that is wanted:
+ * what all programs of a recording share. See relieve.h for what happens then.
  */
 #ifndef PYTRACE_PRESSURE_H
 #define PYTRACE_PRESSURE_H
 
 #include "emit.h"
 #include "task.h"
-
-/* A process that is still running so many nanoseconds after it was stopped has been let go by somebody
- * else. */
-#define STOP_AGAIN 10000000UL
-/* User space is woken up no more often than that. */
-#define WAKE_AGAIN 1000000UL
-
-/* Size of the ring in bytes. */
-const volatile __u64 ring_bytes;
-
-/* From now on, events are dropped. */
-bool crowded;
 
 /* The state of the whole recording, which user space and the watchdog set. */
 struct {
@@ -74,98 +53,6 @@ static __always_inline void raise_alarm(enum alarm_kind kind, __u32 tgid, __u64 
 	struct alarm alarm = {.kind = kind, .tgid = tgid, .time = time};
 
 	bpf_ringbuf_output(&alarms, &alarm, sizeof(alarm), BPF_RB_FORCE_WAKEUP);
-}
-
-/* Wakes user space, now and then. */
-static __always_inline void wake(struct pressure *state)
-{
-	__u64 now = bpf_ktime_get_ns(), before = state->woken;
-	void *nothing;
-
-	if (now - before < WAKE_AGAIN ||
-	    __sync_val_compare_and_swap(&state->woken, before, now) != before)
-		return;
-	nothing = bpf_ringbuf_reserve(&events, sizeof(__u64), 0);
-	if (nothing)
-		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
-}
-
-/* Stops the process that makes this event, unless it is about to stop already. */
-static __always_inline void stop_process(__u64 id)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 *over, before, now = bpf_ktime_get_ns();
-	struct event_process *record;
-	struct stop *stop, never = {};
-	__u32 tgid = id >> 32;
-
-	stop = bpf_map_lookup_elem(&stops, &tgid);
-	if (!stop) {
-		bpf_map_update_elem(&stops, &tgid, &never, BPF_NOEXIST);
-		stop = bpf_map_lookup_elem(&stops, &tgid);
-		if (!stop)
-			return;
-	}
-	before = stop->time;
-	if (now - before < STOP_AGAIN) {
-		over = bpf_map_lookup_elem(&eased, &tgid);
-		if (!over || *over != before)
-			return;
-	}
-	if (is_being_stopped(task))
-		return;
-	if (__sync_val_compare_and_swap(&stop->time, before, now) != before)
-		return;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		stop->time = 0; /* user space would not know to let it go */
-		return;
-	}
-	fill_head(&record->head, EVENT_STOPPED, 0, id);
-	record->head.time = now;
-	record->parent = 0;
-	record->held = 0;
-	if (may_stop(task) && !is_noticed(task))
-		record->held = !bpf_send_signal(SIGSTOP);
-	stop->asked = !record->held;
-	if (!record->held)
-		raise_alarm(ALARM_HALT, tgid, now);
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-}
-
-/* The ring is half full. */
-__noinline int relieve(__u64 id, __u64 waiting)
-{
-	struct pressure *state = get_pressure();
-
-	if (waiting > ring_bytes - ring_bytes / 8)
-		crowded = true;
-	if (!state)
-		return 0;
-	if (state->lossless)
-		stop_process(id);
-	else
-		wake(state);
-	return 0;
-}
-
-/* To be called when a record has been sent. */
-static __always_inline int watch_ring(__u64 id)
-{
-	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-
-	return waiting > ring_bytes / 2 ? relieve(id, waiting) : 0;
-}
-
-/* Whether an event that counts must be dropped. */
-static __always_inline bool is_crowded(void)
-{
-	if (!crowded)
-		return false;
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > ring_bytes / 2)
-		return true;
-	crowded = false;
-	return false;
 }
 
 #endif

@@ -121,7 +121,7 @@ static __always_inline __u64 tls_described(__u64 fs_base, __u64 descriptor)
 }
 
 /* The current thread's PyThreadState, or 0. */
-static __always_inline __u64 thread_state(__u64 id)
+__noinline __u64 thread_state(__u64 id)
 {
 	struct process *process;
 	__u64 variable = 0;

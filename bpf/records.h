@@ -48,15 +48,13 @@ static __always_inline bool queue_parameters(struct scratch *scratch, __u64 fram
 }
 
 /* The start of a function that has parameters; false where it could not be recorded. */
-static __always_inline bool emit_start(__u64 frame, __u64 previous, const struct frame_head *head,
-				       __u64 detail, const struct parameters *parameters)
+static __always_inline bool emit_start(struct scratch *scratch, __u64 frame, __u64 previous,
+				       __u64 detail)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct scratch *scratch = take_scratch(id, sizeof(struct event_enter));
+	const struct parameters *parameters = &scratch->parameters;
+	const struct frame_head *head = (struct frame_head *)scratch->frame;
 	struct event_enter *record;
 
-	if (!scratch)
-		return false;
 	if (queue_parameters(scratch, frame, head, detail, parameters)) {
 		if (!(detail & ENTER_BEFORE_CELLS) && (parameters->cells || parameters->captured))
 			open_cells(scratch, parameters, frame + values.frame_locals);
@@ -65,24 +63,26 @@ static __always_inline bool emit_start(__u64 frame, __u64 previous, const struct
 		capture(scratch, values.max_string, values.max_bytes);
 	}
 	record = (struct event_enter *)scratch->data;
-	fill_enter(record, frame, previous, frame_code(head), ENTER_START, id);
-	return send_scratch(scratch);
+	fill_enter(record, frame, previous, frame_code(head), ENTER_START, scratch->id);
+	return output_scratch(scratch);
 }
 
-/* Records that an activation starts or goes on; false where that was not possible. */
-__noinline int emit_enter(__u64 frame, __u64 previous, const struct frame_head *head, __u64 detail,
-			  const struct code_state *state)
+/* Records that an activation starts or goes on, the head of whose frame is in the place that is
+ * passed; false where that was not possible. */
+__noinline int emit_enter(scratch_arg passed, __u64 frame, __u64 previous, __u64 detail)
 {
+	struct scratch *scratch = passed_scratch(passed);
 	struct event_enter *record;
 
-	if (!state || !head)
+	if (!scratch)
 		return 0;
-	if (values.wanted && (detail & ENTER_DETAIL) == ENTER_START && state->parameters.count)
-		return emit_start(frame, previous, head, detail, &state->parameters);
+	if (values.wanted && (detail & ENTER_DETAIL) == ENTER_START && scratch->parameters.count)
+		return emit_start(scratch, frame, previous, detail);
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record)
 		return 0;
-	fill_enter(record, frame, previous, frame_code(head), detail, bpf_get_current_pid_tgid());
+	fill_enter(record, frame, previous, frame_code((struct frame_head *)scratch->frame), detail,
+		   scratch->id);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 1;
 }

@@ -27,6 +27,23 @@
 /* Keys and values that are looked at in a table; a power of two. */
 #define PICKED_MAX 64
 
+/* Parameters whose values are captured: the first of a code object's. */
+#define PARAMETERS_MAX 64
+/* Up to 3.10: parameters that inner functions use, of one function. */
+#define CAPTURED_MAX PARAMETERS_MAX
+
+/* What is kept of a code object's parameters. */
+struct parameters {
+	__u64 cells; /* 3.11+: those whose local is a cell with the value */
+	__u8 count;
+	__u8 is_method; /* the first is called self or cls */
+	__u8 captured; /* up to 3.10: how many have their value in a cell behind the locals */
+	__u8 pad;
+	__u32 nlocals; /* 3.11+: with cells and free variables */
+	__u8 parameter[CAPTURED_MAX]; /* which */
+	__u8 cell[CAPTURED_MAX]; /* and in which cell */
+};
+
 struct scratch {
 	__u64 taken;
 	/* The record and its values so far. */
@@ -36,10 +53,12 @@ struct scratch {
 	__u32 next;
 	__u32 tail;
 	__u32 max_string; /* characters */
-	__u32 pad;
+	__u32 place; /* its own key */
 	__u64 id; /* bpf_get_current_pid_tgid() */
 	__u64 queue[QUEUE_MAX];
 	__u8 depth[QUEUE_MAX];
+	__u8 frame[FRAME_HEAD_MAX] __attribute__((aligned(8))); /* the start of the event's */
+	struct parameters parameters; /* of its code object */
 	/* What is being looked at. */
 	__u64 head[HEAD_WORDS];
 	__u64 valid; /* bytes of that which could be read */
@@ -50,9 +69,11 @@ struct scratch {
 	__u8 data[DATA_MAX + VALUE_MAX];
 };
 
+#ifndef BEFORE_5_15
+
 /* Two per processor of a large machine; an event that finds none is lost, and counted. */
 #define PLACES	     128
-#define PLACES_TRIED 4
+#define PLACES_TRIED 8
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -61,17 +82,83 @@ struct {
 	__type(value, struct scratch);
 } places SEC(".maps");
 
+static __always_inline __u32 first_place(void)
+{
+	return bpf_get_smp_processor_id() * 2;
+}
+
+static __always_inline bool take(struct scratch *scratch)
+{
+	return !__sync_val_compare_and_swap(&scratch->taken, 0, 1);
+}
+
+/* A place as an argument of a function that the verifier looks at by itself. */
+typedef struct scratch *scratch_arg;
+
+static __always_inline scratch_arg pass_scratch(struct scratch *scratch)
+{
+	return scratch;
+}
+
+static __always_inline struct scratch *passed_scratch(scratch_arg scratch)
+{
+	return scratch;
+}
+
+#else
+
+/* Here nothing preempts the programs: each processor has its own, of which one event takes five at most. */
+#define PLACES	     8
+#define PLACES_TRIED 8
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PLACES);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} places SEC(".maps");
+
+static __always_inline __u32 first_place(void)
+{
+	return 0;
+}
+
+static __always_inline bool take(struct scratch *scratch)
+{
+	if (scratch->taken)
+		return false;
+	scratch->taken = 1;
+	return true;
+}
+
+typedef __u64 scratch_arg; /* its key */
+
+static __always_inline scratch_arg pass_scratch(struct scratch *scratch)
+{
+	return scratch->place;
+}
+
+static __always_inline struct scratch *passed_scratch(scratch_arg passed)
+{
+	__u32 place = passed;
+
+	return bpf_map_lookup_elem(&places, &place);
+}
+
+#endif
+
 /* Takes a place for a record whose fixed part has `record_bytes`; NULL: all are taken. */
 static __always_inline struct scratch *take_scratch(__u64 id, __u32 record_bytes)
 {
-	__u32 first = bpf_get_smp_processor_id() * 2;
+	__u32 first = first_place();
 
 	for (int i = 0; i < PLACES_TRIED; i++) {
 		__u32 place = (first + i) & (PLACES - 1);
 		struct scratch *scratch = bpf_map_lookup_elem(&places, &place);
 
-		if (!scratch || __sync_val_compare_and_swap(&scratch->taken, 0, 1))
+		if (!scratch || !take(scratch))
 			continue;
+		scratch->place = place;
 		scratch->id = id;
 		scratch->used = record_bytes;
 		scratch->next = 0;
@@ -87,19 +174,33 @@ static __always_inline void give_back(struct scratch *scratch)
 	*(volatile __u64 *)&scratch->taken = 0;
 }
 
-/* Sends the record and gives the place back; false where the ring has no room. */
-static __always_inline bool send_scratch(struct scratch *scratch)
+/* A place as room for what is too large for the stack: all functions that call each other share 512
+ * bytes of that (before Linux 6.13), so that what is done at first sight only keeps out of it. */
+#define ROOM(scratch, type)                                                                        \
+	({                                                                                         \
+		_Static_assert(sizeof(type) <= sizeof((scratch)->window), "it fits");              \
+		(type *)(scratch)->window;                                                         \
+	})
+
+/* Sends the record; false where the ring has no room. */
+static __always_inline bool output_scratch(struct scratch *scratch)
 {
 	__u64 used = scratch->used;
-	long failed;
 
 	/* the verifier must see the bound on the very register it checks */
 	asm volatile("" : "+r"(used));
 	if (used > sizeof(scratch->data))
 		used = sizeof(scratch->data);
-	failed = bpf_ringbuf_output(&events, scratch->data, used, BPF_RB_NO_WAKEUP);
+	return !bpf_ringbuf_output(&events, scratch->data, used, BPF_RB_NO_WAKEUP);
+}
+
+/* The same, and gives the place back. */
+static __always_inline bool send_scratch(struct scratch *scratch)
+{
+	bool sent = output_scratch(scratch);
+
 	give_back(scratch);
-	return !failed;
+	return sent;
 }
 
 #endif

@@ -75,22 +75,26 @@ struct walk {
 	bool failed;
 };
 
-/* Reports a frame and goes on to the one below; 1 at the end. */
-static long walk_step(__u32 index, struct walk *walk)
+struct walk_room {
+	struct frame_head head;
+	struct code_key key;
+	struct walk walk; /* where the kernel has no loops */
+};
+
+static __always_inline long walk_from(struct walk_room *room, __u32 index, struct walk *walk)
 {
-	struct code_key key = {.tgid = walk->id >> 32};
+	struct frame_head *head = &room->head;
 	struct event_running *record;
 	struct code_state *state;
-	struct frame_head head;
 	__u64 previous;
 
-	if (!walk->frame || !read_frame(&head, walk->frame))
+	if (!walk->frame || !read_frame(head, walk->frame))
 		return 1;
-	previous = frame_previous(&head);
-	if (!is_entry_frame(&head)) {
-		key.code = frame_code(&head);
+	previous = frame_previous(head);
+	if (!is_entry_frame(head)) {
+		room->key = (struct code_key){.code = frame_code(head), .tgid = walk->id >> 32};
 		walk->failed = true;
-		state = meet_code(&key, walk->frame, walk->id);
+		state = meet_code(&room->key, walk->frame, walk->id);
 		if (!state)
 			return 1;
 		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
@@ -99,17 +103,56 @@ static long walk_step(__u32 index, struct walk *walk)
 		walk->failed = false;
 		fill_head(&record->head, EVENT_RUNNING, 0, walk->id);
 		record->frame = walk->frame;
-		record->code = key.code;
+		record->code = room->key.code;
 		record->depth = walk->depth++;
 		record->cut = index == walk->max - 1 && previous;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 		/* There is no room for hundreds that are nested: those farthest out are then
 		 * found to have yielded when their caller goes on. */
 		if (plan.infer_yields && state->resumable)
-			insert_generator(walk->frame, previous, key.code, walk->id);
+			insert_generator(walk->frame, previous, room->key.code, walk->id);
 	}
 	walk->frame = previous;
 	return 0;
+}
+
+/* Reports a frame and goes on to the one below; 1 at the end. */
+static long walk_step(__u32 index, struct walk *walk)
+{
+	struct scratch *scratch = take_scratch(walk->id, 0);
+	long ended;
+
+	walk->failed = !scratch;
+	if (!scratch)
+		return 1;
+	ended = walk_from(ROOM(scratch, struct walk_room), index, walk);
+	give_back(scratch);
+	return ended;
+}
+
+/* What walk_on() says beside the frame below, whose address has these bits clear. */
+#define WALK_FAILED  1
+#define WALK_COUNTED 2 /* the frame was an activation's */
+
+/* A step where the kernel has no loops: looked at once, and not for each round of walk()'s. Returns
+ * the frame below, 0 at the end. `depth`: how many were reported; `last`: whether it is the last step. */
+__noinline __u64 walk_on(__u64 frame, __u64 id, __u32 depth, __u32 last)
+{
+	struct scratch *scratch = take_scratch(id, 0);
+	struct walk_room *room;
+	__u64 result;
+
+	if (!scratch)
+		return WALK_FAILED;
+	room = ROOM(scratch, struct walk_room);
+	room->walk = (struct walk){.frame = frame, .id = id, .depth = depth, .max = 1};
+	result = walk_from(room, !last, &room->walk) ? 0 : room->walk.frame & ~3UL;
+	if (room->walk.failed)
+		result = WALK_FAILED;
+	if (room->walk.depth > depth)
+		result |= WALK_COUNTED;
+	give_back(scratch);
+	return result;
 }
 
 /* Reports the frames from `frame` on, which user space has not seen start. */
@@ -118,15 +161,18 @@ __noinline int walk(__u64 frame, __u64 id)
 	struct walk walk = {.frame = frame, .id = id, .max = RUNNING_MAX};
 
 	forget_generators(id);
-	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
+	if (HAS_LOOPS) {
 		bpf_loop(RUNNING_MAX, walk_step, &walk, 0);
 		return !walk.failed;
 	}
-	walk.max = RUNNING_MAX_UNROLLED;
-	for (__u32 i = 0; i < RUNNING_MAX_UNROLLED; i++)
-		if (walk_step(i, &walk))
-			break;
-	return !walk.failed;
+	for (__u32 i = 0; i < RUNNING_MAX_UNROLLED && frame; i++) {
+		frame = walk_on(frame, id, walk.depth, i == RUNNING_MAX_UNROLLED - 1);
+		if (frame & WALK_FAILED)
+			return 0;
+		walk.depth += frame / WALK_COUNTED & 1;
+		frame &= ~3UL;
+	}
+	return 1;
 }
 
 /* User space does not know the thread's stack any more: it is reported before the next event. */

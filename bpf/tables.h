@@ -99,14 +99,14 @@ static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
  *
  * Not static, with plain numbers: the verifier then looks at its loop once, and not for each caller.
  */
-__noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, __u64 apart,
-			   __u64 depth)
+__noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 apart, __u64 depth)
 {
+	struct scratch *scratch = passed_scratch(passed);
 	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), step, at, found = 0;
 	__u32 ordered = 0;
 	__u64 bytes;
 
-	if (!scratch)
+	if (!values.wanted || !scratch)
 		return 0;
 	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) *
 		(words == 3 ? 24 : 16);
@@ -152,7 +152,7 @@ __noinline int queue_table(struct scratch *scratch, __u64 entries, __u64 form, _
 static __always_inline void capture_table(struct scratch *scratch, struct value *value,
 					  const struct dict_items *items, __u64 apart, __u8 depth)
 {
-	int taken = queue_table(scratch, items->entries,
+	int taken = queue_table(pass_scratch(scratch), items->entries,
 				FORM(items->count, items->words, items->key), apart, depth);
 
 	if (taken < 0) {
@@ -185,13 +185,13 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 
 /* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
  * queue_table(). */
-__noinline int queue_keys(struct scratch *scratch, __u64 table, __u64 count, __u64 depth,
-			  __u64 limit)
+__noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 depth, __u64 limit)
 {
+	struct scratch *scratch = passed_scratch(passed);
 	__u32 found = 0;
 	__u64 bytes;
 
-	if (!scratch)
+	if (!values.wanted || !scratch)
 		return 0;
 	bytes = count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ * 16 : count * 16;
 	asm volatile("" : "+r"(bytes));
@@ -220,7 +220,8 @@ static __always_inline void capture_set(struct scratch *scratch, struct value *v
 	table = WORD(scratch, values.set_table);
 	count = WORD(scratch, values.set_mask) + 1;
 	for (int i = 0; i < SET_WINDOWS; i++) {
-		int found = queue_keys(scratch, table, count, depth, values.max_items - taken);
+		int found = queue_keys(pass_scratch(scratch), table, count, depth,
+				       values.max_items - taken);
 
 		if (found < 0) {
 			value->detail |= VALUE_TORN;

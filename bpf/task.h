@@ -78,6 +78,7 @@ struct task_struct {
 	int tgid;
 	unsigned int ptrace;
 	unsigned long jobctl;
+	__u64 start_time;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;

@@ -8,6 +8,7 @@
 
 #include "dicts.h"
 #include "emit.h"
+#include "scratch.h"
 
 /* Py_TPFLAGS_* (Include/object.h) */
 #define TPFLAG_INLINE	(1UL << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13+ */
@@ -179,22 +180,21 @@ enum found_recipe {
 /* Finds the recipe of a type: that of the nearest type of C's that it derives from. Those may be on the
  * heap, too (PyType_FromSpec), as Cython's are from 3.1 on: their tp_name has a module's name in it, which
  * those of Python's classes have not. */
-__noinline int find_recipe(__u64 type, __u64 id, struct recipe *found)
+static __always_inline int find_recipe(__u64 type, __u64 id, struct recipe *found,
+				       struct recipe_key *key)
 {
-	struct recipe_key key, *own;
+	struct recipe_key *own;
 	struct recipe *recipe;
 
-	if (!found)
-		return RECIPE_NONE;
 	for (int i = 0; i < BASES_MAX && type; i++) {
 		own = own_type_name(type, id >> 32);
-		__builtin_memset(&key, 0, sizeof(key));
+		__builtin_memset(key, 0, sizeof(*key));
 		if (own)
-			key = *own;
-		else if (bpf_probe_read_user_str(key.name, sizeof(key.name),
+			*key = *own;
+		else if (bpf_probe_read_user_str(key->name, sizeof(key->name),
 						 (void *)read_pointer(type + plan.type_name)) <= 0)
 			return RECIPE_UNKNOWN;
-		recipe = bpf_map_lookup_elem(&recipes, &key);
+		recipe = bpf_map_lookup_elem(&recipes, key);
 		if (recipe && (own || recipe->whose == RECIPE_OF_C ||
 			       (recipe->whose == RECIPE_OF_STATIC && !is_heap_type(type)))) {
 			*found = *recipe;
@@ -262,17 +262,21 @@ static __always_inline void copy_short_text(struct string *string, __u8 *text, _
 		copy_text(string, text, data, (__u64)string->length * string->width, STRING_SHORT);
 }
 
-/* Describes a type to user space; its shape, or -1 where the ring has no room, or what it is can't be
- * told now. */
-__noinline int meet_type(__u64 type, __u64 id)
+struct type_room {
+	struct type_state state;
+	struct recipe_key key;
+};
+
+static __always_inline int tell_type(struct type_room *room, __u64 type, __u64 id)
 {
 	struct type_key key = {.type = type, .tgid = id >> 32};
-	struct type_state state = {};
+	struct type_state *state = &room->state;
 	struct event_type *event;
 	struct recipe_key *own;
 	__u64 flags;
 	int found;
 
+	__builtin_memset(state, 0, sizeof(*state));
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return -1;
@@ -287,43 +291,61 @@ __noinline int meet_type(__u64 type, __u64 id)
 	else if (bpf_probe_read_user_str(event->name, sizeof(event->name),
 					 (void *)read_pointer(type + plan.type_name)) <= 0)
 		goto unknown;
-	state.basicsize = read_pointer(type + values.type_basicsize);
-	state.itemsize = read_pointer(type + values.type_itemsize);
-	state.dict_offset = read_pointer(type + values.type_dictoffset);
-	state.recipe.shape = SHAPE_OPAQUE;
-	find_attributes(type, flags, &state);
+	state->basicsize = read_pointer(type + values.type_basicsize);
+	state->itemsize = read_pointer(type + values.type_itemsize);
+	state->dict_offset = read_pointer(type + values.type_dictoffset);
+	state->recipe.shape = SHAPE_OPAQUE;
+	find_attributes(type, flags, state);
 	if (flags & TPFLAG_HEAPTYPE) {
 		event->head.detail = TYPE_HEAP;
 		copy_short_text(&event->qualname, event->text,
 				read_pointer(type + values.heap_qualname));
 		copy_short_text(&event->module, event->text + STRING_SHORT,
 				find_module(read_pointer(type + values.type_dict)));
-		state.enumeration = is_enumeration(type);
-		state.transparent = is_pandas(&event->module, event->text + STRING_SHORT);
+		state->enumeration = is_enumeration(type);
+		state->transparent = is_pandas(&event->module, event->text + STRING_SHORT);
 	}
-	if (state.enumeration)
+	if (state->enumeration)
 		event->head.detail |= TYPE_ENUM;
-	found = state.enumeration ? RECIPE_NONE : find_recipe(type, id, &state.recipe);
+	found = state->enumeration ? RECIPE_NONE
+				   : find_recipe(type, id, &state->recipe, &room->key);
 	if (found == RECIPE_UNKNOWN)
 		goto unknown;
 	if (found == RECIPE_NONE) {
-		find_slots(type, event, state.attributes ? 0 : SLOTS_MAX);
-		state.slots = event->slots_found;
-		state.hidden = event->slots_hidden;
+		find_slots(type, event, state->attributes ? 0 : SLOTS_MAX);
+		state->slots = event->slots_found;
+		state->hidden = event->slots_hidden;
 		for (int i = 0; i < SLOTS_MAX; i++)
-			state.slot[i] = event->slot[i];
-		if (state.attributes || state.slots)
-			state.recipe.shape = SHAPE_INSTANCE;
+			state->slot[i] = event->slot[i];
+		if (state->attributes || state->slots)
+			state->recipe.shape = SHAPE_INSTANCE;
 	}
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	/* Until it is finished, a class may become another; but C has forgotten to finish some of the
 	 * interpreter's own (3.8: those of asynchronous generators). */
 	if (flags & TPFLAG_READY || (own && found == RECIPE_FOUND))
-		bpf_map_update_elem(&types, &key, &state, BPF_ANY);
-	return state.recipe.shape;
+		bpf_map_update_elem(&types, &key, state, BPF_ANY);
+	return state->recipe.shape;
 unknown:
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 	return -1;
+}
+
+/* Describes a type to user space; its shape, or -1 where the ring has no room, or what it is can't be
+ * told now. */
+__noinline int meet_type(__u64 type, __u64 id)
+{
+	struct scratch *scratch;
+	int shape;
+
+	if (!values.wanted)
+		return -1;
+	scratch = take_scratch(id, 0);
+	if (!scratch)
+		return -1;
+	shape = tell_type(ROOM(scratch, struct type_room), type, id);
+	give_back(scratch);
+	return shape;
 }
 
 /* What is known of a type; NULL: nothing. Describes it to user space at first sight. */

@@ -111,15 +111,17 @@ static __always_inline void capture_shallow(struct scratch *scratch, struct valu
 }
 
 /* Captures the next object in the queue; 0: there is none, or no room. */
-__noinline int capture_next(struct scratch *scratch)
+__noinline int capture_next(scratch_arg passed)
 {
+	struct scratch *scratch = passed_scratch(passed);
 	struct type_state *state = NULL;
 	struct value *value;
 	__u64 object, type, *cached;
 	__u32 place, limit;
 	__u8 depth, shape;
 
-	if (!scratch || scratch->next >= scratch->tail || scratch->used >= scratch->limit)
+	if (!values.wanted || !scratch || scratch->next >= scratch->tail ||
+	    scratch->used >= scratch->limit)
 		return 0;
 	place = scratch->next++ & (QUEUE_MAX - 1);
 	object = scratch->queue[place];
@@ -228,7 +230,7 @@ __noinline int capture_next(struct scratch *scratch)
 		break;
 	case SHAPE_INSTANCE:
 		end_value(scratch, value, 0);
-		capture_instance(scratch, object, type);
+		capture_instance(pass_scratch(scratch), object, type);
 		break;
 	case SHAPE_FIELDS:
 		if (!state)
@@ -254,7 +256,7 @@ static __always_inline void capture(struct scratch *scratch, __u32 max_string, _
 	if (scratch->limit > DATA_MAX - 8)
 		scratch->limit = DATA_MAX - 8;
 	for (int i = 0; i < QUEUE_MAX; i++)
-		if (!capture_next(scratch))
+		if (!capture_next(pass_scratch(scratch)))
 			break;
 }
 

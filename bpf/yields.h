@@ -33,7 +33,11 @@ struct generator {
 
 /* As many as a thread's storage has room for; the recursion limit is 1000 unless it was raised. One
  * that finds no room ends when its caller goes on. */
+#ifndef BEFORE_5_15
 #define GENERATORS 2560
+#else
+#define GENERATORS 1280
+#endif
 /* What runs before the recording is found from the inside out and grows downwards from here. */
 #define GENERATORS_MIDDLE 256
 
@@ -42,13 +46,6 @@ struct generators {
 	__u32 top;
 	struct generator list[GENERATORS];
 };
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct generators);
-} generators SEC(".maps");
 
 /* Threads that may have generators, by id: others are spared the look. */
 #define GENERATOR_THREADS 65536
@@ -59,10 +56,90 @@ static __always_inline bool may_have_generators(__u64 id)
 	return plan.infer_yields && generator_threads[id & (GENERATOR_THREADS - 1)];
 }
 
+#ifndef BEFORE_5_15
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct generators);
+} generators SEC(".maps");
+
+/* The current thread's; NULL: it has none. */
+static __always_inline struct generators *find_generators(__u64 id)
+{
+	return bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL, 0);
+}
+
+static __always_inline struct generators *make_generators(__u64 id)
+{
+	return bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+#else
+
+/* The same by the thread's id, until the recording is over: a thread's end is not told here, so
+ * that a later thread with the same id must be known from the former. */
+struct thread_generators {
+	__u64 started; /* when the thread did */
+	struct generators generators;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* tgid << 32 | tid */
+	__type(value, struct thread_generators);
+} generators SEC(".maps");
+
+/* What a thread's are to begin with: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct thread_generators);
+} no_generators SEC(".maps");
+
+static __always_inline struct generators *find_generators(__u64 id)
+{
+	struct thread_generators *mine = bpf_map_lookup_elem(&generators, &id);
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!mine || mine->started != BPF_CORE_READ(task, start_time))
+		return NULL;
+	return &mine->generators;
+}
+
+static __always_inline struct generators *make_generators(__u64 id)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 started = BPF_CORE_READ(task, start_time);
+	struct thread_generators *mine = bpf_map_lookup_elem(&generators, &id);
+	__u32 only = 0;
+
+	if (!mine) {
+		mine = bpf_map_lookup_elem(&no_generators, &only);
+		if (!mine)
+			return NULL;
+		bpf_map_update_elem(&generators, &id, mine, BPF_ANY);
+		mine = bpf_map_lookup_elem(&generators, &id);
+		if (!mine)
+			return NULL;
+	}
+	if (mine->started != started) {
+		mine->started = started;
+		mine->generators.bottom = mine->generators.top = 0;
+	}
+	return &mine->generators;
+}
+
+#endif
+
 static __always_inline struct generators *new_generators(__u64 id)
 {
-	struct generators *mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(),
-						       NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct generators *mine = make_generators(id);
 
 	generator_threads[id & (GENERATOR_THREADS - 1)] = 1;
 	if (mine && !mine->top)
@@ -113,7 +190,7 @@ static __always_inline void forget_generators(__u64 id)
 
 	if (!may_have_generators(id))
 		return;
-	mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL, 0);
+	mine = find_generators(id);
 	if (mine)
 		mine->bottom = mine->top = GENERATORS_MIDDLE;
 }
@@ -238,10 +315,10 @@ __noinline int settle_yields(__u64 frame, __u64 previous, __u64 code, __u32 does
 	struct settling settling = {
 		.frame = frame, .previous = previous, .code = code, .does = does, .id = id};
 
-	settling.mine = bpf_task_storage_get(&generators, bpf_get_current_task_btf(), NULL, 0);
+	settling.mine = find_generators(id);
 	if (!settling.mine)
 		return SETTLED;
-	if (bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)) {
+	if (HAS_LOOPS) {
 		bpf_loop(GENERATORS, settle_step, &settling, 0);
 		return settling.result;
 	}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh [build|demo|test|bench|packages]  installs what is missing for that, and says what and why.
+# setup.sh [build|demo|test|bench|packages|kernels]  installs what is missing for that, and says what and why.
 #
 # Quiet, and asks for no rights, when everything is there. Knows Debian and Ubuntu;
 # elsewhere it says what to install.
@@ -11,8 +11,8 @@ die() { say "$*"; exit 1; }
 cd "$(dirname "$0")/.."
 purpose=${1:-build}
 case $purpose in
-    build | demo | test | bench | packages) ;;
-    *) die "usage: setup.sh [build|demo|test|bench|packages]" ;;
+    build | demo | test | bench | packages | kernels) ;;
+    *) die "usage: setup.sh [build|demo|test|bench|packages|kernels]" ;;
 esac
 
 PATH=$PATH:/usr/sbin:/sbin # debootstrap, useradd: a user's PATH may lack them
@@ -59,6 +59,12 @@ if [ "$purpose" = test ] || [ "$purpose" = bench ]; then
     # Ubuntu's packages of these only fetch a snap, which can't see a profile in /tmp.
     need_command chromium chromium "the page of pytrace serve is tested in it"
     need_command chromedriver chromium-driver "drives it"
+fi
+if [ "$purpose" = kernels ]; then
+    need_command qemu-system-x86_64 qemu-system-x86 "boots the kernels"
+    need_command busybox busybox-static "their first process"
+    need_command cpio cpio "packs their file system"
+    need_command strip binutils "makes pytrace small enough to be in it"
 fi
 if [ "$purpose" = packages ]; then
     for package in torch pandas; do

@@ -15,6 +15,28 @@ pub(crate) mod frames {
     include!(concat!(env!("OUT_DIR"), "/frames.skel.rs"));
 }
 
+/// The same for kernels that have no attach cookies.
+#[cfg(test)]
+#[allow(unused_imports, reason = "its types alone are of use")]
+pub(crate) mod frames_old {
+    include!(concat!(env!("OUT_DIR"), "/frames_old.skel.rs"));
+}
+
+/// An ELF file, where libelf can read it in place.
+#[repr(align(16))]
+struct Aligned<const SIZE: usize>([u8; SIZE]);
+
+/// The object of `frames`.
+pub(crate) static FRAMES: &[u8] =
+    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/frames.bpf.o"))).0;
+
+/// And the older kernels'.
+pub(crate) static FRAMES_OLD: &[u8] = &Aligned(*include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/frames_old.bpf.o"
+)))
+.0;
+
 /// The life of the traced processes.
 pub(crate) mod process {
     include!(concat!(env!("OUT_DIR"), "/process.skel.rs"));

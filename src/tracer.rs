@@ -3,6 +3,7 @@
 mod attach;
 mod births;
 mod check;
+mod frames;
 mod holds;
 mod plan;
 mod probes;
@@ -13,7 +14,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
@@ -24,12 +25,13 @@ use libbpf_rs::{
 use nix::unistd::getpgrp;
 use plain::Plain;
 
-use crate::bpf::{frames, process};
+use crate::bpf::frames::types;
+use crate::bpf::process;
 use crate::cpython::Plan;
 use crate::trace::{ThreadId, Time};
 use births::Births;
-use frames::types;
-use plan::{Entrance, kernel_plan, kernel_process};
+use frames::{Frames, OpenFrames};
+use plan::{Entrance, cookies, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
 pub use holds::{Alarm, Held, Holds, Why};
@@ -43,17 +45,15 @@ pub const MAX_BUILDS: usize = 128;
 /// How many probes a plan can have: `PLAN_PROBES` in `bpf/event.h`.
 const PLAN_PROBES: usize = 256;
 
-/// Where libbpf keeps the loaded objects. Owned by the caller, because the skeletons borrow it.
+/// Where libbpf keeps the loaded object. Owned by the caller, because the skeleton borrows it.
 pub struct Storage {
     process: MaybeUninit<OpenObject>,
-    builds: [MaybeUninit<OpenObject>; MAX_BUILDS],
 }
 
 impl Default for Storage {
     fn default() -> Self {
         Storage {
             process: MaybeUninit::uninit(),
-            builds: [const { MaybeUninit::uninit() }; MAX_BUILDS],
         }
     }
 }
@@ -71,6 +71,11 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Record calls from the scope to code outside.
     pub external_calls: bool,
+    /// Whether the kernel can tell a probe's places apart by cookies (5.15). Where it can't, another
+    /// form of the programs is loaded, which needs nothing later than 5.10.
+    pub attach_cookies: bool,
+    /// Whether maps are to have all their memory from the start: for kernels before 6.1.
+    pub preallocate: bool,
     /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
     /// filter: Linux 6.10, commit 46ba0e49b642).
     pub uprobe_multi: bool,
@@ -88,8 +93,7 @@ pub struct Settings {
 pub struct Tracer<'o> {
     settings: Settings,
     process: process::ProcessSkel<'o>,
-    builds: Vec<frames::FramesSkel<'o>>,
-    free: std::slice::IterMut<'o, MaybeUninit<OpenObject>>,
+    builds: Vec<Frames>,
     lifecycle: Vec<Link>,
 }
 
@@ -120,7 +124,7 @@ impl<'o> Tracer<'o> {
         let rodata = rodata.context("rodata is not mapped")?;
         rodata.own = std::process::id();
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
-        rodata.ring_bytes = settings.ring_bytes.into();
+
         rodata.may_resume_all = settings.only_user.is_none();
         rodata.own_uid = settings.only_user.unwrap_or_default();
         let births = match settings.follow {
@@ -133,13 +137,24 @@ impl<'o> Tracer<'o> {
             let loaded = &mut open.progs.process_loaded;
             loaded.set_attach_type(ProgramAttachType::TraceUprobeMulti);
         }
+        if settings.preallocate {
+            let maps = &mut open.maps;
+            for map in [
+                &mut maps.targets,
+                &mut maps.pythons,
+                &mut maps.released,
+                &mut maps.stops,
+                &mut maps.eased,
+            ] {
+                frames::preallocate(map)?;
+            }
+        }
         let process = open.load().context("failed to load the kernel programs")?;
         let lifecycle = births.attach(&process.progs)?;
         Ok(Tracer {
             settings,
             process,
             builds: Vec::new(),
-            free: storage.builds.iter_mut(),
             lifecycle,
         })
     }
@@ -241,17 +256,14 @@ impl<'o> Tracer<'o> {
         if plan.probes.len() > PLAN_PROBES {
             bail!("more than {PLAN_PROBES} probes in a plan");
         }
-        let Some(storage) = self.free.next() else {
+        if self.builds.len() >= MAX_BUILDS {
             bail!("more than {MAX_BUILDS} different plans in one recording");
-        };
-        let mut open = frames::FramesSkelBuilder::default()
-            .open(storage)
-            .context("failed to open the kernel programs")?;
-        let rodata = open
-            .maps
-            .rodata_data
-            .as_deref_mut()
-            .context("rodata is not mapped")?;
+        }
+        let mut open = OpenFrames::open(self.settings.attach_cookies)?;
+        if self.settings.preallocate {
+            open.preallocate()?;
+        }
+        let rodata = open.rodata()?;
         rodata.plan = kernel_plan(plan, self.settings.external_calls);
         rodata.own_group = getpgrp().as_raw().cast_unsigned();
         rodata.may_resume_all = self.settings.only_user.is_none();
@@ -263,47 +275,32 @@ impl<'o> Tracer<'o> {
         if let Some(((layout, objects), limits)) = values {
             rodata.values = values::value_plan(plan, layout, objects, limits);
         }
-        let (maps, shared) = (&mut open.maps, &self.process.maps);
-        maps.events.reuse_fd(shared.events.as_fd())?;
-        maps.losses.reuse_fd(shared.losses.as_fd())?;
-        maps.pressure.reuse_fd(shared.pressure.as_fd())?;
-        maps.stops.reuse_fd(shared.stops.as_fd())?;
-        maps.eased.reuse_fd(shared.eased.as_fd())?;
-        maps.alarms.reuse_fd(shared.alarms.as_fd())?;
-        // Each takes the verifier some 100 ms: what the plan has no use for is left out.
-        let progs = &mut open.progs;
-        for (program, wanted) in [
-            (&mut progs.frame_enter, Entrance::Enter),
-            (&mut progs.frame_leave, Entrance::Leave),
-            (&mut progs.object_freed, Entrance::Freed),
-            (&mut progs.generator_made, Entrance::GeneratorMade),
-            (&mut progs.function_entry, Entrance::UsdtEntry),
-            (&mut progs.function_return, Entrance::UsdtReturn),
-            (&mut progs.named_entry, Entrance::NamedEntry),
-            (&mut progs.named_return, Entrance::NamedReturn),
+        let shared = &self.process.maps;
+        for (name, map) in [
+            ("events", shared.events.as_fd()),
+            ("losses", shared.losses.as_fd()),
+            ("pressure", shared.pressure.as_fd()),
+            ("stops", shared.stops.as_fd()),
+            ("eased", shared.eased.as_fd()),
+            ("alarms", shared.alarms.as_fd()),
         ] {
-            program.set_autoload(
-                plan.probes
-                    .iter()
-                    .any(|probe| Entrance::of(probe) == wanted),
-            );
+            open.map(name)?.reuse_fd(map)?;
         }
-        if self.settings.uprobe_multi {
-            for program in [
-                &mut open.progs.frame_enter,
-                &mut open.progs.frame_leave,
-                &mut open.progs.object_freed,
-                &mut open.progs.generator_made,
-            ] {
+        // Each takes the verifier some 100 ms: what the plan has no use for is left out.
+        for entrance in Entrance::ALL {
+            let mut program = open.program(entrance)?;
+            let mut probes = plan.probes.iter();
+            program.set_autoload(probes.any(|probe| Entrance::of(probe) == entrance));
+            if self.settings.uprobe_multi && entrance.is_uprobe() {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
         }
-        let loaded = open.load().context("failed to load the kernel programs")?;
+        let loaded = open.load()?;
         if let Some(((_, objects), _)) = values {
-            values::enter_recipes(&loaded.maps.recipes, objects)?;
+            values::enter_recipes(&loaded.map("recipes")?, objects)?;
         }
         if self.settings.values.is_some() {
-            values::enter_types(&loaded.maps.own_types, &plan.types)?;
+            values::enter_types(&loaded.map("own_types")?, &plan.types)?;
         }
         self.builds.push(loaded);
         Ok(Build(self.builds.len() - 1))
@@ -312,12 +309,19 @@ impl<'o> Tracer<'o> {
     /// Tells a build's programs of a process that is to have its probes, and whose addresses are
     /// off from the interpreter's file's by `bias`.
     pub fn prepare(&self, build: Build, plan: &Plan, pid: u32, bias: u64) -> Result<()> {
-        let skel = self.builds.get(build.0).context("no such build")?;
+        let frames = self.builds.get(build.0).context("no such build")?;
+        if !self.settings.attach_cookies {
+            let map = frames.map("cookies")?;
+            for (place, cookie) in cookies(plan) {
+                map.update(&place.to_ne_bytes(), &cookie.to_ne_bytes(), MapFlags::ANY)
+                    .context("failed to enter a probe into the kernel's map")?;
+            }
+        }
         let process = kernel_process(plan, bias);
         // SAFETY: it has no padding.
         let process = unsafe { plain::as_bytes(&process) };
-        skel.maps
-            .processes
+        frames
+            .map("processes")?
             .update(&pid.to_ne_bytes(), process, MapFlags::ANY)
             .context("failed to enter the process into the kernel's map")
     }
@@ -334,9 +338,10 @@ impl<'o> Tracer<'o> {
 
     /// Forgets what a process has added to its build's plan.
     pub fn detached(&self, build: Build, pid: u32) {
-        if let Some(skel) = self.builds.get(build.0) {
+        let frames = self.builds.get(build.0);
+        if let Some(processes) = frames.and_then(|frames| frames.map("processes").ok()) {
             // Not there is as good.
-            let _ = skel.maps.processes.delete(&pid.to_ne_bytes());
+            let _ = processes.delete(&pid.to_ne_bytes());
         }
     }
 
@@ -344,27 +349,23 @@ impl<'o> Tracer<'o> {
     /// process's: where another process has the build's probes recording already, those of this
     /// one have done so since they were put on, one after the other, and missed what changed.
     pub fn start(&mut self, build: Build, threads: impl Iterator<Item = u32>) -> Result<()> {
-        let skel = self.builds.get_mut(build.0).context("no such build")?;
-        let bss = skel
-            .maps
-            .bss_data
-            .as_deref_mut()
-            .context("bss is not mapped")?;
-        let seen = (&raw mut bss.seen).cast::<u32>();
+        let frames = self.bss(build).context("no such build")?;
+        let bss = frames.as_ptr();
+        // SAFETY: only the field's address is taken.
+        let seen: *mut [u32] = unsafe { &raw mut (*bss).seen };
         for thread in threads {
-            let place = thread as usize % bss.seen.len();
+            let place = thread as usize % seen.len();
             // SAFETY: within the array, which is memory shared with the kernel programs; they
             // report the stack of a thread that is not in it.
-            unsafe { ptr::write_volatile(seen.add(place), 0) };
+            unsafe { ptr::write_volatile(seen.cast::<u32>().add(place), 0) };
         }
-        record(bss, EVERYBODY);
+        record(frames, EVERYBODY);
         Ok(())
     }
 
     /// Lets a build's probes record nobody but this process.
     pub fn start_only(&mut self, build: Build, pid: u32) {
-        let skel = self.builds.get_mut(build.0);
-        if let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref_mut()) {
+        if let Some(bss) = self.bss(build) {
             record(bss, pid);
         }
     }
@@ -372,74 +373,62 @@ impl<'o> Tracer<'o> {
     /// Lets nothing record any more. To be called before probes are taken away, one after the
     /// other: those that are left would tell half of what happens.
     pub fn stop(&mut self) {
-        for bss in self
-            .builds
-            .iter_mut()
-            .filter_map(|skel| skel.maps.bss_data.as_deref_mut())
-        {
-            record(bss, NOBODY);
+        for frames in &self.builds {
+            record(frames.bss(), NOBODY);
         }
     }
 
     /// What became of the checks of a build's `probes` probes so far, in the order of the plan.
     pub fn checks(&self, build: Build, probes: usize) -> Vec<Check> {
-        let skel = self.builds.get(build.0);
-        let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref()) else {
+        let Some(bss) = self.bss(build) else {
             return Vec::new();
         };
-        bss.checks
-            .iter()
-            .take(probes)
-            // SAFETY: plain words of memory that the kernel programs write.
-            .map(|check| unsafe { ptr::read_volatile(check) })
-            .map(Check::from)
-            .collect()
+        // SAFETY: plain words of memory that the kernel programs write.
+        let checks = unsafe { ptr::read_volatile(&raw const (*bss.as_ptr()).checks) };
+        checks.into_iter().take(probes).map(Check::from).collect()
     }
 
     /// Takes what its probes report as it is, from now on.
     pub fn end_checks(&mut self, build: Build) {
-        let skel = self.builds.get_mut(build.0);
-        let Some(bss) = skel.and_then(|skel| skel.maps.bss_data.as_deref_mut()) else {
-            return;
-        };
-        for check in &mut bss.checks {
-            // SAFETY: a word of memory shared with the kernel programs.
+        let Some(bss) = self.bss(build) else { return };
+        for probe in 0..PLAN_PROBES {
+            // SAFETY: within the array, a word of memory shared with the kernel programs.
             unsafe {
-                ptr::write_volatile(&raw mut check.state, types::check_state::CHECK_PASSED.0)
-            };
+                let check = (&raw mut (*bss.as_ptr()).checks).cast::<types::probe_check>();
+                let state = &raw mut (*check.add(probe)).state;
+                ptr::write_volatile(state, types::check_state::CHECK_PASSED.0);
+            }
         }
     }
 
     /// Where a build wants to hear what its code objects are.
     pub fn verdicts(&self, build: Build) -> Result<Verdicts> {
-        let maps = &self.builds.get(build.0).context("no such build")?.maps;
+        let frames = self.builds.get(build.0).context("no such build")?;
+        let handle = |name| anyhow::Ok(MapHandle::try_from(&frames.map(name)?)?);
         Ok(Verdicts {
-            answers: MapHandle::try_from(&maps.answers)?,
-            codes: MapHandle::try_from(&maps.codes)?,
-            types: MapHandle::try_from(&maps.types)?,
-            shapes: MapHandle::try_from(&maps.shapes)?,
+            answers: handle("answers")?,
+            codes: handle("codes")?,
+            types: handle("types")?,
+            shapes: handle("shapes")?,
         })
     }
 
     /// Events lost so far that could not be recorded, in all threads: those that a record
     /// has reported and those that none has.
     pub fn lost(&self) -> u64 {
-        // SAFETY: an aligned word of memory that the kernel programs write.
-        self.sum(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_total) })
+        self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_total) })
     }
 
     /// How many of these may have been none of the scope's concern: user space had not said yet
     /// what their code is.
     pub fn lost_unjudged(&self) -> u64 {
-        // SAFETY: an aligned word of memory that the kernel programs write.
-        self.sum(|bss| unsafe { ptr::read_volatile(&raw const bss.lost_unjudged) })
+        // SAFETY: as above.
+        self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_unjudged) })
     }
 
-    fn sum(&self, of: impl Fn(&types::bss) -> u64) -> u64 {
+    fn sum(&self, of: impl Fn(*const types::bss) -> u64) -> u64 {
         let all = self.builds.iter();
-        all.filter_map(|skel| skel.maps.bss_data.as_deref())
-            .map(of)
-            .sum()
+        all.map(|frames| of(frames.bss().as_ptr())).sum()
     }
 
     /// Births, starts and ends of processes that could not be told: as many may be missing from the
@@ -450,6 +439,11 @@ impl<'o> Tracer<'o> {
         bss.map_or(0, |bss| unsafe {
             ptr::read_volatile(&raw const bss.untold)
         })
+    }
+
+    /// The variables of a build's programs.
+    fn bss(&self, build: Build) -> Option<NonNull<types::bss>> {
+        Some(self.builds.get(build.0)?.bss())
     }
 
     /// Losses that no later record of their thread has reported.
@@ -493,9 +487,9 @@ unsafe impl Plain for types::loss {}
 const EVERYBODY: u32 = u32::MAX;
 const NOBODY: u32 = 0;
 
-fn record(bss: &mut types::bss, whose: u32) {
+fn record(bss: NonNull<types::bss>, whose: u32) {
     // SAFETY: a word of memory shared with the kernel programs, which only read it.
-    unsafe { ptr::write_volatile(&raw mut bss.recorded, whose) };
+    unsafe { ptr::write_volatile(&raw mut (*bss.as_ptr()).recorded, whose) };
 }
 
 fn forward_message(_level: PrintLevel, message: String) {

@@ -198,6 +198,8 @@ fn probes_again_and_again_cost_the_program_nothing() {
     let mut storage = Storage::default();
     let settings = Settings {
         only_user: None,
+        attach_cookies: machine.attach_cookies,
+        preallocate: false,
         ring_bytes: 1 << 20,
         external_calls: true,
         uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),

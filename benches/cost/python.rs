@@ -178,6 +178,8 @@ pub(crate) fn settings(machine: &Machine) -> Settings {
     Settings {
         ring_bytes: 16 << 20,
         only_user: None,
+        attach_cookies: machine.attach_cookies,
+        preallocate: machine.version < Some(KernelVersion(6, 1)),
         external_calls: true,
         uprobe_multi: uprobe_multi(machine),
         values: None,

@@ -153,6 +153,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let settings = Settings {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
+        attach_cookies: machine.attach_cookies,
+        preallocate: machine.version < Some(KernelVersion(6, 1)),
         uprobe_multi: machine.multi_probes(),
         signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
         follow: options.follow,
@@ -160,8 +162,16 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         values: options
             .values
             .as_ref()
+            .filter(|_| machine.private_stacks)
             .map(|values| ValueLimits::from(values.limits)),
     };
+    if options.values.is_some() && !machine.private_stacks {
+        say(format_args!(
+            "pytrace: no argument values and results: Linux {} has too small stacks for that \
+             (6.13 and later can)",
+            machine.release
+        ));
+    }
     let tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;
     let watchdog = Watchdog::start(&holds)?;

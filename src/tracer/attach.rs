@@ -3,98 +3,148 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use libbpf_rs::{UprobeMultiOpts, UprobeOpts, UsdtOpts};
+use libbpf_rs::{Link, UprobeMultiOpts, UprobeOpts, UsdtOpts};
 
+use super::frames::Frames;
 use super::plan::{Entrance, cookie};
 use super::{Build, Probes, Tracer, pid_of};
-use crate::cpython::{FrameSource, Meaning, Plan};
+use crate::cpython::{FrameSource, Meaning, Plan, Probe};
+
+/// A file, and the process that is to have probes where it has mapped it.
+struct Place<'a> {
+    pid: i32,
+    path: &'a Path,
+}
+
+/// A probe, and where it is in its plan.
+type Numbered<'p> = (u8, &'p Probe);
 
 impl Tracer<'_> {
     /// Puts a build's probes into a process. `path` leads to the file that holds the interpreter.
     ///
     /// Nothing is recorded before [`Tracer::start`].
     pub fn attach(&self, build: Build, plan: &Plan, pid: u32, path: &Path) -> Result<Probes> {
-        let skel = self.builds.get(build.0).context("no such build")?;
+        let frames = self.builds.get(build.0).context("no such build")?;
         let pid = pid_of(pid)?;
+        let place = Place { pid, path };
+        let probes = |entrance| {
+            let probes = (0..).zip(&plan.probes);
+            probes
+                .filter(|&(_, probe)| Entrance::of(probe) == entrance)
+                .filter(|(_, probe)| {
+                    probe.meaning != Meaning::TypeFreed || self.settings.values.is_some()
+                })
+                .collect::<Vec<Numbered<'_>>>()
+        };
         let mut links = Vec::new();
-        let progs = &skel.progs;
-        let (entry, exit) = ("function__entry", "function__return");
-        let usdt = [
-            (Entrance::UsdtEntry, &progs.function_entry, entry),
-            (Entrance::UsdtReturn, &progs.function_return, exit),
-            (Entrance::NamedEntry, &progs.named_entry, entry),
-            (Entrance::NamedReturn, &progs.named_return, exit),
-        ];
-        for (entrance, program, name) in usdt {
-            let mut places = (0..)
-                .zip(&plan.probes)
-                .filter(|(_, probe)| Entrance::of(probe) == entrance);
-            let Some((index, first)) = places.next() else {
+        for (entrance, name) in [
+            (Entrance::UsdtEntry, "function__entry"),
+            (Entrance::UsdtReturn, "function__return"),
+            (Entrance::NamedEntry, "function__entry"),
+            (Entrance::NamedReturn, "function__return"),
+        ] {
+            let probes = probes(entrance);
+            let has_arguments = matches!(entrance, Entrance::NamedEntry | Entrance::NamedReturn);
+            if probes.is_empty() {
                 continue;
-            };
-            // One program serves all places of a probe's name, so they must agree.
-            let frame = if places.all(|(_, probe)| probe.frame == first.frame) {
-                first.frame
+            } else if self.settings.attach_cookies || has_arguments {
+                links.push(place.attach_usdt(frames, entrance, name, &probes)?);
             } else {
-                FrameSource::ThreadState
-            };
-            let opts = UsdtOpts {
-                cookie: cookie(index, first.meaning, frame, None),
-                ..UsdtOpts::default()
-            };
-            links.push(
-                program
-                    .attach_usdt_with_opts(pid, path, "python", name, opts)
-                    .with_context(|| format!("failed to attach to python:{name}"))?,
-            );
+                links.extend(self.attach_each(&place, frames, entrance, &probes)?);
+            }
         }
         // In the order of `Entrance`.
-        let mut by_program = [
-            (&skel.progs.object_freed, Vec::new()),
-            (&skel.progs.frame_leave, Vec::new()),
-            (&skel.progs.frame_enter, Vec::new()),
-            (&skel.progs.generator_made, Vec::new()),
-        ];
-        for (index, probe) in (0..).zip(&plan.probes) {
-            if probe.meaning == Meaning::TypeFreed && self.settings.values.is_none() {
+        for entrance in [
+            Entrance::Freed,
+            Entrance::Leave,
+            Entrance::Enter,
+            Entrance::GeneratorMade,
+        ] {
+            let probes = probes(entrance);
+            if probes.is_empty() {
                 continue;
-            }
-            let entrance = Entrance::of(probe);
-            if let Some((_, sites)) = by_program.get_mut(entrance as usize) {
-                let cookie = cookie(index, probe.meaning, probe.frame, probe.yielded);
-                sites.push((usize::try_from(probe.offset)?, cookie));
-            }
-        }
-        for (program, sites) in by_program {
-            if sites.is_empty() {
-                continue;
-            }
-            if self.settings.uprobe_multi {
-                let (offsets, cookies) = sites.into_iter().unzip();
-                let opts = UprobeMultiOpts {
-                    offsets,
-                    cookies,
-                    ..UprobeMultiOpts::default()
-                };
-                links.push(
-                    program
-                        .attach_uprobe_multi_with_opts(pid, path, "", opts)
-                        .with_context(|| format!("failed to probe {}", path.display()))?,
-                );
-                continue;
-            }
-            for (offset, cookie) in sites {
-                let opts = UprobeOpts {
-                    cookie,
-                    ..UprobeOpts::default()
-                };
-                links.push(
-                    program
-                        .attach_uprobe_with_opts(pid, path, offset, opts)
-                        .with_context(|| format!("failed to probe {}", path.display()))?,
-                );
+            } else if self.settings.uprobe_multi {
+                links.push(place.attach_together(frames, entrance, &probes)?);
+            } else {
+                links.extend(self.attach_each(&place, frames, entrance, &probes)?);
             }
         }
         Ok(Probes { links })
+    }
+
+    /// Puts probes on one by one.
+    fn attach_each(
+        &self,
+        place: &Place<'_>,
+        frames: &Frames,
+        entrance: Entrance,
+        probes: &[Numbered<'_>],
+    ) -> Result<Vec<Link>> {
+        let program = frames.program(entrance)?;
+        let attach = |&(index, probe): &Numbered<'_>| {
+            let opts = UprobeOpts {
+                cookie: match self.settings.attach_cookies {
+                    true => cookie(index, probe.meaning, probe.frame, probe.yielded),
+                    false => 0, // it is in the programs' map
+                },
+                ref_ctr_offset: usize::try_from(probe.semaphore.unwrap_or(0))?,
+                ..UprobeOpts::default()
+            };
+            let offset = usize::try_from(probe.offset)?;
+            program
+                .attach_uprobe_with_opts(place.pid, place.path, offset, opts)
+                .with_context(|| place.failure())
+        };
+        probes.iter().map(attach).collect()
+    }
+}
+
+impl Place<'_> {
+    /// Puts probes on with one link (uprobe-multi).
+    fn attach_together(
+        &self,
+        frames: &Frames,
+        entrance: Entrance,
+        probes: &[Numbered<'_>],
+    ) -> Result<Link> {
+        let mut opts = UprobeMultiOpts::default();
+        for &(index, probe) in probes {
+            let cookie = cookie(index, probe.meaning, probe.frame, probe.yielded);
+            opts.offsets.push(usize::try_from(probe.offset)?);
+            opts.cookies.push(cookie);
+        }
+        frames
+            .program(entrance)?
+            .attach_uprobe_multi_with_opts(self.pid, self.path, "", opts)
+            .with_context(|| self.failure())
+    }
+
+    /// Puts a program on all places of a USDT probe. As one program serves them all, they must agree on
+    /// where the frame is.
+    fn attach_usdt(
+        &self,
+        frames: &Frames,
+        entrance: Entrance,
+        name: &str,
+        probes: &[Numbered<'_>],
+    ) -> Result<Link> {
+        let &(index, first) = probes.first().context("no probes")?;
+        let frame = if probes.iter().all(|(_, probe)| probe.frame == first.frame) {
+            first.frame
+        } else {
+            FrameSource::ThreadState
+        };
+        let opts = UsdtOpts {
+            cookie: cookie(index, first.meaning, frame, None),
+            ..UsdtOpts::default()
+        };
+        frames
+            .program(entrance)?
+            .attach_usdt_with_opts(self.pid, self.path, "python", name, opts)
+            .with_context(|| format!("failed to attach to python:{name}"))
+    }
+
+    fn failure(&self) -> String {
+        format!("failed to probe {}", self.path.display())
     }
 }

@@ -20,6 +20,54 @@ pub(super) enum Entrance {
 }
 
 impl Entrance {
+    /// All of them.
+    pub(super) const ALL: [Entrance; 8] = [
+        Entrance::Freed,
+        Entrance::Leave,
+        Entrance::Enter,
+        Entrance::GeneratorMade,
+        Entrance::UsdtEntry,
+        Entrance::UsdtReturn,
+        Entrance::NamedEntry,
+        Entrance::NamedReturn,
+    ];
+
+    /// What the program is called in `bpf/frames.bpf.c`.
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Entrance::Freed => "object_freed",
+            Entrance::Leave => "frame_leave",
+            Entrance::Enter => "frame_enter",
+            Entrance::GeneratorMade => "generator_made",
+            Entrance::UsdtEntry => "function_entry",
+            Entrance::UsdtReturn => "function_return",
+            Entrance::NamedEntry => "named_entry",
+            Entrance::NamedReturn => "named_return",
+        }
+    }
+
+    /// Whether the program is of section `uprobe`, and can have many places in one link.
+    pub(super) fn is_uprobe(self) -> bool {
+        matches!(
+            self,
+            Entrance::Freed | Entrance::Leave | Entrance::Enter | Entrance::GeneratorMade
+        )
+    }
+
+    /// By what name the program knows its probes where they have no cookies; `None`: it needs none,
+    /// or gets libbpf's.
+    fn probed_by(self) -> Option<types::probed_by> {
+        use types::probed_by as by;
+        match self {
+            Entrance::Freed => Some(by::PROBED_BY_FREED),
+            Entrance::Leave => Some(by::PROBED_BY_LEAVE),
+            Entrance::Enter => Some(by::PROBED_BY_ENTER),
+            Entrance::UsdtEntry => Some(by::PROBED_BY_USDT_ENTRY),
+            Entrance::UsdtReturn => Some(by::PROBED_BY_USDT_RETURN),
+            Entrance::GeneratorMade | Entrance::NamedEntry | Entrance::NamedReturn => None,
+        }
+    }
+
     pub(super) fn of(probe: &Probe) -> Entrance {
         let by_name = probe.frame == FrameSource::Names;
         match probe.meaning {
@@ -38,6 +86,16 @@ impl Entrance {
             Meaning::GeneratorMade => Entrance::GeneratorMade,
         }
     }
+}
+
+/// The cookies of a plan's probes for a kernel that has none: `PROBE_PLACE` in `bpf/event.h`, and what
+/// the probe there is to be told.
+pub(super) fn cookies(plan: &Plan) -> impl Iterator<Item = (u64, u64)> {
+    (0..).zip(&plan.probes).filter_map(|(index, probe)| {
+        let program = Entrance::of(probe).probed_by()?;
+        let cookie = cookie(index, probe.meaning, probe.frame, probe.yielded);
+        Some((probe.address << 3 | u64::from(program.0), cookie))
+    })
 }
 
 /// What travels with the probe that is at `index` in its plan: see `COOKIE_*` in `bpf/event.h`.
