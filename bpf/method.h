@@ -239,7 +239,7 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
 
 /* The function with that code among all of a dict's values: for a private name (__x), which
  * the dict has under another (_Class__x). */
-static __always_inline __u64 look_through(__u64 dict, __u64 code)
+__noinline __u64 look_through(__u64 dict, __u64 code)
 {
 	__u64 address = read_pointer(dict + DICT_KEYS), function;
 	struct dict_keys keys;
