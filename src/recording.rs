@@ -256,6 +256,10 @@ pub struct Footer {
     pub interpreters: Vec<Interpreter>,
     /// How many events could not be recorded, nor calls be written.
     pub lost: u64,
+    /// How many of them may have been none of the scope's concern: it was not known yet what their
+    /// code is.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost_unjudged: u64,
     /// The same for each thread; [`Thread::gaps`] says where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_by_thread: Vec<Lost>,
@@ -266,6 +270,11 @@ pub struct Footer {
     pub started_at: String,
     /// How the traced program or the recording ended: `exit 0`, `signal 9`, ...
     pub ended: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Footer {

@@ -416,6 +416,7 @@ impl<'o> Tracer<'o> {
     /// Events lost so far that could not be recorded, in all threads: those that a record
     /// has reported and those that none has.
     pub fn lost(&self) -> u64 {
+        // SAFETY: an aligned word of memory that the kernel programs write.
         self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_total) })
     }
 

@@ -111,6 +111,7 @@ impl Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             interpreters: self.interpreters.clone(),
             lost: self.totals.lost,
+            lost_unjudged: self.unjudged.min(self.totals.lost),
             lost_by_thread: self.lost.clone(),
             ..Footer::default()
         }

@@ -25,6 +25,7 @@ pub(crate) fn footer() -> Footer {
             ..Interpreter::default()
         }],
         lost: 0,
+        lost_unjudged: 0,
         lost_by_thread: vec![],
         values: Some(Values {
             max_string: 80,
