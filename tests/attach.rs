@@ -175,6 +175,8 @@ fn deep_stacks_are_whole() {
         assert_eq!(target.hear(), "called");
         target.tell("");
         assert_eq!(target.hear(), "called");
+        // It says so within the call.
+        std::thread::sleep(Duration::from_millis(200));
         let recorded = recording.stop();
         let running = recorded
             .trace
@@ -403,7 +405,7 @@ fn programs_of_other_users_can_be_recorded() {
     let mut command = Command::new(PYTHON);
     command.arg(&copy).uid(NOBODY).gid(NOBODY).current_dir("/");
     let target = Target::start(command);
-    let recorded = record(&[&target], "50ms", &[]);
+    let recorded = record(&[&target], "500ms", &[]);
     assert!(recorded.trace.count("leaf") > 10);
     assert_eq!(target.end().0.code(), Some(7));
 }

@@ -198,9 +198,10 @@ print('done', flush=True)
     let parent = place.start(place.command(PYTHON, &["parent.py"]));
     let job = up(&parent);
     let pid = job.to_string();
+    // Half of it holds what is recorded until the watchdog has had its turn.
     let args = [
         "--ring-size",
-        "1",
+        "8",
         "--lossless",
         "--pid",
         &pid,

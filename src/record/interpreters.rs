@@ -232,8 +232,8 @@ impl<'o> Interpreters<'o> {
     ///
     /// A process that is not `held` may be past its entry point by now. Its probes stay only if it
     /// was its main thread that executed: they are bound to that thread's task, whose place another
-    /// thread's takes (Linux 6.18, `uprobe_prog_run()` in `kernel/trace/bpf_trace.c` and
-    /// `de_thread()` in `fs/exec.c`), and are dead then.
+    /// thread's takes (Linux 6.18, `uprobe_multi_link_filter()` in `kernel/trace/bpf_trace.c` and
+    /// `de_thread()` in `fs/exec.c`), and put no breakpoints into the new program.
     pub fn executed(&mut self, pid: u32, by_main: bool, held: bool) -> Result<Look> {
         self.remove_entry_hold(pid);
         if let Some(probed) = self.probes.remove(&pid) {
@@ -241,7 +241,9 @@ impl<'o> Interpreters<'o> {
             if by_main {
                 self.former.insert(pid, probed);
             } else {
-                self.remover.remove(probed.probes);
+                // At once: the breakpoints of others they would see (`uprobe_prog_run()`), and tell
+                // everything twice.
+                drop(probed.probes);
             }
         }
         let look = self.look_at_program(pid, held);

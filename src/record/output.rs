@@ -4,8 +4,9 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::AtFlags;
 use nix::sys::stat::fstatat;
@@ -50,6 +51,13 @@ impl Entry {
         })
     }
 
+    /// Where it is found as long as this lives.
+    fn path(&self) -> PathBuf {
+        let mut path = PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd()));
+        path.push(&self.name);
+        path
+    }
+
     /// Removes it if it leads to this file, and not to one that has been put there since.
     fn remove(&self, file: &File) -> io::Result<()> {
         let found = fstatat(&self.directory, &*self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -64,12 +72,11 @@ impl Entry {
 impl TraceFile {
     /// Opens `path` with the rights of `user`; see [`rights::open_as_user`].
     pub(super) fn open(path: &Path, user: &User) -> anyhow::Result<TraceFile> {
-        let Opened { file, new } = rights::open_as_user(path, user)?;
-        let entry = match new {
-            true => rights::as_user(user, || Entry::of(path))?,
-            false => None,
-        };
-        let new = entry.map(|entry| (entry, user.clone()));
+        let entry = rights::as_user(user, || Entry::of(path))?;
+        // Through the directory that is found now: another may have its name in the next moment.
+        let found = entry.as_ref().map_or(path.to_owned(), Entry::path);
+        let Opened { file, new } = rights::open_found_as_user(path, &found, user)?;
+        let new = entry.filter(|_| new).map(|entry| (entry, user.clone()));
         Ok(TraceFile {
             file,
             written: false,

@@ -112,15 +112,20 @@ pub struct Opened {
 ///
 /// With a hint for a missing or closed directory, a directory, and a file of someone else.
 pub fn open_as_user(path: &Path, user: &User) -> anyhow::Result<Opened> {
+    open_found_as_user(path, path, user)
+}
+
+/// The same, of a path that leads where another does, by which messages call it.
+pub fn open_found_as_user(path: &Path, found: &Path, user: &User) -> anyhow::Result<Opened> {
     let open = || {
         let mut options = OpenOptions::new();
         // Non-blocking for the sake of a FIFO that nobody reads from.
         options.write(true).custom_flags(libc::O_NONBLOCK);
-        match options.clone().create_new(true).open(path) {
+        match options.clone().create_new(true).open(found) {
             Ok(file) => Ok(Opened { file, new: true }),
             // A link that leads nowhere exists as well, and its file does not.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let file = options.create(true).truncate(false).open(path)?;
+                let file = options.create(true).truncate(false).open(found)?;
                 Ok(Opened { file, new: false })
             }
             Err(error) => Err(error),

@@ -116,6 +116,8 @@ const RECORD: &[libc::c_long] = &[
     libc::SYS_kill,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
+    // What a limit for the size of files has sent.
+    libc::SYS_rt_sigtimedwait,
     // The empty trace file of a recording that never began.
     libc::SYS_unlinkat,
 ];
@@ -199,7 +201,14 @@ fn program(task: Task<'_>, architecture: TargetArch) -> Result<BpfProgram> {
     // Only to read: no file is made, and none changed but what is open.
     let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
     let reads = |argument| allow(argument, Dword, MaskedEq(bits(writes)), 0);
-    rules.insert(libc::SYS_openat, vec![reads(2)?]);
+    let mut opens = vec![reads(2)?];
+    if let Task::Record { .. } = task {
+        // A trace that somebody has removed is written again: to a new file, where there is none.
+        let new = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
+        let all = bits(writes | libc::O_EXCL);
+        opens.push(allow(2, Dword, MaskedEq(all), bits(new))?);
+    }
+    rules.insert(libc::SYS_openat, opens);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![reads(1)?]);
     // Threads, no processes. The flags of clone3 are out of a filter's sight: libc does without it.
