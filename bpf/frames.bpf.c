@@ -257,6 +257,11 @@ static __always_inline __u16 locals_of(__u64 frame, __u64 id)
 	return (kept ^ locals_tag(frame, id)) <= 0xffff ? kept : LOCALS_UNKNOWN;
 }
 
+static __always_inline int lose_end(int judged, __u64 id)
+{
+	return judged & EXIT_UNJUDGED ? lose_unjudged(id, EVENT_EXIT) : lose(id, EVENT_EXIT);
+}
+
 static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
@@ -303,12 +308,12 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	tstate = leaving_thread_state(ctx, cookie, id);
 	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
 	if (!know_stack(frame, id))
-		return lose(id, EVENT_EXIT);
+		return lose_end(judged, id);
 	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
-		return lose(id, EVENT_EXIT);
+		return lose_end(judged, id);
 	if (values.wanted && detail != EXIT_UNWIND)
 		object = object_given_back(ctx, cookie, frame, detail, locals);
-	return emit_exit(frame, detail, object, tstate) ? watch_ring(id) : lose(id, EVENT_EXIT);
+	return emit_exit(frame, detail, object, tstate) ? watch_ring(id) : lose_end(judged, id);
 }
 
 SEC("uprobe")

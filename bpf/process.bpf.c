@@ -94,6 +94,8 @@ static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bo
 	if (watched && hold && !is_absent()) {
 		watched->held = record->head.time;
 		record->held = !bpf_send_signal(SIGSTOP);
+		if (!record->held)
+			watched->held = 0;
 	}
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
@@ -158,6 +160,8 @@ int BPF_PROG(process_fork_hold, struct task_struct *parent, struct task_struct *
 	if (!is_absent() && (may_stop(child) || is_lasting(of_parent))) {
 		watched->held = record->head.time;
 		record->held = !bpf_send_signal_task(child, SIGSTOP, PIDTYPE_TGID, 0);
+		if (!record->held)
+			watched->held = 0;
 	}
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
@@ -210,7 +214,10 @@ SEC("raw_tp/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 caller = (__u64)tgid << 32 | (__u32)ctx->args[1];
 
+	if (tell_loss(caller))
+		bpf_map_delete_elem(&losses, &caller);
 	bpf_map_delete_elem(&pythons, &tgid);
 	return tell_start(EVENT_EXEC, tgid, ctx->args[1]);
 }

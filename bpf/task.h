@@ -83,6 +83,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
+	sigset_t blocked;
 	struct sigpending pending;
 	struct thread_struct thread;
 } __attribute__((preserve_access_index));
@@ -115,12 +116,13 @@ static __always_inline bool may_stop(struct task_struct *task)
 	       group == BPF_CORE_READ(signal, pids[PIDTYPE_SID]);
 }
 
-/* Whether a process has a function for a signal. */
+/* Whether a process has a function for a signal, or waits for it in another way. */
 static __always_inline bool handles(struct task_struct *task, int number)
 {
 	void *handler = BPF_CORE_READ(task, sighand, action[number - 1].sa.sa_handler);
+	unsigned long blocked = BPF_CORE_READ(task, blocked.sig[0]);
 
-	return (unsigned long)handler > LAST_DISPOSITION;
+	return (unsigned long)handler > LAST_DISPOSITION || blocked >> (number - 1) & 1;
 }
 
 /* Whether a program would notice that this process stops and goes on: its own, of the SIGCONT, or

@@ -55,6 +55,8 @@ pub struct Machine {
     /// Each function of a program that traces has a stack of its own (6.13, e00931c02568): without, all
     /// that call each other share 512 bytes, in which capturing values has no room.
     pub private_stacks: bool,
+    /// Whether ids of processes are not those of the whole machine, by which kernel programs know them.
+    pub inner_pids: bool,
     /// Whether a hypervisor runs it: then it costs 10 us to have a thread execute a single
     /// instruction, otherwise 1.
     pub virtual_machine: bool,
@@ -91,6 +93,7 @@ impl Machine {
             seccomp: has_seccomp(),
             landlock: landlock_abi(),
             private_stacks: able(3, KernelVersion(6, 13)),
+            inner_pids: has_inner_pids(),
             virtual_machine: virtual_machine(),
             btf: btf_path.exists(),
             version,
@@ -124,6 +127,12 @@ impl Machine {
                 "the kernel is locked down (confidentiality): BPF can't read memory"
             ))
             .hint("boot without lockdown=confidentiality");
+        }
+        if self.inner_pids {
+            return Err(anyhow!(
+                "pytrace runs in a container: processes have other ids here than the kernel's"
+            ))
+            .hint("record from the host, or start the container with its ids (docker --pid=host)");
         }
         if !self.ring_buffer || self.version.is_some_and(|version| version < OLDEST) {
             return Err(anyhow!("the kernel is too old: {}", self.release))
@@ -199,6 +208,13 @@ fn virtual_machine() -> bool {
 #[cfg(not(target_arch = "x86_64"))]
 fn virtual_machine() -> bool {
     false
+}
+
+/// Whether we are in a pid namespace that is not the first.
+fn has_inner_pids() -> bool {
+    // PROC_PID_INIT_INO of the kernel's `linux/proc_ns.h`.
+    const FIRST: &str = "pid:[4026531836]";
+    fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() != FIRST)
 }
 
 fn text(path: &str) -> Option<String> {
@@ -286,6 +302,7 @@ mod tests {
             seccomp: true,
             landlock: None,
             private_stacks: false,
+            inner_pids: false,
             virtual_machine: false,
             lockdown: None,
             perf_event_paranoid: Some(3),

@@ -19,8 +19,8 @@ use std::ptr::{self, NonNull};
 use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
-    Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType, RingBuffer,
-    RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
+    ErrorKind, Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType,
+    RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
 };
 use nix::unistd::getpgrp;
 use plain::Plain;
@@ -28,6 +28,7 @@ use plain::Plain;
 use crate::bpf::frames::types;
 use crate::bpf::process;
 use crate::cpython::Plan;
+use crate::error::WithHint as _;
 use crate::trace::{ThreadId, Time};
 use births::Births;
 use frames::{Frames, OpenFrames};
@@ -149,7 +150,7 @@ impl<'o> Tracer<'o> {
                 frames::preallocate(map)?;
             }
         }
-        let process = open.load().context("failed to load the kernel programs")?;
+        let process = open.load().map_err(not_loaded)?;
         let lifecycle = births.attach(&process.progs)?;
         Ok(Tracer {
             settings,
@@ -491,6 +492,19 @@ const NOBODY: u32 = 0;
 fn record(bss: NonNull<types::bss>, whose: u32) {
     // SAFETY: a word of memory shared with the kernel programs, which only read it.
     unsafe { ptr::write_volatile(&raw mut (*bss.as_ptr()).recorded, whose) };
+}
+
+/// What the kernel's refusal of programs means.
+fn not_loaded(error: libbpf_rs::Error) -> anyhow::Error {
+    let kind = error.kind();
+    let error = anyhow::Error::new(error).context("failed to load the kernel programs");
+    match kind {
+        ErrorKind::PermissionDenied => error.hint(
+            "a seccomp filter or a security module refuses bpf(2): in a container, start it with \
+             --privileged, or record from the host",
+        ),
+        _ => error,
+    }
 }
 
 fn forward_message(_level: PrintLevel, message: String) {

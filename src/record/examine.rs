@@ -1,5 +1,7 @@
 //! Whether a file or a process is a CPython, and what to say where it is none.
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -30,13 +32,20 @@ pub fn of_process(pid: u32) -> Result<PathBuf> {
 
 /// Refuses, before it runs, what is certainly no CPython to trace. Another program may well
 /// start one.
-pub(super) fn check(executable: &Path) -> Result<()> {
-    match cpython::Interpreter::open(executable) {
-        Ok(Found::Foreign(Foreign::Script(_) | Foreign::Other)) => Ok(()),
-        Ok(Found::Foreign(foreign)) => Err(refusal(executable, &foreign)),
+pub(super) fn check(program: &Path, found: Option<&Found>) -> Result<()> {
+    match found {
+        Some(Found::Foreign(Foreign::Script(_) | Foreign::Other)) => Ok(()),
+        Some(Found::Foreign(foreign)) => Err(refusal(program, foreign)),
         // Whether it can be run is for the kernel to say.
-        Ok(_) | Err(_) => Ok(()),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// What a program is, that the user may read: `file` is it. `None` where that does not show.
+pub(super) fn of_file(file: &File) -> Option<Found> {
+    // By name, it might be another by now.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    cpython::Interpreter::open(Path::new(&path)).ok()
 }
 
 /// Why a file is none that can be traced.
@@ -58,10 +67,14 @@ pub(super) fn refusal_of(pid: u32, foreign: &Foreign) -> anyhow::Error {
 }
 
 /// What a program is that the kernel has refused to run, where that tells why.
-pub(super) fn not_runnable(program: &Path, error: anyhow::Error) -> anyhow::Error {
+pub(super) fn not_runnable(
+    program: &Path,
+    found: Option<&Found>,
+    error: anyhow::Error,
+) -> anyhow::Error {
     let shown = program.display();
-    match cpython::Interpreter::open(program) {
-        Ok(Found::Foreign(foreign)) if foreign != Foreign::Other => error
+    match found {
+        Some(Found::Foreign(foreign)) if *foreign != Foreign::Other => error
             .context(format!("failed to run {shown}, which is {foreign}"))
             .hint(foreign.cure()),
         _ => error.context(format!("failed to run {shown}")),

@@ -133,8 +133,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let output = match &options.output {
         Some(path) => {
             rights::as_user(&user, || check_output(path, &options.target))??;
-            let file = TraceFile::open(path, &user)?;
-            whereabouts = Some(file.whereabouts(path, &user)?);
+            let (file, place) = TraceFile::open(path, &user)?;
+            whereabouts = Some(place);
             let file = OutputFile::new(file, Compression::of(path));
             Output::File(Box::new(ChromeWriter::new(file)))
         }
@@ -179,8 +179,11 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
     let started = Instant::now();
     let started_at = SystemTime::now();
+    let mut program = None;
     let suspended = match &start {
         Start::Command { command, .. } => {
+            // With the user's rights, while there are others; what it is, is found out without them.
+            program = rights::read_as_user(&command.program, &user).ok();
             // Who has changed their mind by now does not want it to start.
             if let Some(received) = signals.receive()? {
                 return Ok(Exit::Signal(received.signal as i32).code());
@@ -199,15 +202,21 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         singly: !machine.multi_probes(),
     };
     confine(user.identity().as_ref(), task)?;
-    let mut traced = match (suspended, &mut start) {
-        (Some(suspended), Start::Command { command, .. }) => Traced::Launched(
-            suspended
-                .release()
-                .map_err(|error| examine::not_runnable(&command.program, error.into()))?,
-        ),
-        (_, Start::Processes(processes)) => Traced::Attached(std::mem::take(processes)),
-        (None, Start::Command { .. }) => unreachable!("a command was started above"),
-    };
+    let mut traced =
+        match (suspended, &mut start) {
+            (Some(suspended), Start::Command { command, .. }) => {
+                let found = program.as_ref().and_then(examine::of_file);
+                if !matches!(options.target, Target::Command { .. }) {
+                    examine::check(&command.program, found.as_ref())?;
+                }
+                let found = found.as_ref();
+                Traced::Launched(suspended.release().map_err(|error| {
+                    examine::not_runnable(&command.program, found, error.into())
+                })?)
+            }
+            (_, Start::Processes(processes)) => Traced::Attached(std::mem::take(processes)),
+            (None, Start::Command { .. }) => unreachable!("a command was started above"),
+        };
     let wakers = session::wakers(tracer.ring_fd(), &signals, &traced)?;
     let mut session = Session {
         interpreters: Interpreters::new(
@@ -227,6 +236,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         watchdog,
         lossless: options.lossless,
         complaints: FxHashSet::default(),
+        left_alone: 0,
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
@@ -273,6 +283,12 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         }
     }
     consumer.borrow_mut().end(session::now());
+    if session.left_alone > 1 {
+        say(format_args!(
+            "pytrace: {} processes were traced no further",
+            session.left_alone
+        ));
+    }
     let (interpreters, scope_used) = session.finish();
     let asked_for = match (&start, &options.target) {
         (_, Target::Command { .. }) | (Start::Processes(_), _) => None,
@@ -384,9 +400,6 @@ fn prepare(options: &RecordOptions, user: &User, cwd: &Path) -> Result<Start> {
         return Ok(Start::Processes(processes.collect::<Result<_>>()?));
     }
     let command = Command::resolve(&options.target, options.python.as_deref(), user, cwd)?;
-    if !matches!(options.target, Target::Command { .. }) {
-        examine::check(&command.program)?;
-    }
     let line = command
         .argv
         .iter()

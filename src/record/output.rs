@@ -8,8 +8,8 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::AtFlags;
-use nix::sys::stat::fstatat;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::whereabouts::Whereabouts;
@@ -30,7 +30,7 @@ pub(super) struct TraceFile {
 
 /// A name in a directory, whatever becomes of the directory's own name.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     directory: File,
     name: OsString,
 }
@@ -58,6 +58,20 @@ impl Entry {
         path
     }
 
+    /// Makes it, where there is none.
+    pub(super) fn create(&self) -> io::Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let mode = Mode::from_bits_retain(0o666);
+        Ok(openat(&self.directory, &*self.name, flags, mode)?.into())
+    }
+
+    fn try_clone(&self) -> io::Result<Entry> {
+        Ok(Entry {
+            directory: self.directory.try_clone()?,
+            name: self.name.clone(),
+        })
+    }
+
     /// Removes it if it leads to this file, and not to one that has been put there since.
     fn remove(&self, file: &File) -> io::Result<()> {
         let found = fstatat(&self.directory, &*self.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -70,29 +84,22 @@ impl Entry {
 }
 
 impl TraceFile {
-    /// Opens `path` with the rights of `user`; see [`rights::open_as_user`].
-    pub(super) fn open(path: &Path, user: &User) -> anyhow::Result<TraceFile> {
+    /// Opens `path` with the rights of `user`; see [`rights::open_as_user`]. Also returns what tells
+    /// where the file is in the end.
+    pub(super) fn open(path: &Path, user: &User) -> anyhow::Result<(TraceFile, Whereabouts)> {
         let entry = rights::as_user(user, || Entry::of(path))?;
         // Through the directory that is found now: another may have its name in the next moment.
         let found = entry.as_ref().map_or(path.to_owned(), Entry::path);
         let Opened { file, new } = rights::open_found_as_user(path, &found, user)?;
+        let again = entry.as_ref().map(Entry::try_clone).transpose()?;
+        let whereabouts = Whereabouts::new(&file, path, again)?;
         let new = entry.filter(|_| new).map(|entry| (entry, user.clone()));
-        Ok(TraceFile {
+        let file = TraceFile {
             file,
             written: false,
             new,
-        })
-    }
-}
-
-impl TraceFile {
-    /// What tells where it is in the end. `path` and `user` are those that it was opened with.
-    pub(super) fn whereabouts(&self, path: &Path, user: &User) -> io::Result<Whereabouts> {
-        Ok(Whereabouts {
-            file: self.file.try_clone()?,
-            path: path.to_owned(),
-            user: user.clone(),
-        })
+        };
+        Ok((file, whereabouts))
     }
 }
 

@@ -56,9 +56,9 @@ pub(super) fn runs_python(pid: u32) -> bool {
     program(pid).is_some_and(|program| names_python(program.as_os_str()))
 }
 
-/// Whether it exists and has not ended.
+/// Whether it exists and has not ended: any of its threads, as the main one may end before the others.
 pub(super) fn is_alive(pid: u32) -> bool {
-    matches!(state(pid), Some(state) if !matches!(state, 'Z' | 'X'))
+    states(pid).any(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// Stops it, and waits until it has stopped. Whether it is for us to let it go on: not if somebody
@@ -120,9 +120,23 @@ fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
     kill(Pid::from_raw(pid.cast_signed()), signal)
 }
 
-/// Whether it is stopped by a signal.
+/// Whether it is stopped by a signal, as far as its threads have come to that: one may have ended, or
+/// not be out of the kernel yet.
 pub(super) fn is_stopped(pid: u32) -> bool {
-    state(pid) == Some('T')
+    states(pid).any(|state| state == 'T')
+}
+
+/// Whether it is stopped, or will be in a moment: a SIGSTOP waits for it.
+pub(super) fn is_being_stopped(pid: u32) -> bool {
+    waiting_signals(pid) >> (Signal::SIGSTOP as i32 - 1) & 1 != 0 || is_stopped(pid)
+}
+
+/// The states of its threads.
+fn states(pid: u32) -> impl Iterator<Item = char> {
+    threads(pid).filter_map(move |tid| {
+        let stat = fs::read(format!("/proc/{pid}/task/{tid}/stat")).ok()?;
+        field_of(&stat, 0)?.chars().next()
+    })
 }
 
 /// Whose child it is.
@@ -145,8 +159,11 @@ fn is_kernel_thread(pid: u32) -> bool {
 
 /// A field of `/proc/PID/stat`, counted from the one behind the command's name.
 fn stat(pid: u32, field: usize) -> Option<String> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let stat = String::from_utf8_lossy(&stat);
+    field_of(&fs::read(format!("/proc/{pid}/stat")).ok()?, field)
+}
+
+fn field_of(stat: &[u8], field: usize) -> Option<String> {
+    let stat = String::from_utf8_lossy(stat);
     // The name stands in parentheses, and may contain any.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(field).map(str::to_owned)
@@ -241,7 +258,7 @@ pub(super) fn check_access(pid: u32) -> Result<()> {
 pub(super) fn open(pid: u32) -> Result<OwnedFd> {
     match state(pid) {
         None => return Err(anyhow!("there is no process {pid}")).hint(cure(pid)),
-        Some('Z' | 'X') => {
+        Some('Z' | 'X') if !is_alive(pid) => {
             bail!("process {pid} has ended: it is a zombie that its parent has not collected yet");
         }
         Some(_) => {}

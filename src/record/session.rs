@@ -122,6 +122,8 @@ pub(super) struct Session<'s, 'o> {
     pub(super) watchdog: Watchdog,
     /// Whether processes are stopped until there is room in the ring.
     pub(super) lossless: bool,
+    /// How many processes are traced no further.
+    pub(super) left_alone: u64,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -207,7 +209,13 @@ impl<'o> Session<'_, 'o> {
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
             let heeded = self.heed(turn);
             if let Some(Err(why)) = halt {
+                let why = match why {
+                    Errno::EPERM => "a debugger has it, such as strace",
+                    other => other.desc(),
+                };
                 self.say_unheld(turn.pid, why);
+            } else if starts(turn) && turn.held && !process::is_being_stopped(turn.pid) {
+                self.say_unheld(turn.pid, "somebody has let it go on");
             }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
@@ -229,11 +237,7 @@ impl<'o> Session<'_, 'o> {
 
     /// Whether a process that has just begun to run something is not held, as it may not be.
     fn is_loose(&self, turn: Turn) -> bool {
-        let starts = matches!(
-            turn.kind,
-            TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
-        );
-        starts && !turn.held && !self.family.is_root(turn.pid)
+        starts(turn) && !turn.held && !self.family.is_root(turn.pid)
     }
 
     fn heed(&mut self, turn: Turn) -> Result<()> {
@@ -274,18 +278,24 @@ impl<'o> Session<'_, 'o> {
         if !turn.held && !for_room {
             return;
         }
-        let why = if for_room { Why::Room } else { Why::Probes };
-        self.holds.release(Held {
+        let held = Held {
             pid: turn.pid,
             since: turn.time,
-            why,
-        });
-        if turn.held {
-            process::resume(turn.pid);
-        } else {
+            why: if for_room { Why::Room } else { Why::Probes },
+        };
+        // If the watchdog has let it go, a stop since then is somebody else's.
+        if self.holds.is_held(held) {
+            self.holds.release(held);
+            if turn.held {
+                process::resume(turn.pid);
+            }
+        }
+        if !turn.held {
             self.watchdog.nudge();
         }
-        self.parents.child_goes_on(turn.pid);
+        if !for_room {
+            self.parents.child_goes_on(turn.pid);
+        }
     }
 
     /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
@@ -472,6 +482,14 @@ pub(super) fn wait_for_either(child: &Child, signals: &Signals) -> Result<()> {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => bail!("failed to wait for the program: {errno}"),
     }
+}
+
+/// Whether a process has just begun to run something.
+fn starts(turn: Turn) -> bool {
+    matches!(
+        turn.kind,
+        TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
+    )
 }
 
 fn pid_of(turn: Turn) -> Pid {

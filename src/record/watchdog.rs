@@ -16,7 +16,8 @@ use anyhow::{Context as _, Result};
 use libbpf_rs::RingBuffer;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::wait::waitpid;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid};
 
 use super::freeze::Freeze;
@@ -72,11 +73,25 @@ impl Watchdog {
             let _ = leash.write(&[0]);
         }
     }
+
+    pub(super) fn id(&self) -> Pid {
+        self.pid
+    }
+
+    /// Whether it has ended, which it does not before pytrace: somebody has killed it.
+    pub(super) fn is_gone(&self) -> bool {
+        !matches!(
+            waitpid(self.pid, Some(WaitPidFlag::WNOHANG)),
+            Ok(WaitStatus::StillAlive)
+        )
+    }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.leash.take());
+        // It must not be waited for in vain.
+        let _ = kill(self.pid, Signal::SIGCONT);
         let _ = waitpid(self.pid, None);
     }
 }
@@ -181,7 +196,7 @@ impl Keeper<'_> {
     /// Lets everybody go on.
     fn let_go(&mut self) {
         for held in self.holds.held() {
-            if process::is_stopped(held.pid) {
+            if process::is_being_stopped(held.pid) {
                 self.holds.release(held);
                 process::resume(held.pid);
             }
@@ -224,8 +239,16 @@ fn close_others(mut kept: Vec<RawFd>) {
 }
 
 fn close_range(from: RawFd, to: RawFd) {
-    if from <= to {
-        // SAFETY: no pointers; nobody uses these descriptors any more.
-        unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+    // What a filter of system calls that is older than this one leaves to be closed one by one.
+    const ONE_BY_ONE: RawFd = 1 << 16;
+    if from > to {
+        return;
+    }
+    // SAFETY: no pointers; nobody uses these descriptors any more.
+    if unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) } != 0 {
+        for fd in from..=to.min(ONE_BY_ONE) {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the trace is in the end. A recording may take hours, in which a file is easily removed,
 //! moved or emptied by somebody else: the kernel lets us write on all the same.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -9,20 +9,35 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 
+use super::output::Entry;
 use crate::error::{WithHint as _, say};
 use crate::format::{CHROME_HEAD, Compression};
-use crate::user::User;
-use crate::user::rights::as_user;
 
 /// A trace file that is being written, and where the user expects it.
 #[derive(Debug)]
 pub(super) struct Whereabouts {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    pub(super) user: User,
+    file: File,
+    /// What messages call it.
+    path: PathBuf,
+    /// Its name and directory, by which it is made anew: never by its path, which may lead to where
+    /// the user has no access by the end.
+    entry: Option<Entry>,
+    /// Where the kernel says that it is, at first.
+    place: PathBuf,
 }
 
 impl Whereabouts {
+    /// Of a file that has just been opened, as `entry` if it has a name.
+    pub(super) fn new(file: &File, path: &Path, entry: Option<Entry>) -> io::Result<Whereabouts> {
+        let file = file.try_clone()?;
+        Ok(Whereabouts {
+            place: fs::read_link(descriptor(&file))?,
+            file,
+            path: path.to_owned(),
+            entry,
+        })
+    }
+
     /// Sees to it that the complete trace is where it should be, and returns where it is. To be
     /// called when it has been written.
     ///
@@ -37,38 +52,28 @@ impl Whereabouts {
         if !written.is_file() {
             return Ok(self.path.clone()); // a pipe, a device: what is written is gone from here
         }
-        let there = as_user(&self.user, || fs::metadata(&self.path))?;
-        let is_it =
-            |other: &fs::Metadata| (other.dev(), other.ino()) == (written.dev(), written.ino());
-        let path = match there {
-            Ok(there) if is_it(&there) => self.path.clone(),
-            _ if written.nlink() > 0 => self.moved()?,
-            Ok(_) => return Err(self.lost("another file is in its place")),
-            Err(_) => self.write_again()?,
+        let place = fs::read_link(descriptor(&self.file)).context("failed to find the trace")?;
+        let path = match written.nlink() {
+            0 => self.write_again()?,
+            _ if place == self.place => self.path.clone(),
+            _ => {
+                say(format_args!(
+                    "pytrace: {} was moved while the trace was written to it",
+                    self.path.display()
+                ));
+                place
+            }
         };
         self.repair(&path)?;
         Ok(path)
     }
 
-    fn moved(&self) -> Result<PathBuf> {
-        let now = fs::read_link(self.descriptor()).context("failed to find the trace")?;
-        say(format_args!(
-            "pytrace: {} was moved while the trace was written to it",
-            self.path.display()
-        ));
-        Ok(now)
-    }
-
     /// The file has no name any more, and is there until we close it.
     fn write_again(&self) -> Result<PathBuf> {
-        let copied = as_user(&self.user, || {
-            let mut from = self.reader()?;
-            let mut to = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&self.path)?;
-            io::copy(&mut from, &mut to)
-        })?;
+        let copied = self.reader().and_then(|mut from| {
+            let entry = self.entry.as_ref().ok_or(io::ErrorKind::NotFound)?;
+            io::copy(&mut from, &mut entry.create()?)
+        });
         match copied {
             Ok(_) => {
                 say(format_args!(
@@ -76,6 +81,9 @@ impl Whereabouts {
                     self.path.display()
                 ));
                 Ok(self.path.clone())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(self.lost("another file is in its place"))
             }
             Err(error) => Err(self.lost(&format!("it can't be written again: {error}"))),
         }
@@ -142,10 +150,10 @@ impl Whereabouts {
 
     /// We have it open for writing only.
     fn reader(&self) -> io::Result<File> {
-        File::open(self.descriptor())
+        File::open(descriptor(&self.file))
     }
+}
 
-    fn descriptor(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
-    }
+fn descriptor(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

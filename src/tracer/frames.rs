@@ -65,7 +65,7 @@ impl OpenFrames {
     pub(super) fn load(mut self) -> Result<Frames> {
         let bss = self.data(".bss", size_of::<types::bss>())?.cast();
         let object = self.object.load();
-        let object = object.context("failed to load the kernel programs")?;
+        let object = object.map_err(super::not_loaded)?;
         // libbpf has put the kernel's memory where its own was (bpf_object__populate_internal_map()),
         // unless the kernel can't share it.
         let is_mapped = object.maps().any(|map| {

@@ -161,6 +161,16 @@ impl Holds {
         }
     }
 
+    /// Whether a process that was held then is so still, by all that was said: the watchdog may have
+    /// let it go.
+    pub fn is_held(&self, held: Held) -> bool {
+        let map = match held.why {
+            Why::Probes => &self.released,
+            Why::Room => &self.eased,
+        };
+        time_in(map, &held.pid.to_ne_bytes()) != Some(held.since)
+    }
+
     /// Whether a process that was stopped for the ring's sake at that time has been let go.
     pub fn is_over(&self, pid: u32, since: Time) -> bool {
         time_in(&self.eased, &pid.to_ne_bytes()).is_some_and(|eased| eased >= since)

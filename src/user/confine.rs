@@ -48,7 +48,7 @@ pub enum Task<'a> {
 }
 
 impl Task<'_> {
-    /// Whether it takes this capability: found out by leaving out each, see `docs/trust.md`.
+    /// Whether it takes this capability: see `docs/trust.md`.
     fn takes(self, right: Capability) -> bool {
         use Capability::*;
         match (self, right) {

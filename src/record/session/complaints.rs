@@ -4,11 +4,16 @@ use anyhow::Error;
 use nix::errno::Errno;
 
 use super::Session;
-use crate::error::{print_report, say};
+use crate::error::{WithHint as _, print_report, say};
 
 impl Session<'_, '_> {
     /// Says why a process is traced no further. Of many children, the first speaks for all.
     pub(super) fn complain(&mut self, pid: u32, error: Error) {
+        self.left_alone += 1;
+        let error = match format!("{error:#}").contains(&Errno::EMFILE.to_string()) {
+            true => error.hint("each process takes some files: raise their limit, ulimit -n"),
+            false => error,
+        };
         if self.complaints.insert(error.root_cause().to_string()) {
             self.progress.clear();
             print_report(&error.context(format!("process {pid} is traced no further")));
@@ -17,14 +22,10 @@ impl Session<'_, '_> {
 
     /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
     /// for all.
-    pub(super) fn say_unheld(&mut self, pid: u32, why: Errno) {
+    pub(super) fn say_unheld(&mut self, pid: u32, why: &str) {
         let has_probes = self.interpreters.bias(pid).is_some();
         if has_probes && self.complaints.insert(format!("unheld: {why}")) {
             self.progress.clear();
-            let why = match why {
-                Errno::EPERM => "a debugger has it, such as strace",
-                other => other.desc(),
-            };
             say(format_args!(
                 "pytrace: process {pid} could not be held until it is traced ({why}): \
                  its first calls may be missing"
@@ -34,6 +35,17 @@ impl Session<'_, '_> {
 
     /// Says so if pytrace was taken for absent, as it stood still, and has processes held again.
     pub(super) fn come_back(&mut self) {
+        if self.lossless && self.watchdog.is_gone() {
+            // Nobody would let go whom we stop, should we be killed as well.
+            self.lossless = false;
+            self.holds.set_lossless(false);
+            self.progress.clear();
+            say(format_args!(
+                "pytrace: somebody has killed the watchdog, process {}: nobody is stopped for lack of \
+                 room any more, and what is lost is counted",
+                self.watchdog.id()
+            ));
+        }
         if self.holds.is_absent() {
             self.holds.set_lossless(self.lossless);
             self.progress.clear();
