@@ -131,6 +131,17 @@ pub(super) fn is_being_stopped(pid: u32) -> bool {
     waiting_signals(pid) >> (Signal::SIGSTOP as i32 - 1) & 1 != 0 || is_stopped(pid)
 }
 
+/// Whether it runs, though it was stopped: somebody has let it go on, and it does not end either.
+pub(super) fn runs(pid: u32) -> bool {
+    /// A process that was killed has no program any more by then.
+    const END: Duration = Duration::from_millis(20);
+    let goes_on = || !is_being_stopped(pid) && is_alive(pid) && program(pid).is_some();
+    goes_on() && {
+        thread::sleep(END);
+        goes_on()
+    }
+}
+
 /// The states of its threads.
 fn states(pid: u32) -> impl Iterator<Item = char> {
     threads(pid).filter_map(move |tid| {

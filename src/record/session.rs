@@ -214,7 +214,7 @@ impl<'o> Session<'_, 'o> {
                     other => other.desc(),
                 };
                 self.say_unheld(turn.pid, why);
-            } else if starts(turn) && turn.held && !process::is_being_stopped(turn.pid) {
+            } else if starts(turn) && turn.held && process::runs(turn.pid) {
                 self.say_unheld(turn.pid, "somebody has let it go on");
             }
             if let Err(error) = heeded
