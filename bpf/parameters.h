@@ -119,7 +119,11 @@ static __always_inline bool emit_parameters(__u64 code, __u64 id, __u64 flags,
 		find_cells(parameters, scratch, code, count);
 		parameters->is_method = positional && is_self_or_cls(scratch->queue[0]);
 	}
-	capture(scratch, NAME_MAX, DATA_MAX);
+	/* Not by capture_next(), which calls functions that have no room on the stack here. */
+	scratch->limit = DATA_MAX - 8;
+	for (int i = 0; i < PARAMETERS_MAX; i++)
+		if (!capture_name(pass_scratch(scratch)))
+			break;
 	return send_scratch(scratch);
 }
 

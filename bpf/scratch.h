@@ -44,6 +44,15 @@ struct parameters {
 	__u8 cell[CAPTURED_MAX]; /* and in which cell */
 };
 
+/* A table of keys: what follows its indices. */
+struct dict_items {
+	__u64 entries; /* address of the first */
+	__u32 count; /* of entries in use, deleted ones included */
+	__u32 words; /* of an entry */
+	__u32 key; /* the word that has the key; the value's is the next */
+	__u32 split; /* 3.11+: values are elsewhere */
+};
+
 struct scratch {
 	__u64 taken;
 	/* The record and its values so far. */
@@ -63,8 +72,11 @@ struct scratch {
 	__u64 head[HEAD_WORDS];
 	__u64 valid; /* bytes of that which could be read */
 	__u64 window[WINDOW_WORDS];
+	__u64 keys_head[5]; /* of a PyDictKeysObject */
+	struct dict_items items;
 	__u64 values[PICKED_MAX / 2];
 	__u8 order[PICKED_MAX / 2];
+	__u8 backwards[PICKED_MAX / 2]; /* the same, as it lies there */
 	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];
 };

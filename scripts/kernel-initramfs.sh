@@ -1,9 +1,10 @@
 #!/bin/bash
 # kernel-initramfs.sh PYTRACE FILE  makes the file system that scripts/kernel-tests.sh boots.
 #
-# In it are PYTRACE, the system's Python, that of Debian trixie (3.13, the one that has most to be
-# bridged on old kernels) as a root of its own in /trixie, and the tests. Nothing of the kernel's: no
-# module is needed. Uncompressed, as unpacking takes an emulated processor longer than copying.
+# In it are PYTRACE, the system's Python, those of Debian bullseye (3.9) and trixie (3.13), which have
+# most to be bridged on old kernels, as roots of their own in /bullseye and /trixie, and the tests.
+# Nothing of the kernel's: no module is needed. Uncompressed, as unpacking takes an emulated processor
+# longer than copying.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,13 +46,13 @@ python() {
         $(cd "$root" && ls -d "${library#/}"/lib-dynload/*.so | sed 's|^|/|'))
 }
 
-# copy ROOT DIRECTORY FILE...: to the same paths.
+# copy ROOT DIRECTORY FILE...: to the same paths. Links there may begin at that root.
 copy() {
     local root=$1 to=$2 name
     shift 2
     for name; do
         mkdir -p "$to$(dirname "$name")"
-        cp -L "$root$name" "$to$name"
+        cp "$root$(chroot "$root" realpath "$name")" "$to$name"
     done
 }
 
@@ -65,8 +66,11 @@ cp tests/kernels/init "$new/init"
 mkdir "$new/tests"
 cp -r tests/programs tests/truth tests/kernels "$new/tests"
 
-trixie=$(scripts/interpreters.sh trixie)
-skeleton "$new/trixie"
-python "$trixie" /usr/bin/python3.13 "$new/trixie"
+for other in bullseye:3.9 trixie:3.13; do
+    suite=${other%:*}
+    root=$(scripts/interpreters.sh "$suite")
+    skeleton "$new/$suite"
+    python "$root" "/usr/bin/python${other#*:}" "$new/$suite"
+done
 
 (cd "$new" && find . | cpio --quiet -o -H newc -R 0:0) >"$file"

@@ -52,9 +52,6 @@ pub struct Machine {
     pub seccomp: bool,
     /// See above.
     pub landlock: Option<i32>,
-    /// Each function of a program that traces has a stack of its own (6.13, e00931c02568): without, all
-    /// that call each other share 512 bytes, in which capturing values has no room.
-    pub private_stacks: bool,
     /// Whether a hypervisor runs it: then it costs 10 us to have a thread execute a single
     /// instruction, otherwise 1.
     pub virtual_machine: bool,
@@ -73,12 +70,7 @@ impl Machine {
         let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
         let version = parse_release(&release);
         let btf_path = Path::new("/sys/kernel/btf/vmlinux");
-        let names = [
-            "bpf_ringbuf",
-            "bpf_cookie",
-            "bpf_uprobe_multi_link",
-            "priv_stack_ptr",
-        ];
+        let names = ["bpf_ringbuf", "bpf_cookie", "bpf_uprobe_multi_link"];
         let found = type_names(btf_path).map(|types| find_names(&types, names));
         let able = |at: usize, since: KernelVersion| match &found {
             Some(found) => found[at],
@@ -90,7 +82,6 @@ impl Machine {
             uprobe_multi: able(2, KernelVersion(6, 6)),
             seccomp: has_seccomp(),
             landlock: landlock_abi(),
-            private_stacks: able(3, KernelVersion(6, 13)),
             virtual_machine: virtual_machine(),
             btf: btf_path.exists(),
             version,
@@ -171,7 +162,6 @@ impl fmt::Display for Machine {
             ("uprobe-multi (6.6)", yes(self.uprobe_multi).into()),
             ("confined by seccomp", yes(self.seccomp).into()),
             ("confined by landlock", landlock),
-            ("private stacks (6.13)", yes(self.private_stacks).into()),
             ("virtual machine", yes(self.virtual_machine).into()),
             ("lockdown", lockdown.into()),
             ("perf_event_paranoid", setting(self.perf_event_paranoid)),
@@ -285,7 +275,6 @@ mod tests {
             uprobe_multi: false,
             seccomp: true,
             landlock: None,
-            private_stacks: false,
             virtual_machine: false,
             lockdown: None,
             perf_event_paranoid: Some(3),
