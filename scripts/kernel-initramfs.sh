@@ -32,7 +32,7 @@ libraries() {
 }
 
 # python ROOT PROGRAM DIRECTORY: that interpreter, its standard library without its tests, and
-# what these are linked with.
+# what these are linked with; and libgcc_s, which glibc loads where a thread ends by pthread_exit().
 python() {
     local root=$1 program=$2 to=$3 library
     library=$(chroot "$root" "$program" -I -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
@@ -44,6 +44,8 @@ python() {
     # shellcheck disable=SC2046 # a list of words
     copy "$root" "$to" $(libraries "$root" "$program" \
         $(cd "$root" && ls -d "${library#/}"/lib-dynload/*.so | sed 's|^|/|'))
+    copy "$root" "$to" "$(chroot "$root" ldconfig -p | sed -n 's/.* => \(.*\/libgcc_s\.so\.1\)$/\1/p' |
+        head -n 1)"
 }
 
 # copy ROOT DIRECTORY FILE...: to the same paths. Links there may begin at that root.

@@ -48,7 +48,7 @@ try() {
     fi
     printf '%-22s %-28s %-7s %3d identical %3d differ %5d s\n' "$name" \
         "$(sed -n 's/.*Linux version \([^ ]*\) .*/\1/p' "$log.console" | head -n 1)" "$verdict" \
-        "$(grep -c ' identical:' "$log.out")" "$(grep -c ' DIFFERS ' "$log.out")" \
+        "$(grep -c ' identical:' "$log.out")" "$(grep -c ' DIFFERS' "$log.out")" \
         $((SECONDS - started))
     if [ $verdict = FAILED ]; then
         failed=1
