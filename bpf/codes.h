@@ -180,8 +180,10 @@ struct new_code {
 	struct code_state state;
 };
 
-static __always_inline bool tell_new_code(struct new_code *new, __u64 code, __u64 frame, __u64 id)
+static __always_inline bool tell_new_code(struct scratch *scratch, __u64 code, __u64 frame,
+					  __u64 id)
 {
+	struct new_code *new = ROOM(scratch, struct new_code);
 	struct code_state *state = &new->state;
 	__s64 flags;
 
@@ -196,8 +198,9 @@ static __always_inline bool tell_new_code(struct new_code *new, __u64 code, __u6
 	if (state->resumable && starts_at_first_resume())
 		state->first_resume = first_traceable(code);
 	if (values.wanted && !(flags & EMIT_SHIM)) {
-		if (!emit_parameters(code, id, flags, &state->parameters))
+		if (!emit_parameters(pass_scratch(scratch), code, flags))
 			return false;
+		state->parameters = scratch->parameters;
 	}
 	if (flags & EMIT_SHIM)
 		state->verdict = VERDICT_SHIM; /* no need to ask */
@@ -213,7 +216,7 @@ __noinline int meet_new_code(__u64 code, __u64 frame, __u64 id)
 
 	if (!scratch)
 		return 0;
-	told = tell_new_code(ROOM(scratch, struct new_code), code, frame, id);
+	told = tell_new_code(scratch, code, frame, id);
 	give_back(scratch);
 	return told;
 }

@@ -7,6 +7,7 @@
 #define PYTRACE_DICTS_H
 
 #include "python.h"
+#include "scratch.h"
 
 const volatile struct value_plan values;
 
@@ -21,23 +22,15 @@ const volatile struct value_plan values;
  * somewhere: it is looked for so far. */
 #define MODULE_PLACE 48
 
-/* A table of keys: what follows its indices. */
-struct dict_items {
-	__u64 entries; /* address of the first */
-	__u32 count; /* of entries in use, deleted ones included */
-	__u32 words; /* of an entry */
-	__u32 key; /* the word that has the key; the value's is the next */
-	__u32 split; /* 3.11+: values are elsewhere */
-};
-
-/* A dict's PyDictKeysObject. */
-static __always_inline bool read_dict_keys(struct dict_items *items, __u64 keys)
+/* A dict's PyDictKeysObject; NULL where it can't be read. */
+static __always_inline struct dict_items *read_dict_keys(struct scratch *scratch, __u64 keys)
 {
-	__u8 head[40] __attribute__((aligned(8)));
+	struct dict_items *items = &scratch->items;
+	__u8 *head = (__u8 *)scratch->keys_head;
 	__u64 index_bytes;
 
 	if (!keys || bpf_probe_read_user(head, values.keys_header, (void *)keys))
-		return false;
+		return NULL;
 	if (values.keys_kind) {
 		index_bytes = 1UL << (head[values.keys_log2_index_bytes] & 63);
 		items->words = head[values.keys_kind] == KEYS_GENERAL ? 3 : 2;
@@ -53,24 +46,29 @@ static __always_inline bool read_dict_keys(struct dict_items *items, __u64 keys)
 	}
 	items->count = *(__u64 *)(head + values.keys_entries_count);
 	items->entries = keys + values.keys_header + index_bytes;
-	return true;
+	return items;
 }
 
 /* The str that a class's dict has as its __module__; 0: none. */
-__noinline __u64 find_module(__u64 dict)
+__noinline __u64 find_module(scratch_arg passed, __u64 dict)
 {
-	struct dict_items items;
+	struct scratch *scratch = passed_scratch(passed);
+	struct dict_items *items;
 
-	if (!dict || !read_dict_keys(&items, read_pointer(dict + values.dict_keys)))
+	if (!values.wanted || !scratch || !dict)
 		return 0;
-	for (__u32 i = 0; i < MODULE_PLACE && i < items.count; i++) {
-		__u64 entry = items.entries + (__u64)i * items.words * 8;
-		__u64 key = read_pointer(entry + items.key * 8), text[2] = {};
+	items = read_dict_keys(scratch, read_pointer(dict + values.dict_keys));
+	if (!items)
+		return 0;
+	for (__u32 i = 0; i < MODULE_PLACE && i < items->count; i++) {
+		__u64 entry = items->entries + (__u64)i * items->words * 8 + items->key * 8;
+		__u64 *text = scratch->head;
 
-		bpf_probe_read_user(text, 11, (void *)(key + plan.str_ascii));
+		text[0] = text[1] = 0;
+		bpf_probe_read_user(text, 11, (void *)(read_pointer(entry) + plan.str_ascii));
 		/* "__module", "__" */
 		if (text[0] == 0x656c75646f6d5f5f && text[1] == 0x5f5f)
-			return read_pointer(entry + items.key * 8 + 8);
+			return read_pointer(entry + 8);
 	}
 	return 0;
 }

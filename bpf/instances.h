@@ -12,25 +12,27 @@
 static __always_inline void capture_values(struct scratch *scratch, struct value *value, __u64 type,
 					   __u64 array, __u8 depth)
 {
-	struct dict_items items;
+	struct dict_items *items;
 
-	if (read_dict_keys(&items, read_pointer(type + values.heap_cached_keys)))
-		capture_table(scratch, value, &items, array + values.values_items, depth);
+	items = read_dict_keys(scratch, read_pointer(type + values.heap_cached_keys));
+	if (items)
+		capture_table(scratch, value, items, array + values.values_items, depth);
 }
 
 static __always_inline void capture_attributes_of(struct scratch *scratch, struct value *value,
 						  __u64 dict, __u8 depth)
 {
-	struct dict_items items;
+	struct dict_items *items;
 	__u64 apart;
 
 	value->length = read_pointer(dict + values.dict_used);
-	if (!read_dict_keys(&items, read_pointer(dict + values.dict_keys))) {
+	items = read_dict_keys(scratch, read_pointer(dict + values.dict_keys));
+	if (!items) {
 		value->detail |= VALUE_TORN;
 		return;
 	}
 	apart = read_pointer(dict + values.dict_values);
-	capture_table(scratch, value, &items, apart ? apart + values.values_items : 0, depth);
+	capture_table(scratch, value, items, apart ? apart + values.values_items : 0, depth);
 }
 
 /* Where an instance's dict is, by the type's tp_dictoffset: from the object's end if that is

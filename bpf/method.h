@@ -164,11 +164,11 @@ __noinline __u64 unwrap(__u64 object, __u64 code)
 
 /* Whether a class's attribute may hide a function that unwrap() does not find: something called
  * or bound that has not shown which function it is. */
-static __always_inline bool is_opaque(__u64 object)
+__noinline int is_opaque(__u64 object)
 {
 	__u64 type = read_pointer(object + OB_TYPE);
 
-	if (is_function(object))
+	if (!plan.frame_locals || is_function(object))
 		return false;
 	for (int i = 0; i < WRAPPED_MAX; i++)
 		if (is_function(read_pointer(object + WRAPPED + i * 8)))
@@ -184,9 +184,9 @@ static __always_inline bool read_keys(struct dict_keys *keys, __u64 address)
 	       keys->size <= 1UL << 31;
 }
 
-static __always_inline __u32 index_width(const struct dict_keys *keys)
+static __always_inline __u32 index_width(__u64 size)
 {
-	return keys->size <= 0xff ? 1 : keys->size <= 0xffff ? 2 : 4;
+	return size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
 }
 
 /* The value that a dict has for a str; 0: none. See lookdict_unicode in Objects/dictobject.c. */
@@ -200,7 +200,7 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
 	if (!plan.frame_locals || !read_keys(&keys, address))
 		return 0;
 	hash = perturb = read_pointer(name + STR_HASH);
-	width = index_width(&keys);
+	width = index_width(keys.size);
 	address += sizeof(keys);
 	at = hash;
 	for (int i = 0; i < PROBES_MAX; i++) {
@@ -241,19 +241,19 @@ __noinline __u64 look_up(__u64 dict, __u64 name)
  * the dict has under another (_Class__x). */
 __noinline __u64 look_through(__u64 dict, __u64 code)
 {
-	__u64 address = read_pointer(dict + DICT_KEYS), function;
-	struct dict_keys keys;
+	__u64 keys = read_pointer(dict + DICT_KEYS), size, entries, value, function;
+	__u32 count;
 
-	if (!plan.frame_locals || !read_keys(&keys, address))
+	if (!plan.frame_locals)
 		return 0;
-	address += sizeof(keys) + keys.size * index_width(&keys);
-	for (__u32 i = 0; i < ENTRIES_MAX && i < keys.nentries; i++) {
-		struct dict_entry entry;
-
-		if (bpf_probe_read_user(&entry, sizeof(entry),
-					(void *)(address + i * sizeof(entry))))
-			return 0;
-		function = entry.value ? unwrap(entry.value, code) : 0;
+	/* Word by word, for want of room on the stack. */
+	size = read_pointer(keys + offsetof(struct dict_keys, size));
+	count = read_pointer(keys + offsetof(struct dict_keys, nentries));
+	entries = keys + sizeof(struct dict_keys) + size * index_width(size);
+	for (__u32 i = 0; i < ENTRIES_MAX && i < count; i++) {
+		value = read_pointer(entries + i * sizeof(struct dict_entry) +
+				     offsetof(struct dict_entry, value));
+		function = value ? unwrap(value, code) : 0;
 		if (function)
 			return function;
 	}

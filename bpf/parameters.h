@@ -82,14 +82,19 @@ static __always_inline bool queue_roots(struct scratch *scratch, __u64 address, 
 	return true;
 }
 
-/* Tells user space of a code object's parameters; false where there was no room. */
-static __always_inline bool emit_parameters(__u64 code, __u64 id, __u64 flags,
-					    struct parameters *parameters)
+/* Tells user space of a code object's parameters; 0 where there was no room. What is to be kept of them
+ * is put into the place that is passed. */
+__noinline int emit_parameters(scratch_arg passed, __u64 code, __u64 flags)
 {
+	struct scratch *keeping = passed_scratch(passed), *scratch;
 	struct event_parameters *record;
-	struct scratch *scratch;
 	__u32 positional = 0, keyword_only = 0, count;
+	struct parameters *parameters;
 
+	if (!values.wanted || !keeping)
+		return 0;
+	parameters = &keeping->parameters;
+	__builtin_memset(parameters, 0, sizeof(*parameters));
 	parameters->nlocals = LOCALS_UNKNOWN;
 	if (values.code_nlocalsplus &&
 	    (bpf_probe_read_user(&parameters->nlocals, 4,
@@ -103,11 +108,11 @@ static __always_inline bool emit_parameters(__u64 code, __u64 id, __u64 flags,
 		count = 0; /* of no code object */
 	if (count > PARAMETERS_MAX)
 		count = PARAMETERS_MAX;
-	scratch = take_scratch(id, sizeof(*record));
+	scratch = take_scratch(keeping->id, sizeof(*record));
 	if (!scratch)
 		return 0;
 	record = (struct event_parameters *)scratch->data;
-	fill_head(&record->head, EVENT_PARAMETERS, 0, id);
+	fill_head(&record->head, EVENT_PARAMETERS, 0, keeping->id);
 	record->code = code;
 	record->positional = positional;
 	record->keyword_only = keyword_only;
@@ -119,7 +124,11 @@ static __always_inline bool emit_parameters(__u64 code, __u64 id, __u64 flags,
 		find_cells(parameters, scratch, code, count);
 		parameters->is_method = positional && is_self_or_cls(scratch->queue[0]);
 	}
-	capture(scratch, NAME_MAX, DATA_MAX);
+	/* Not by capture_next(), which calls functions that have no room on the stack here. */
+	scratch->limit = DATA_MAX - 8;
+	for (int i = 0; i < PARAMETERS_MAX; i++)
+		if (!capture_name(pass_scratch(scratch)))
+			break;
 	return send_scratch(scratch);
 }
 

@@ -106,4 +106,28 @@ static __always_inline void capture_sized(struct scratch *scratch, struct value 
 	capture_bytes(scratch, value, address, bytes);
 }
 
+/* Captures the next object in the queue, a name in a code object: those are str, and nothing else
+ * (Objects/codeobject.c, intern_strings()). 0: there is none, or no room. */
+__noinline int capture_name(scratch_arg passed)
+{
+	struct scratch *scratch = passed_scratch(passed);
+	struct value *value;
+	__u64 object;
+
+	if (!values.wanted || !scratch || scratch->next >= scratch->tail ||
+	    scratch->used >= scratch->limit)
+		return 0;
+	object = scratch->queue[scratch->next++ & (QUEUE_MAX - 1)];
+	value = begin_value(scratch);
+	if (!read_head(scratch, object) || scratch->valid < STR_HEAD) {
+		value->shape = SHAPE_UNREADABLE;
+		end_value(scratch, value, 0);
+		return 1;
+	}
+	value->type = WORD(scratch, OB_TYPE);
+	value->shape = SHAPE_STR;
+	capture_str(scratch, value, object, NAME_MAX);
+	return 1;
+}
+
 #endif

@@ -47,6 +47,25 @@
 
 #define WORD(scratch, offset) ((scratch)->head[(offset) / 8])
 
+#define PAGE_BYTES 4096UL
+
+/* Reads the first bytes of an object: as many as there are on its page, where the next is not in memory
+ * (the object may end before). */
+static __always_inline bool read_head(struct scratch *scratch, __u64 object)
+{
+	__u64 bytes = PAGE_BYTES - (object & (PAGE_BYTES - 1));
+
+	scratch->valid = sizeof(scratch->head);
+	if (!bpf_probe_read_user(scratch->head, sizeof(scratch->head), (void *)object))
+		return true;
+	bytes &= sizeof(scratch->head) - 8;
+	asm volatile("" : "+r"(bytes));
+	bytes &= sizeof(scratch->head) - 8;
+	__builtin_memset(scratch->head, 0, sizeof(scratch->head));
+	scratch->valid = bytes;
+	return bytes > OB_TYPE && !bpf_probe_read_user(scratch->head, bytes, (void *)object);
+}
+
 static __always_inline void queue_object(struct scratch *scratch, __u64 object, __u8 depth)
 {
 	__u32 tail = scratch->tail;
@@ -66,6 +85,19 @@ static __always_inline struct value *value_at(struct scratch *scratch, __u32 at)
 static __always_inline __u64 *data_of(struct value *value)
 {
 	return (__u64 *)(value + 1);
+}
+
+/* Begins the next value: a null pointer, until it is known to be something else. */
+static __always_inline struct value *begin_value(struct scratch *scratch)
+{
+	struct value *value = value_at(scratch, scratch->used);
+
+	value->shape = SHAPE_UNSET;
+	value->children = 0;
+	value->detail = 0;
+	value->type = 0;
+	value->length = 0;
+	return value;
 }
 
 /* Ends a value that has so many bytes of data. */

@@ -44,6 +44,15 @@ struct parameters {
 	__u8 cell[CAPTURED_MAX]; /* and in which cell */
 };
 
+/* A table of keys: what follows its indices. */
+struct dict_items {
+	__u64 entries; /* address of the first */
+	__u32 count; /* of entries in use, deleted ones included */
+	__u32 words; /* of an entry */
+	__u32 key; /* the word that has the key; the value's is the next */
+	__u32 split; /* 3.11+: values are elsewhere */
+};
+
 struct scratch {
 	__u64 taken;
 	/* The record and its values so far. */
@@ -63,8 +72,11 @@ struct scratch {
 	__u64 head[HEAD_WORDS];
 	__u64 valid; /* bytes of that which could be read */
 	__u64 window[WINDOW_WORDS];
+	__u64 keys_head[5]; /* of a PyDictKeysObject */
+	struct dict_items items;
 	__u64 values[PICKED_MAX / 2];
 	__u8 order[PICKED_MAX / 2];
+	__u8 backwards[PICKED_MAX / 2]; /* the same, as it lies there */
 	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];
 };
@@ -174,8 +186,11 @@ static __always_inline void give_back(struct scratch *scratch)
 	*(volatile __u64 *)&scratch->taken = 0;
 }
 
-/* A place as room for what is too large for the stack: all functions that call each other share 512
- * bytes of that (before Linux 6.13), so that what is done at first sight only keeps out of it. */
+/* A place as room for what is too large for the stack. Before Linux 6.13 (e00931c02568), functions that
+ * call each other share 512 bytes of that, each taking a multiple of 32 (kernel/bpf/verifier.c,
+ * check_max_stack_depth()). The longest chains, from a probe to a type that is met and to a
+ * function's definition, come to 480 of them: what is done on the way keeps what it reads in here. Newer
+ * kernels accept more, so that only scripts/kernel-tests.sh finds out. */
 #define ROOM(scratch, type)                                                                        \
 	({                                                                                         \
 		_Static_assert(sizeof(type) <= sizeof((scratch)->window), "it fits");              \

@@ -68,7 +68,7 @@ static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __
  */
 static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
 {
-	__u8 head[2] = {}, backwards[ENTRIES_MAX_READ];
+	__u8 head[2] = {};
 	__u32 count;
 
 	if (values.attributes == ATTRIBUTES_3_6)
@@ -82,11 +82,11 @@ static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
 		count = head[1];
 	} else {
 		if (bpf_probe_read_user(head, 1, (void *)(array - 2)) ||
-		    bpf_probe_read_user(backwards, sizeof(backwards),
-					(void *)(array - 2 - sizeof(backwards))))
+		    bpf_probe_read_user(scratch->backwards, ENTRIES_MAX_READ,
+					(void *)(array - 2 - ENTRIES_MAX_READ)))
 			return 0;
 		for (int i = 0; i < ENTRIES_MAX_READ; i++)
-			scratch->order[i] = backwards[ENTRIES_MAX_READ - 1 - i];
+			scratch->order[i] = scratch->backwards[ENTRIES_MAX_READ - 1 - i];
 		count = head[0];
 	}
 	return count > ENTRIES_MAX_READ ? 0 : count;
@@ -167,20 +167,21 @@ static __always_inline void capture_table(struct scratch *scratch, struct value 
 static __always_inline void capture_dict(struct scratch *scratch, struct value *value, __u64 object,
 					 __u8 depth)
 {
-	struct dict_items items;
+	struct dict_items *items;
 	__u64 apart = 0;
 
 	value->length = WORD(scratch, values.dict_used);
 	end_value(scratch, value, 0);
 	if (!value->length || !(depth = depth_below(value, depth)))
 		return;
-	if (!read_dict_keys(&items, WORD(scratch, values.dict_keys))) {
+	items = read_dict_keys(scratch, WORD(scratch, values.dict_keys));
+	if (!items) {
 		value->detail |= VALUE_TORN;
 		return;
 	}
 	if (WORD(scratch, values.dict_values))
 		apart = WORD(scratch, values.dict_values) + values.values_items;
-	capture_table(scratch, value, &items, apart, depth);
+	capture_table(scratch, value, items, apart, depth);
 }
 
 /* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As

@@ -129,7 +129,7 @@ static __always_inline struct recipe_key *own_type_name(__u64 type, __u32 tgid)
 }
 
 /* Whether a type's metaclass is enum's EnumType (EnumMeta before 3.11) or made of it. */
-static __always_inline bool is_enumeration(__u64 type)
+static __always_inline bool is_enumeration(struct scratch *scratch, __u64 type)
 {
 	__u64 meta = read_pointer(type + OB_TYPE), name[2], module;
 	__u32 text;
@@ -141,7 +141,8 @@ static __always_inline bool is_enumeration(__u64 type)
 		bpf_probe_read_user(name, 9, (void *)read_pointer(meta + plan.type_name));
 		/* "EnumMeta", "EnumType" */
 		if ((name[0] == 0x6174654d6d756e45 || name[0] == 0x657079546d756e45) && !name[1]) {
-			module = find_module(read_pointer(meta + values.type_dict));
+			module = find_module(pass_scratch(scratch),
+					     read_pointer(meta + values.type_dict));
 			text = read_pointer(module + plan.str_ascii);
 			return read_pointer(module + STR_LENGTH) == 4 &&
 			       text == 0x6d756e65; /* "enum" */
@@ -263,19 +264,21 @@ static __always_inline void copy_short_text(struct string *string, __u8 *text, _
 }
 
 struct type_room {
+	struct type_key key;
 	struct type_state state;
-	struct recipe_key key;
+	struct recipe_key name;
 };
 
-static __always_inline int tell_type(struct type_room *room, __u64 type, __u64 id)
+static __always_inline int tell_type(struct scratch *scratch, __u64 type, __u64 id)
 {
-	struct type_key key = {.type = type, .tgid = id >> 32};
+	struct type_room *room = ROOM(scratch, struct type_room);
 	struct type_state *state = &room->state;
 	struct event_type *event;
 	struct recipe_key *own;
 	__u64 flags;
 	int found;
 
+	room->key = (struct type_key){.type = type, .tgid = id >> 32};
 	__builtin_memset(state, 0, sizeof(*state));
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
@@ -300,15 +303,16 @@ static __always_inline int tell_type(struct type_room *room, __u64 type, __u64 i
 		event->head.detail = TYPE_HEAP;
 		copy_short_text(&event->qualname, event->text,
 				read_pointer(type + values.heap_qualname));
-		copy_short_text(&event->module, event->text + STRING_SHORT,
-				find_module(read_pointer(type + values.type_dict)));
-		state->enumeration = is_enumeration(type);
+		copy_short_text(
+			&event->module, event->text + STRING_SHORT,
+			find_module(pass_scratch(scratch), read_pointer(type + values.type_dict)));
+		state->enumeration = is_enumeration(scratch, type);
 		state->transparent = is_pandas(&event->module, event->text + STRING_SHORT);
 	}
 	if (state->enumeration)
 		event->head.detail |= TYPE_ENUM;
 	found = state->enumeration ? RECIPE_NONE
-				   : find_recipe(type, id, &state->recipe, &room->key);
+				   : find_recipe(type, id, &state->recipe, &room->name);
 	if (found == RECIPE_UNKNOWN)
 		goto unknown;
 	if (found == RECIPE_NONE) {
@@ -324,7 +328,7 @@ static __always_inline int tell_type(struct type_room *room, __u64 type, __u64 i
 	/* Until it is finished, a class may become another; but C has forgotten to finish some of the
 	 * interpreter's own (3.8: those of asynchronous generators). */
 	if (flags & TPFLAG_READY || (own && found == RECIPE_FOUND))
-		bpf_map_update_elem(&types, &key, state, BPF_ANY);
+		bpf_map_update_elem(&types, &room->key, state, BPF_ANY);
 	return state->recipe.shape;
 unknown:
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
@@ -343,7 +347,7 @@ __noinline int meet_type(__u64 type, __u64 id)
 	scratch = take_scratch(id, 0);
 	if (!scratch)
 		return -1;
-	shape = tell_type(ROOM(scratch, struct type_room), type, id);
+	shape = tell_type(scratch, type, id);
 	give_back(scratch);
 	return shape;
 }

@@ -56,25 +56,6 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 	end_value(scratch, value, bytes);
 }
 
-#define PAGE_BYTES 4096UL
-
-/* Reads the first bytes of an object: as many as there are on its page, where the next is not in memory
- * (the object may end before). */
-static __always_inline bool read_head(struct scratch *scratch, __u64 object)
-{
-	__u64 bytes = PAGE_BYTES - (object & (PAGE_BYTES - 1));
-
-	scratch->valid = sizeof(scratch->head);
-	if (!bpf_probe_read_user(scratch->head, sizeof(scratch->head), (void *)object))
-		return true;
-	bytes &= sizeof(scratch->head) - 8;
-	asm volatile("" : "+r"(bytes));
-	bytes &= sizeof(scratch->head) - 8;
-	__builtin_memset(scratch->head, 0, sizeof(scratch->head));
-	scratch->valid = bytes;
-	return bytes > OB_TYPE && !bpf_probe_read_user(scratch->head, bytes, (void *)object);
-}
-
 /* How many of these are looked at for a shape; for what varies in size, before that is known. */
 static __always_inline __u32 head_of(__u8 shape)
 {
@@ -126,12 +107,7 @@ __noinline int capture_next(scratch_arg passed)
 	place = scratch->next++ & (QUEUE_MAX - 1);
 	object = scratch->queue[place];
 	depth = scratch->depth[place];
-	value = value_at(scratch, scratch->used);
-	value->shape = SHAPE_UNSET;
-	value->children = 0;
-	value->detail = 0;
-	value->type = 0;
-	value->length = 0;
+	value = begin_value(scratch);
 	if (depth & DEPTH_REF && plan.code_tag_mask) {
 		if ((object & TAGGED_INT) == TAGGED_INT) {
 			__s64 number = (__s64)object >> TAGGED_INT_SHIFT;

@@ -1,9 +1,10 @@
 #!/bin/bash
 # kernel-initramfs.sh PYTRACE FILE  makes the file system that scripts/kernel-tests.sh boots.
 #
-# In it are PYTRACE, the system's Python, that of Debian trixie (3.13, the one that has most to be
-# bridged on old kernels) as a root of its own in /trixie, and the tests. Nothing of the kernel's: no
-# module is needed. Uncompressed, as unpacking takes an emulated processor longer than copying.
+# In it are PYTRACE, the system's Python, those of Debian bullseye (3.9) and trixie (3.13), which have
+# most to be bridged on old kernels, as roots of their own in /bullseye and /trixie, and the tests.
+# Nothing of the kernel's: no module is needed. Uncompressed, as unpacking takes an emulated processor
+# longer than copying.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +32,7 @@ libraries() {
 }
 
 # python ROOT PROGRAM DIRECTORY: that interpreter, its standard library without its tests, and
-# what these are linked with.
+# what these are linked with; and libgcc_s, which glibc loads where a thread ends by pthread_exit().
 python() {
     local root=$1 program=$2 to=$3 library
     library=$(chroot "$root" "$program" -I -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
@@ -43,15 +44,17 @@ python() {
     # shellcheck disable=SC2046 # a list of words
     copy "$root" "$to" $(libraries "$root" "$program" \
         $(cd "$root" && ls -d "${library#/}"/lib-dynload/*.so | sed 's|^|/|'))
+    copy "$root" "$to" "$(chroot "$root" ldconfig -p | sed -n 's/.* => \(.*\/libgcc_s\.so\.1\)$/\1/p' |
+        head -n 1)"
 }
 
-# copy ROOT DIRECTORY FILE...: to the same paths.
+# copy ROOT DIRECTORY FILE...: to the same paths. Links there may begin at that root.
 copy() {
     local root=$1 to=$2 name
     shift 2
     for name; do
         mkdir -p "$to$(dirname "$name")"
-        cp -L "$root$name" "$to$name"
+        cp "$root$(chroot "$root" realpath "$name")" "$to$name"
     done
 }
 
@@ -65,8 +68,11 @@ cp tests/kernels/init "$new/init"
 mkdir "$new/tests"
 cp -r tests/programs tests/truth tests/kernels "$new/tests"
 
-trixie=$(scripts/interpreters.sh trixie)
-skeleton "$new/trixie"
-python "$trixie" /usr/bin/python3.13 "$new/trixie"
+for other in bullseye:3.9 trixie:3.13; do
+    suite=${other%:*}
+    root=$(scripts/interpreters.sh "$suite")
+    skeleton "$new/$suite"
+    python "$root" "/usr/bin/python${other#*:}" "$new/$suite"
+done
 
 (cd "$new" && find . | cpio --quiet -o -H newc -R 0:0) >"$file"

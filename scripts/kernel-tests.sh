@@ -12,6 +12,15 @@ pytrace=$1
 only=${ONLY:-5.10 6.1 6.12 newest lockdown}
 work=$(mktemp -d "${TMPDIR:-/tmp}/pytrace-kernels.XXXXXX")
 failed=0
+qemu=
+
+# The machine does not outlive us, whatever ends us.
+clean_up() {
+    [ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+    rm -f "$work/initramfs"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
 
 suite_of() {
     case $1 in
@@ -26,16 +35,20 @@ suite_of() {
 # try NAME KERNEL WORDS: boots it with these words on its command line; a row of the table.
 try() {
     local name=$1 image=$2 words=$3 log=$work/$1 started=$SECONDS verdict=well
+    # In the background, since bash leaves no trap's command to run before what is in front has ended.
     timeout 1800 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
         -nodefaults -no-reboot -display none -kernel "$image" -initrd "$work/initramfs" \
         -serial "file:$log.console" -serial "file:$log.out" \
-        -append "console=ttyS0 panic=-1 $words" </dev/null 2>"$log.qemu" || verdict=FAILED
+        -append "console=ttyS0 panic=-1 $words" </dev/null 2>"$log.qemu" &
+    qemu=$!
+    wait "$qemu" || verdict=FAILED
+    qemu=
     if [ "$(tail -n 1 "$log.out" 2>/dev/null)" != end ] || grep -q '^FAILED' "$log.out"; then
         verdict=FAILED
     fi
     printf '%-22s %-28s %-7s %3d identical %3d differ %5d s\n' "$name" \
         "$(sed -n 's/.*Linux version \([^ ]*\) .*/\1/p' "$log.console" | head -n 1)" "$verdict" \
-        "$(grep -c ' identical:' "$log.out")" "$(grep -c ' DIFFERS ' "$log.out")" \
+        "$(grep -c ' identical:' "$log.out")" "$(grep -c ' DIFFERS' "$log.out")" \
         $((SECONDS - started))
     if [ $verdict = FAILED ]; then
         failed=1

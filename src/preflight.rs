@@ -52,9 +52,6 @@ pub struct Machine {
     pub seccomp: bool,
     /// See above.
     pub landlock: Option<i32>,
-    /// Each function of a program that traces has a stack of its own (6.13, e00931c02568): without, all
-    /// that call each other share 512 bytes, in which capturing values has no room.
-    pub private_stacks: bool,
     /// Whether ids of processes are not those of the whole machine, by which kernel programs know them.
     pub inner_pids: bool,
     /// Whether a hypervisor runs it: then it costs 10 us to have a thread execute a single
@@ -75,12 +72,7 @@ impl Machine {
         let release = text("/proc/sys/kernel/osrelease").unwrap_or_default();
         let version = parse_release(&release);
         let btf_path = Path::new("/sys/kernel/btf/vmlinux");
-        let names = [
-            "bpf_ringbuf",
-            "bpf_cookie",
-            "bpf_uprobe_multi_link",
-            "priv_stack_ptr",
-        ];
+        let names = ["bpf_ringbuf", "bpf_cookie", "bpf_uprobe_multi_link"];
         let found = type_names(btf_path).map(|types| find_names(&types, names));
         let able = |at: usize, since: KernelVersion| match &found {
             Some(found) => found[at],
@@ -180,7 +172,6 @@ impl fmt::Display for Machine {
             ("uprobe-multi (6.6)", yes(self.uprobe_multi).into()),
             ("confined by seccomp", yes(self.seccomp).into()),
             ("confined by landlock", landlock),
-            ("private stacks (6.13)", yes(self.private_stacks).into()),
             ("virtual machine", yes(self.virtual_machine).into()),
             ("lockdown", lockdown.into()),
             ("perf_event_paranoid", setting(self.perf_event_paranoid)),

@@ -162,16 +162,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         values: options
             .values
             .as_ref()
-            .filter(|_| machine.private_stacks)
             .map(|values| ValueLimits::from(values.limits)),
     };
-    if options.values.is_some() && !machine.private_stacks {
-        say(format_args!(
-            "pytrace: no argument values and results: Linux {} has too small stacks for that \
-             (6.13 and later can)",
-            machine.release
-        ));
-    }
     let tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;
     let watchdog = Watchdog::start(&holds)?;

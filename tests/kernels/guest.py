@@ -14,8 +14,15 @@ TESTS = "/tests"
 PYTRACE = "/usr/bin/pytrace"
 # Each of these is of another kind; all are of seconds, where the processor is emulated.
 PROGRAMS = ["functions.py", "exceptions.py", "generators.py", "threads.py", "callbacks.py"]
-# The system's Python, and one whose generators need storage of the thread's own.
-INTERPRETERS = [("", "/usr/bin/python3"), ("/trixie", "/usr/bin/python3.13")]
+# Values are compared as well.
+PROGRAMS += ["values/parameters.py", "values/objects.py", "values/results.py"]
+# The system's Python, one for which qualified names are looked up at the event, and one whose
+# generators need storage of the thread's own: these programs need the most stack.
+INTERPRETERS = [
+    ("", "/usr/bin/python3"),
+    ("/bullseye", "/usr/bin/python3.9"),
+    ("/trixie", "/usr/bin/python3.13"),
+]
 
 COPIES = """
 import os
