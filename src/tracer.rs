@@ -5,6 +5,7 @@ mod births;
 mod check;
 mod frames;
 mod holds;
+mod losses;
 mod plan;
 mod probes;
 mod values;
@@ -23,19 +24,18 @@ use libbpf_rs::{
     RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
 };
 use nix::unistd::getpgrp;
-use plain::Plain;
 
 use crate::bpf::frames::types;
 use crate::bpf::process;
 use crate::cpython::Plan;
 use crate::error::WithHint as _;
-use crate::trace::{ThreadId, Time};
 use births::Births;
 use frames::{Frames, OpenFrames};
 use plan::{Entrance, cookies, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
 pub use holds::{Alarm, Held, Holds, Why};
+pub use losses::Loss;
 pub use probes::{Probes, Remover};
 pub use values::ValueLimits;
 pub use verdicts::Verdicts;
@@ -414,76 +414,11 @@ impl<'o> Tracer<'o> {
         })
     }
 
-    /// Events lost so far that could not be recorded, in all threads: those that a record
-    /// has reported and those that none has.
-    pub fn lost(&self) -> u64 {
-        // SAFETY: an aligned word of memory that the kernel programs write.
-        self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_total) })
-    }
-
-    /// How many of these may have been none of the scope's concern: user space had not said yet
-    /// what their code is.
-    pub fn lost_unjudged(&self) -> u64 {
-        // SAFETY: as above.
-        self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_unjudged) })
-    }
-
-    fn sum(&self, of: impl Fn(*const types::bss) -> u64) -> u64 {
-        let all = self.builds.iter();
-        all.map(|frames| of(frames.bss().as_ptr())).sum()
-    }
-
-    /// Births, starts and ends of processes that could not be told: as many may be missing from the
-    /// recording.
-    pub fn untold(&self) -> u64 {
-        let bss = self.process.maps.bss_data.as_deref();
-        // SAFETY: an aligned word of memory that the kernel programs write.
-        bss.map_or(0, |bss| unsafe {
-            ptr::read_volatile(&raw const bss.untold)
-        })
-    }
-
     /// The variables of a build's programs.
     fn bss(&self, build: Build) -> Option<NonNull<types::bss>> {
         Some(self.builds.get(build.0)?.bss())
     }
-
-    /// Losses that no later record of their thread has reported.
-    pub fn unreported_losses(&self) -> Vec<(ThreadId, Loss)> {
-        let losses = &self.process.maps.losses;
-        let loss = |key: Vec<u8>| {
-            let value = losses.lookup(&key, MapFlags::ANY).ok()??;
-            let mut loss = types::loss::default();
-            plain::copy_from_bytes(&mut loss, &value).ok()?;
-            let id = u64::from_ne_bytes(*key.first_chunk()?);
-            let thread = ThreadId {
-                pid: (id >> 32) as u32,
-                tid: id as u32,
-            };
-            let loss = Loss {
-                since: Time(loss.since),
-                starts: loss.starts,
-                ends: loss.ends,
-            };
-            (loss.starts + loss.ends > 0).then_some((thread, loss))
-        };
-        losses.keys().filter_map(loss).collect()
-    }
 }
-
-/// Starts and ends that a thread has lost since its last record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loss {
-    /// When the first of them happened.
-    pub since: Time,
-    /// How many activations started or were resumed.
-    pub starts: u64,
-    /// How many ended or were suspended.
-    pub ends: u64,
-}
-
-// SAFETY: plain integers; every bit pattern is a value.
-unsafe impl Plain for types::loss {}
 
 /// Whose activations are recorded: `EVERYBODY` in `bpf/event.h`; there is no process 0.
 const EVERYBODY: u32 = u32::MAX;

@@ -12,6 +12,7 @@ pub mod signals;
 mod calibrate;
 mod classify;
 mod consumer;
+mod deliver;
 mod family;
 mod freeze;
 mod halt;
@@ -29,7 +30,6 @@ mod watchdog;
 mod whereabouts;
 
 use std::cell::RefCell;
-use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -38,7 +38,7 @@ use anyhow::{Context as _, Result, anyhow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashSet;
 
-use crate::cli::{DEFAULT_LIMIT, Limits, RecordOptions, Redact, Target, ValueOptions};
+use crate::cli::{Limits, RecordOptions, Redact, Target, ValueOptions};
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
@@ -49,9 +49,9 @@ use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
 use crate::user::confine::{Task, confine};
 use crate::user::{User, rights};
 use crate::value::{DEFAULT_REDACTION, Describer, Redaction};
-use crate::{terminal, view};
 use command::Command;
-use consumer::{Consumer, Finished, Output};
+use consumer::{Consumer, Output};
+use deliver::{conclude, deliver};
 use family::Family;
 use interpreters::{Interpreters, Planner};
 use launch::{Child, Exit, Suspended};
@@ -346,19 +346,6 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     conclude(outcome.map(|_| code), delivered)
 }
 
-/// The exit code, or what there is to say instead: what ended the recording comes before what
-/// happened to the trace, and the program's own failure before pytrace's.
-fn conclude(recorded: Result<u8>, delivered: Result<()>) -> Result<u8> {
-    match (recorded, delivered) {
-        (recorded, Ok(())) => recorded,
-        (Ok(0), Err(error)) => Err(error),
-        (recorded, Err(error)) => {
-            error::print_report(&error);
-            recorded
-        }
-    }
-}
-
 /// Lets pytrace have as many files open as it may: each probe of each process takes one.
 fn allow_descriptors() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
@@ -474,59 +461,5 @@ fn wait_for(child: &Child, signals: &Signals) -> Result<u8> {
             }
         }
         session::wait_for_either(child, signals)?;
-    }
-}
-
-/// What to do about an output that takes no more.
-fn cure(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => "its reader has to read to the end",
-        io::ErrorKind::FileTooLarge => "raise the limit for the size of files, `ulimit -f`",
-        _ => "make room, or write to another disk",
-    }
-}
-
-/// Shows what was kept in memory, and says what the disk refused.
-fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> Result<()> {
-    let finished = finished.map_err(|error| {
-        let cure = cure(&error);
-        let output = output.unwrap_or(Path::new("the trace")).display();
-        anyhow!(error)
-            .context(format!("failed to complete {output}"))
-            .hint(cure)
-    })?;
-    match finished {
-        Finished::Memory(recording) => {
-            let tree = view::TreeOptions {
-                style: terminal::style(),
-                colours: terminal::has_colours(),
-                width: terminal::stdout_columns(),
-                limit: Some(DEFAULT_LIMIT),
-                whole: "-o FILE keeps the trace; then `pytrace show FILE --limit 0` shows all.",
-                ..view::TreeOptions::default()
-            };
-            let mut out = io::BufWriter::new(io::stdout().lock());
-            let shown = view::write_tree(&recording, &tree, &mut out).and_then(|()| out.flush());
-            match shown {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    Err(error).context("failed to print the tree")
-                }
-                _ => Ok(()),
-            }
-        }
-        Finished::File(ended) => match ended.failure {
-            None => Ok(()),
-            Some(error) => {
-                let cure = format!("the file is complete up to there; {}", cure(&error));
-                Err(anyhow!(error))
-                    .with_context(|| {
-                        format!(
-                            "failed to write the whole trace: {} calls are missing",
-                            ended.unwritten
-                        )
-                    })
-                    .hint(cure)
-            }
-        },
     }
 }

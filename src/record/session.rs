@@ -2,6 +2,7 @@
 
 mod complaints;
 mod plans;
+mod turns;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,14 +16,11 @@ use libbpf_rs::RingBuffer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rustc_hash::FxHashSet;
 
-use super::consumer::{Consumer, Turn, TurnKind};
+use super::consumer::{Consumer, TurnKind};
 use super::examine;
 use super::family::Family;
-use super::halt::Halt;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::parents::Parents;
@@ -35,7 +33,7 @@ use super::watchdog::Watchdog;
 use crate::error::{WithHint as _, say};
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
-use crate::tracer::{Held, Holds, Why};
+use crate::tracer::Holds;
 
 /// Records taken before signals and processes are looked at again.
 const BATCH: usize = 200_000;
@@ -198,104 +196,6 @@ impl<'o> Session<'_, 'o> {
     /// Takes what is left in the ring, at most `limit` records.
     pub(super) fn drain(&mut self, limit: usize) {
         self.ring.consume_raw_n(limit);
-    }
-
-    /// Follows what has happened to processes: attaches to those that the kernel holds, and lets
-    /// them go.
-    fn heed_turns(&mut self) -> Result<()> {
-        loop {
-            let turn = self.consumer.borrow_mut().next_turn();
-            let Some(turn) = turn else { return Ok(()) };
-            let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
-            let heeded = self.heed(turn);
-            if let Some(Err(why)) = halt {
-                let why = match why {
-                    Errno::EPERM => "a debugger has it, such as strace",
-                    other => other.desc(),
-                };
-                self.say_unheld(turn.pid, why);
-            } else if starts(turn) && turn.held && process::runs(turn.pid) {
-                self.say_unheld(turn.pid, "somebody has let it go on");
-            }
-            if let Err(error) = heeded
-                // Killed meanwhile, or about to end: that will be noticed.
-                && process::is_alive(turn.pid)
-                && process::program(turn.pid).is_some()
-            {
-                // It must not run untraced.
-                if self.launched == Some(turn.pid) {
-                    let _ = kill(pid_of(turn), Signal::SIGKILL);
-                    return Err(error);
-                }
-                // It goes on, and what it runs now is left alone.
-                self.interpreters.left(turn.pid);
-                self.complain(turn.pid, error);
-            }
-            self.let_go(turn);
-        }
-    }
-
-    /// Whether a process that has just begun to run something is not held, as it may not be.
-    fn is_loose(&self, turn: Turn) -> bool {
-        starts(turn) && !turn.held && !self.family.is_root(turn.pid)
-    }
-
-    fn heed(&mut self, turn: Turn) -> Result<()> {
-        let Turn {
-            pid, kind, held, ..
-        } = turn;
-        let look = match kind {
-            TurnKind::Forked { parent } => {
-                self.family.fork(parent, pid);
-                return Ok(());
-            }
-            TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
-            TurnKind::Executed { by_main } => {
-                self.standing.retain(|stacks| stacks.pid != pid);
-                self.interpreters.executed(pid, by_main, held)
-            }
-            TurnKind::Loaded => self.interpreters.loaded(pid),
-            TurnKind::Stopped => return Ok(()),
-            TurnKind::Ended => {
-                // With a root, the recording may be over, which tidies everything at once.
-                if !self.family.is_root(pid) {
-                    self.interpreters.left(pid);
-                    self.consumer.borrow_mut().forget(pid);
-                    self.family.remove(pid);
-                }
-                return Ok(());
-            }
-        };
-        match look? {
-            Look::Attached(interpreter) => self.begin(pid, &interpreter),
-            Look::Loading | Look::Foreign(_) => Ok(()),
-        }
-    }
-
-    /// Lets a process go on if it is held.
-    fn let_go(&mut self, turn: Turn) {
-        let for_room = turn.kind == TurnKind::Stopped;
-        if !turn.held && !for_room {
-            return;
-        }
-        let held = Held {
-            pid: turn.pid,
-            since: turn.time,
-            why: if for_room { Why::Room } else { Why::Probes },
-        };
-        // If the watchdog has let it go, a stop since then is somebody else's.
-        if self.holds.is_held(held) {
-            self.holds.release(held);
-            if turn.held {
-                process::resume(turn.pid);
-            }
-        }
-        if !turn.held {
-            self.watchdog.nudge();
-        }
-        if !for_room {
-            self.parents.child_goes_on(turn.pid);
-        }
     }
 
     /// Ends what is recorded: lets go whom the kernel holds, and has it hold nobody any more.
@@ -482,18 +382,6 @@ pub(super) fn wait_for_either(child: &Child, signals: &Signals) -> Result<()> {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => bail!("failed to wait for the program: {errno}"),
     }
-}
-
-/// Whether a process has just begun to run something.
-fn starts(turn: Turn) -> bool {
-    matches!(
-        turn.kind,
-        TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
-    )
-}
-
-fn pid_of(turn: Turn) -> Pid {
-    Pid::from_raw(turn.pid.cast_signed())
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {
