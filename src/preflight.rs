@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn the_report_has_a_line_for_each_ability() {
         let report = good().to_string();
-        assert_eq!(report.lines().count(), 14);
+        assert_eq!(report.lines().count(), 13);
         assert!(
             report.starts_with("kernel                     6.1.0-18-amd64\n"),
             "{report}"
