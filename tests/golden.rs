@@ -5,10 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/blessed.rs"]
+mod blessed;
 mod common;
 
-use std::path::Path;
-
+use blessed::check;
 use pytrace::format::read_from;
 use pytrace::trace::{Arguments, Call, Category, Exit, Kind};
 use pytrace::view::{Style, TreeOptions, write_tree};
@@ -108,20 +109,6 @@ fn calls() -> Vec<Call> {
         module_run,
         running,
     ]
-}
-
-fn check(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name);
-    if std::env::var_os("PYTRACE_BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        found, expected,
-        "{name} differs; PYTRACE_BLESS=1 accepts it"
-    );
 }
 
 fn tree(file: &[u8], options: &TreeOptions) -> String {

@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/blessed.rs"]
+mod blessed;
 #[path = "../common/mod.rs"]
 mod common;
 mod hard;
 
-use std::path::Path;
-
+use blessed::check;
 use pytrace::explore::{Direction, Explorer, Filter, GapQuery, Place, TimelineQuery};
 use pytrace::format::{self, ChromeWriter, read_from};
 use pytrace::json::{JsonOptions, write_json};
@@ -156,20 +157,6 @@ const PLACES: [(u32, u64, u32, u64, u64); 4] = [
     (812, 83, 2, 1, 1),
     (813, 0, 0, 2_464, 2_463),
 ];
-
-fn check(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(name);
-    if std::env::var_os("PYTRACE_BLESS").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        found, expected,
-        "{name} differs; PYTRACE_BLESS=1 accepts it"
-    );
-}
 
 #[test]
 fn gaps_are_written_and_read() {
