@@ -76,14 +76,13 @@ pub(super) struct Announcement<'a> {
 impl Announcement<'_> {
     /// The address goes to stdout, all else to stderr.
     pub(super) fn print(&self) {
-        let address = printable(&self.address());
-        // Nobody has to listen.
-        let _ = writeln!(io::stdout(), "{address}");
         if self.host.is_none() {
             let command = self.remote.forwards(self.port);
             say(format_args!("pytrace: from another machine: {command}"));
         }
         say(format_args!("pytrace: Ctrl-C ends it"));
+        // Last: who has read it knows that all is said. Nobody has to listen.
+        let _ = writeln!(io::stdout(), "{}", printable(&self.address()));
     }
 
     fn address(&self) -> String {
