@@ -80,7 +80,10 @@ static __always_inline bool is_absent(void)
 	return !state || state->absent;
 }
 
-static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold)
+/* Sends the record of a process: the current one or, where a program may send that a signal, its
+ * newborn. */
+static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold,
+				struct task_struct *newborn)
 {
 	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 
@@ -93,7 +96,8 @@ static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bo
 	record->held = 0;
 	if (watched && hold && !is_absent()) {
 		watched->held = record->head.time;
-		record->held = !bpf_send_signal(SIGSTOP);
+		record->held = newborn ? !bpf_send_signal_task(newborn, SIGSTOP, PIDTYPE_TGID, 0)
+				       : !bpf_send_signal(SIGSTOP);
 		if (!record->held)
 			watched->held = 0;
 	}
@@ -127,7 +131,7 @@ static __always_inline int tell_fork(struct task_struct *parent, struct task_str
 	}
 	if (watched.newborn)
 		bpf_map_update_elem(&pythons, &tgid, &yes, BPF_ANY);
-	return send(EVENT_FORK, id, &watched, false);
+	return send(EVENT_FORK, id, &watched, false, NULL);
 }
 
 /*
@@ -140,7 +144,6 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork_hold, struct task_struct *parent, struct task_struct *child)
 {
 	struct watched *watched, *of_parent;
-	struct event_process *record;
 	__u32 tgid = child->tgid;
 
 	tell_fork(parent, child);
@@ -148,23 +151,9 @@ int BPF_PROG(process_fork_hold, struct task_struct *parent, struct task_struct *
 	if (!watched || !watched->newborn)
 		return 0;
 	watched->newborn = 0;
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		__sync_fetch_and_add(&untold, 1);
-		return 0; /* not held, as in send() */
-	}
-	fill_head(&record->head, EVENT_BORN, 0, (__u64)tgid << 32 | tgid);
-	record->parent = watched->parent;
-	record->held = 0;
 	of_parent = bpf_map_lookup_elem(&targets, &watched->parent);
-	if (!is_absent() && (may_stop(child) || is_lasting(of_parent))) {
-		watched->held = record->head.time;
-		record->held = !bpf_send_signal_task(child, SIGSTOP, PIDTYPE_TGID, 0);
-		if (!record->held)
-			watched->held = 0;
-	}
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	return 0;
+	return send(EVENT_BORN, (__u64)tgid << 32 | tgid, watched,
+		    may_stop(child) || is_lasting(of_parent), child);
 }
 
 /* Older kernels: it is held where it runs first. */
@@ -194,7 +183,7 @@ int syscall_exit(struct bpf_raw_tracepoint_args *ctx)
 	watched->newborn = 0;
 	parent = bpf_map_lookup_elem(&targets, &watched->parent);
 	return send(EVENT_BORN, id, watched,
-		    may_stop((void *)bpf_get_current_task()) || is_lasting(parent));
+		    may_stop((void *)bpf_get_current_task()) || is_lasting(parent), NULL);
 }
 
 static __always_inline int tell_start(__u8 kind, __u32 tgid, __u32 tid)
@@ -205,7 +194,7 @@ static __always_inline int tell_start(__u8 kind, __u32 tgid, __u32 tid)
 	if (!watched)
 		return 0;
 	return send(kind, id, watched,
-		    watched->watch == WATCH_HOLD && may_stop((void *)bpf_get_current_task()));
+		    watched->watch == WATCH_HOLD && may_stop((void *)bpf_get_current_task()), NULL);
 }
 
 /* The new program has replaced the old one and has not run an instruction yet. The thread that
@@ -252,13 +241,13 @@ int thread_exit(void *ctx)
 	if (tell_loss(id))
 		bpf_map_delete_elem(&losses, &id);
 	if (BPF_CORE_READ(task, signal, live.counter))
-		return send(EVENT_THREAD_END, id, NULL, false);
+		return send(EVENT_THREAD_END, id, NULL, false, NULL);
 	bpf_map_delete_elem(&targets, &tgid);
 	bpf_map_delete_elem(&pythons, &tgid);
 	bpf_map_delete_elem(&released, &tgid);
 	bpf_map_delete_elem(&stops, &tgid);
 	bpf_map_delete_elem(&eased, &tgid);
-	return send(EVENT_PROCESS_END, id, NULL, false);
+	return send(EVENT_PROCESS_END, id, NULL, false, NULL);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -7,7 +7,7 @@ use plain::Plain;
 use thiserror::Error;
 
 use crate::bpf::frames::types;
-use crate::trace::{ThreadId, Time};
+use crate::trace::{Missing, ThreadId, Time};
 
 pub use objects::{Parameters, TypeRecord};
 pub use value::{Shape, Value, values};
@@ -82,14 +82,7 @@ pub enum EventKind<'a> {
         cut: bool,
     },
     /// Starts and ends of the thread are missing between its previous event and its next.
-    Gap {
-        /// When the first of them happened.
-        since: Time,
-        /// How many activations started or were resumed.
-        starts: u64,
-        /// How many ended or were suspended.
-        ends: u64,
-    },
+    Gap(Missing),
     /// The process found the ring half full.
     Stopped {
         /// Whether it is stopped until it gets a SIGCONT; if not, the watchdog was asked to halt
@@ -365,11 +358,11 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         }
         types::event_kind::EVENT_GAP => {
             let record: types::event_gap = read(bytes)?;
-            EventKind::Gap {
+            EventKind::Gap(Missing {
                 since: Time(record.since),
                 starts: record.starts,
                 ends: record.ends,
-            }
+            })
         }
         types::event_kind::EVENT_TYPE => EventKind::Type(decode_type(bytes)?),
         types::event_kind::EVENT_PARAMETERS => EventKind::Parameters(decode_parameters(bytes)?),

@@ -143,6 +143,16 @@ impl Machine {
     pub fn multi_probes(&self) -> bool {
         self.uprobe_multi && self.version >= Some(KernelVersion(6, 10))
     }
+
+    /// Whether a kernel program may send a signal to any process (Linux 6.13, 6280cf718db0).
+    pub fn signals_tasks(&self) -> bool {
+        self.version >= Some(KernelVersion(6, 13))
+    }
+
+    /// Whether maps of programs that trace must not grow (before Linux 6.1, 34dd3bad1a6f).
+    pub fn preallocates(&self) -> bool {
+        self.version < Some(KernelVersion(6, 1))
+    }
 }
 
 impl fmt::Display for Machine {

@@ -223,6 +223,17 @@ pub trait Sink {
     fn gap(&mut self, gap: &Gap) -> std::io::Result<()>;
 }
 
+/// Starts and ends of a thread's calls that could not be recorded since its previous event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// When the first of them happened.
+    pub since: Time,
+    /// How many calls started or were resumed.
+    pub starts: u64,
+    /// How many ended or were suspended.
+    pub ends: u64,
+}
+
 /// A place in a thread's calls where events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {

@@ -35,7 +35,6 @@ use plan::{Entrance, cookies, kernel_plan, kernel_process};
 
 pub use check::{Check, CheckState};
 pub use holds::{Alarm, Held, Holds, Why};
-pub use losses::Loss;
 pub use probes::{Probes, Remover};
 pub use values::ValueLimits;
 pub use verdicts::Verdicts;

@@ -15,7 +15,7 @@ use libbpf_rs::query::{LinkInfoIter, MapInfoIter, ProgInfoIter};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pytrace::cpython::{self, Choice, Found, Interpreter};
-use pytrace::preflight::{KernelVersion, Machine};
+use pytrace::preflight::Machine;
 use pytrace::record::examine;
 use pytrace::tracer::{Settings, Storage, Tracer};
 
@@ -202,7 +202,7 @@ fn probes_again_and_again_cost_the_program_nothing() {
         preallocate: false,
         ring_bytes: 1 << 20,
         external_calls: true,
-        uprobe_multi: machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10)),
+        uprobe_multi: machine.multi_probes(),
         signals_tasks: false,
         follow: false,
         values: None,

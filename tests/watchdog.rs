@@ -21,21 +21,28 @@ const CALLS: usize = 400_000;
 /// With a ring of one megabyte, and calls without a pause, the program is stopped all the time.
 const SMALL: [&str; 4] = ["--ring-size", "1", "--no-arg-values", "-o"];
 
-/// A program that makes CALLS calls, and says when it begins and when it is done.
-fn busy() -> Place {
-    Place::with(&format!(
+/// A program that makes CALLS calls, and says when it begins and when it is done. First it does `setup`,
+/// and between being up and its calls it waits for `gate`.
+fn program(setup: &str, gate: &str) -> String {
+    format!(
         "
 import os
+{setup}
 def step():
     pass
 def run():
     for _ in range({CALLS}):
         step()
 print('up', os.getpid(), flush=True)
+{gate}
 run()
 print('done', flush=True)
 "
-    ))
+    )
+}
+
+fn busy() -> Place {
+    Place::with(&program("", ""))
 }
 
 fn state(pid: u32) -> Option<char> {
@@ -176,24 +183,10 @@ print('heard', len(heard), *seen, flush=True)
 "
         ),
     );
-    place.write(
-        "job.py",
-        format!(
-            "
-import os, signal
-signal.signal(signal.SIGCONT, lambda *_: print('continued', flush=True))
-def step():
-    pass
-def run():
-    for _ in range({CALLS}):
-        step()
-print('up', os.getpid(), flush=True)
-os.read(os.open('gate', os.O_RDONLY), 1)
-run()
-print('done', flush=True)
-"
-        ),
-    );
+    let setup = "import signal\n\
+                 signal.signal(signal.SIGCONT, lambda *_: print('continued', flush=True))";
+    let gate = "os.read(os.open('gate', os.O_RDONLY), 1)";
+    place.write("job.py", program(setup, gate));
     nix::unistd::mkfifo(&place.path("gate"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let parent = place.start(place.command(PYTHON, &["parent.py"]));
     let job = up(&parent);

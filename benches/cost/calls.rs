@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use pytrace::preflight::Machine;
 
 use crate::floor::Floor;
-use crate::python::{Python, Waiting, output, program, uprobe_multi};
+use crate::python::{Python, Waiting, output, program};
 
 const ROUNDS: usize = 8;
 /// Repeats of fib(20) in each round; `fib.py` reports the fastest.
@@ -27,7 +27,7 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let trace = directory.path().join("trace.json");
     let mut storage = MaybeUninit::uninit();
-    let floor = Floor::load(&mut storage, uprobe_multi(&Machine::look()))?;
+    let floor = Floor::load(&mut storage, Machine::look().multi_probes())?;
     let profilers = profilers(python);
     let bpftrace = Bpftrace::find(python)?;
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::calls::{number, recorded, with_floor};
 use crate::floor::Floor;
-use crate::python::{Python, program, uprobe_multi};
+use crate::python::{Python, program};
 
 const ROUNDS: usize = 5;
 const REPEATS: u64 = 5;
@@ -100,7 +100,7 @@ impl Programs {
 
     fn measure(&self, python: &Python, name: &str, missed: &mut Vec<String>) -> Result<()> {
         let mut storage = MaybeUninit::uninit();
-        let floor = Floor::load(&mut storage, uprobe_multi(&Machine::look()))?;
+        let floor = Floor::load(&mut storage, Machine::look().multi_probes())?;
         let trace = self.trace.path().join("trace.json");
         for (file, unit) in PROGRAMS {
             let program = self.path_of(file)?;

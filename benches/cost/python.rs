@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use pytrace::cpython::{self, Choice, Found, Plan};
-use pytrace::preflight::{KernelVersion, Machine};
+use pytrace::preflight::Machine;
 use pytrace::record::examine;
 use pytrace::tracer::Settings;
 
@@ -179,16 +179,11 @@ pub(crate) fn settings(machine: &Machine) -> Settings {
         ring_bytes: 16 << 20,
         only_user: None,
         attach_cookies: machine.attach_cookies,
-        preallocate: machine.version < Some(KernelVersion(6, 1)),
+        preallocate: machine.preallocates(),
         external_calls: true,
-        uprobe_multi: uprobe_multi(machine),
+        uprobe_multi: machine.multi_probes(),
         values: None,
-        signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
+        signals_tasks: machine.signals_tasks(),
         follow: true,
     }
-}
-
-/// As in a recording: whether one link holds a process's probes.
-pub(crate) fn uprobe_multi(machine: &Machine) -> bool {
-    machine.uprobe_multi && machine.version >= Some(KernelVersion(6, 10))
 }

@@ -16,8 +16,9 @@ use crate::event::{Event, EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
 use crate::scope::Scope;
-use crate::trace::{Builder, Call, Filter, Gap, Losses, Pairing, Sink, ThreadId, Time, Totals};
-use crate::tracer::Loss;
+use crate::trace::{
+    Builder, Call, Filter, Gap, Losses, Missing, Pairing, Sink, ThreadId, Time, Totals,
+};
 use crate::value::Describer;
 
 /// Where calls go.
@@ -289,13 +290,8 @@ impl Consumer {
     }
 
     /// A thread has lost this, and has had no event since.
-    pub(super) fn lose(&mut self, thread: ThreadId, loss: Loss) {
-        let Loss {
-            since,
-            starts,
-            ends,
-        } = loss;
-        self.builder.lose(thread, since, starts, ends);
+    pub(super) fn lose(&mut self, thread: ThreadId, missing: Missing) {
+        self.builder.lose(thread, missing);
     }
 
     /// Records taken so far.

@@ -42,7 +42,7 @@ use crate::cli::{Limits, RecordOptions, Redact, Target, ValueOptions};
 use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
-use crate::preflight::{KernelVersion, Machine, Right};
+use crate::preflight::{Machine, Right};
 use crate::recording::{self, Collector, Footer};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
@@ -154,9 +154,9 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         ring_bytes: options.ring_size_mib.unwrap_or(RING_MIB) << 20,
         external_calls: options.external_calls,
         attach_cookies: machine.attach_cookies,
-        preallocate: machine.version < Some(KernelVersion(6, 1)),
+        preallocate: machine.preallocates(),
         uprobe_multi: machine.multi_probes(),
-        signals_tasks: machine.version >= Some(KernelVersion(6, 13)),
+        signals_tasks: machine.signals_tasks(),
         follow: options.follow,
         only_user: (!others || !machine.has(Right::Kill)).then_some(user.uid.as_raw()),
         values: options

@@ -40,7 +40,7 @@ impl Parents {
     /// stopped with it, by Ctrl-Z, and one that is held goes on when it has its probes.
     pub(super) fn look(&mut self, holds: &Holds) {
         self.recent.retain(|&parent, &mut (child, since)| {
-            if process::is_stopped(parent)
+            if process::has_main_stopped(parent)
                 && !process::is_stopped(child)
                 && !holds.held().iter().any(|held| held.pid == parent)
             {

@@ -126,6 +126,11 @@ pub(super) fn is_stopped(pid: u32) -> bool {
     states(pid).any(|state| state == 'T')
 }
 
+/// Whether its main thread is: one look, for who looks often.
+pub(super) fn has_main_stopped(pid: u32) -> bool {
+    state(pid) == Some('T')
+}
+
 /// Whether it is stopped, or will be in a moment: a SIGSTOP waits for it.
 pub(super) fn is_being_stopped(pid: u32) -> bool {
     waiting_signals(pid) >> (Signal::SIGSTOP as i32 - 1) & 1 != 0 || is_stopped(pid)

@@ -156,11 +156,7 @@ impl<C: Classify> Builder<C> {
             EventKind::Parameters(parameters) => {
                 self.meet_parameters(event.thread.pid, parameters);
             }
-            EventKind::Gap {
-                since,
-                starts,
-                ends,
-            } => self.lose(event.thread, *since, *starts, *ends),
+            EventKind::Gap(missing) => self.lose(event.thread, *missing),
             EventKind::Loaded { .. }
             | EventKind::Fork { .. }
             | EventKind::Born { .. }

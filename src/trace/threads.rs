@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Call, ThreadId, Time};
+use super::{Call, Missing, ThreadId};
 
 /// A thread's stack, and what is counted of it.
 #[derive(Debug, Default)]
@@ -17,15 +17,6 @@ pub(super) struct Thread {
     /// Number of the last recorded call.
     pub(super) calls: u64,
     pub(super) pairs: Pairs,
-}
-
-/// Starts and ends that could not be recorded.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Missing {
-    /// When the first of them happened.
-    pub(super) since: Time,
-    pub(super) starts: u64,
-    pub(super) ends: u64,
 }
 
 impl Thread {

@@ -6,18 +6,7 @@ use libbpf_rs::{MapCore as _, MapFlags};
 use plain::Plain;
 
 use super::{Tracer, types};
-use crate::trace::{ThreadId, Time};
-
-/// Starts and ends that a thread has lost since its last record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loss {
-    /// When the first of them happened.
-    pub since: Time,
-    /// How many activations started or were resumed.
-    pub starts: u64,
-    /// How many ended or were suspended.
-    pub ends: u64,
-}
+use crate::trace::{Missing, ThreadId, Time};
 
 // SAFETY: plain integers; every bit pattern is a value.
 unsafe impl Plain for types::loss {}
@@ -53,7 +42,7 @@ impl Tracer<'_> {
     }
 
     /// Losses that no later record of their thread has reported.
-    pub fn unreported_losses(&self) -> Vec<(ThreadId, Loss)> {
+    pub fn unreported_losses(&self) -> Vec<(ThreadId, Missing)> {
         let losses = &self.process.maps.losses;
         let loss = |key: Vec<u8>| {
             let value = losses.lookup(&key, MapFlags::ANY).ok()??;
@@ -64,7 +53,7 @@ impl Tracer<'_> {
                 pid: (id >> 32) as u32,
                 tid: id as u32,
             };
-            let loss = Loss {
+            let loss = Missing {
                 since: Time(loss.since),
                 starts: loss.starts,
                 ends: loss.ends,

@@ -4,8 +4,7 @@ use std::io;
 
 use super::{Builder, Classify};
 use crate::event::{CodeRecord, Enter, Event};
-use crate::trace::threads::Missing;
-use crate::trace::{Exit, Gap, Sink, ThreadId, Time};
+use crate::trace::{Exit, Gap, Missing, Sink, ThreadId, Time};
 
 impl<C: Classify> Builder<C> {
     /// Reports the frames of a thread that has had no event, as found by looking at it from
@@ -54,18 +53,14 @@ impl<C: Classify> Builder<C> {
     }
 
     /// Starts and ends of a thread are missing from here on to its next event, or its end.
-    pub fn lose(&mut self, thread: ThreadId, since: Time, starts: u64, ends: u64) {
-        let gap = &mut self.threads.get_or_insert(thread).gap;
-        let before = gap.unwrap_or(Missing {
-            since,
-            starts: 0,
-            ends: 0,
-        });
-        *gap = Some(Missing {
-            since: before.since,
-            starts: before.starts.saturating_add(starts),
-            ends: before.ends.saturating_add(ends),
-        });
+    pub fn lose(&mut self, thread: ThreadId, missing: Missing) {
+        match &mut self.threads.get_or_insert(thread).gap {
+            Some(before) => {
+                before.starts = before.starts.saturating_add(missing.starts);
+                before.ends = before.ends.saturating_add(missing.ends);
+            }
+            gap @ None => *gap = Some(missing),
+        }
     }
 
     /// The gap that a thread is in, if it is in one, ends here, with `depth` recorded calls running

@@ -1,7 +1,7 @@
 //! What is missing, and the stack behind it.
 
 use super::*;
-use crate::trace::Gap;
+use crate::trace::Missing;
 
 /// Calls and gaps in the order in which a sink gets them.
 #[derive(Default)]
@@ -80,11 +80,11 @@ impl Thread {
     /// Events are lost; then these frames run, innermost first.
     fn lose(&mut self, starts: u64, ends: u64, running: &[u64]) {
         let since = Time(self.time);
-        self.push(EventKind::Gap {
+        self.push(EventKind::Gap(Missing {
             since,
             starts,
             ends,
-        });
+        }));
         for (depth, frame) in (0..).zip(running) {
             self.push(EventKind::Running {
                 frame: *frame,
