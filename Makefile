@@ -17,7 +17,7 @@ BPF_SOURCES = $(wildcard bpf/*.c bpf/*.h)
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help build demo test lint test-unit test-root test-layouts test-truth test-matrix \
-	test-fuzz test-packages test-endurance test-kernels vagrant-validate layouts \
+	test-fuzz test-cpythons test-packages test-endurance test-kernels vagrant-validate layouts \
 	bench bench-matrix fuzz fuzz-seeds screenshots clean \
 	setup-build setup-demo setup-test setup-bench setup-packages setup-kernels
 
@@ -77,6 +77,11 @@ test-matrix: build setup-test ## the same with all programs and tools everywhere
 	$(call say,truth tests: everything; the table goes to matrix.txt)
 	scripts/truth-tests.sh $(PYTRACE) --full --save matrix.txt
 
+test-cpythons: build setup-test ## all programs on CPythons that are built for it: clang, tail-calling, BOLT, JIT, free-threaded, debug; ONLY="3.14-tail nogil" for some; hours
+	$(call say,CPythons that no distribution has; the table goes to cpythons.txt)
+	builds=$$(scripts/cpythons.sh $(ONLY)) && \
+	INTERPRETERS=$$builds scripts/truth-tests.sh $(PYTRACE) --full --tools alone --save cpythons.txt
+
 test-packages: build setup-packages ## how objects of torch, pandas and numpy are shown; fetches these
 	$(call say,objects of packages)
 	$(SUDO) $(PYTHON) -B tests/packages/run.py --pytrace $(PYTRACE)
@@ -113,7 +118,7 @@ screenshots: build setup-test ## the pictures of the documentation, docs/images
 
 clean: ## remove what builds and the demo leave (not the interpreters in the cache)
 	$(CARGO) clean
-	rm -f trace.json trace.json.gz matrix.txt
+	rm -f trace.json trace.json.gz matrix.txt cpythons.txt
 
 setup-build setup-demo setup-test setup-bench setup-packages setup-kernels:
 	@scripts/setup.sh $(@:setup-%=%)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # bench-matrix.sh  measures what a call and a generator's item cost on every CPython at hand: the
-# system's, pyenv's, and those of the Debians that interpreters.sh has brought.
+# system's, pyenv's, those of the Debians that interpreters.sh has brought, and what cpythons.sh has built.
 #
 # PYTHONS names others instead: PYTHON, or ROOT:PYTHON in another system's root directory.
 set -euo pipefail
@@ -14,10 +14,13 @@ if [ -z "${PYTHONS:-}" ]; then
     for version in "$pyenv"/versions/3.*/bin/python3; do
         [ ! -x "$version" ] || PYTHONS+=" $version"
     done
-    for root in "$cache"/debian-*; do
+    for root in "$cache"/debian-{bullseye,bookworm,trixie,sid}; do
         for python in "$root"/usr/bin/python3.?{,?}; do
             [ ! -x "$python" ] || PYTHONS+=" $root:${python#"$root"}"
         done
+    done
+    for python in "$cache"/debian-cpythons/opt/*/bin/python3.?{,?}; do
+        [ ! -x "$python" ] || PYTHONS+=" $cache/debian-cpythons:${python#"$cache/debian-cpythons"}"
     done
 fi
 export PYTHONS
