@@ -122,11 +122,10 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
             Meaning::Return,
         )
     } else {
+        // No value is returned here; a register with anything else would be followed as one.
         (
             Meaning::Eval { throwflag: None },
-            Meaning::EvalExit {
-                retval: Some(FRAME),
-            },
+            Meaning::EvalExit { retval: None },
         )
     };
     let probe = |meaning, label: &u8| {
