@@ -116,6 +116,16 @@ __noinline __u64 check_frame(__u64 frame, __u64 cookie, __u64 id)
 	return agreed ? current : 0;
 }
 
+/* The frame that a probe's register, or a place on the stack, is said to hold. */
+static __always_inline __u64 frame_told(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 held = read_register(ctx, COOKIE_FRAME(cookie));
+
+	if (COOKIE_ON_STACK(cookie))
+		return read_pointer(held + COOKIE_SLOT(cookie) * sizeof(__u64));
+	return held;
+}
+
 /* The frame that a probe concerns; 0 where it can't be told. */
 static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64 id)
 {
@@ -127,7 +137,7 @@ static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64
 	if (COOKIE_FRAME(cookie) == COOKIE_TSTATE || check->state == CHECK_THREAD_STATE)
 		frame = current_frame(thread_state(id));
 	else
-		frame = read_register(ctx, COOKIE_FRAME(cookie));
+		frame = frame_told(ctx, cookie);
 	return check->state == CHECK_PENDING ? check_frame(frame, cookie, id) : frame;
 }
 
@@ -138,7 +148,8 @@ static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64
  */
 static __always_inline bool has_retval(struct probe_check *check, __u64 cookie)
 {
-	return COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && !check->no_retval;
+	return COOKIE_KIND(cookie) == PROBE_EVAL_EXIT &&
+	       COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER && !check->no_retval;
 }
 
 /* The thread state, where it takes one to tell how a frame is left. */
@@ -148,7 +159,9 @@ static __always_inline __u64 leaving_thread_state(struct pt_regs *ctx, __u64 coo
 
 	switch (COOKIE_KIND(cookie)) {
 	case PROBE_POP:
-		return ctx->rdi;
+		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER)
+			return read_register(ctx, COOKIE_EXTRA(cookie));
+		break;
 	case PROBE_EVAL_EXIT:
 		if (check->state != CHECK_PENDING && has_retval(check, cookie) &&
 		    read_register(ctx, COOKIE_EXTRA(cookie)))

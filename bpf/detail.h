@@ -28,6 +28,7 @@ static __always_inline __u64 read_register(struct pt_regs *ctx, __u8 number)
 		LOAD_REGISTER(1, rcx);
 		LOAD_REGISTER(2, rdx);
 		LOAD_REGISTER(3, rbx);
+		LOAD_REGISTER(4, rsp);
 		LOAD_REGISTER(5, rbp);
 		LOAD_REGISTER(6, rsi);
 		LOAD_REGISTER(7, rdi);

@@ -94,7 +94,7 @@ enum probe_kind {
 	PROBE_RETURN_CONST, /* 3.12 and 3.13 */
 	PROBE_YIELD,
 	PROBE_UNWIND,
-	PROBE_POP, /* rdi = thread state: by its current exception */
+	PROBE_POP, /* by the thread state's current exception */
 	PROBE_EVAL_EXIT, /* by the value returned and the frame's state */
 	PROBE_USDT_RETURN,
 	PROBE_CODE_FREED, /* rdi = code object */
@@ -105,11 +105,15 @@ enum probe_kind {
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
 #define COOKIE_KIND(cookie)  ((cookie)&0xff)
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
-#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, retval, stack */
+#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
 /* From next_instr to the argument; from the stack to what is yielded. */
 #define COOKIE_DELTA(cookie)	((__s8)((cookie) >> 24 & 0xff))
 #define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */
 #define COOKIE_GIVES_UP(cookie) ((cookie) >> 40 & 3) /* enum gives_up */
+/* The frame's register points to the stack, where 8 bytes at a distance of so many words are the
+ * frame's address. */
+#define COOKIE_ON_STACK(cookie) ((cookie) >> 42 & 1)
+#define COOKIE_SLOT(cookie)	((__s64)(cookie) >> 48)
 #define COOKIE_TSTATE		0xfe
 #define COOKIE_STACK_POINTER	0xfe /* of what is yielded: the frame's own */
 #define COOKIE_NO_REGISTER	0xff

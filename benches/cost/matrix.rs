@@ -142,7 +142,7 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         Meaning::Yield => unit == "item",
         Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::EvalExit { .. } => true,
         // Exceptions and what is instrumented.
-        Meaning::Throw | Meaning::Unwind | Meaning::Pop => false,
+        Meaning::Throw | Meaning::Unwind | Meaning::Pop { .. } => false,
         Meaning::GeneratorMade | Meaning::CodeFreed | Meaning::TypeFreed => false,
         Meaning::UsdtEntry | Meaning::UsdtReturn => true,
     };

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use iced_x86::Instruction;
+use iced_x86::{Instruction, InstructionInfoFactory};
 
 use super::elf::Elf;
 use super::handlers::PopSites;
 use super::interpreter::Interpreter;
 use super::layout::Unknown;
-use super::machine::{decode, disassemble, emulated, is_landing_pad};
+use super::machine::{RDI, changes, decode, disassemble, emulated, ends, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way, Yields};
 use super::{evaluator, handlers, static_types, thread_list, thread_state, usdt};
 
@@ -137,6 +137,9 @@ pub fn plan_after(
     })
 }
 
+/// Instructions of a function that are looked at for one to probe.
+const START_MAX: usize = 16;
+
 fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     let version = interpreter.version();
     if way == Way::Names {
@@ -175,13 +178,18 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     ] {
         probes.push(freed(interpreter.elf(), kind, meaning, site)?);
     }
+    let thread_state = thread_state::find(interpreter.elf(), version);
+    let asks = |probe: &Probe| probe.meaning == Meaning::Pop { thread_state: None };
+    if thread_state.is_none() && probes.iter().any(asks) {
+        return Err(Problem::Site("exit_unwind"));
+    }
     Ok(Plan {
         way,
         version,
         probes,
         yields,
         layout: Some(layout),
-        thread_state: thread_state::find(interpreter.elf(), version),
+        thread_state,
         threads: thread_list::find(interpreter.elf()),
         types: static_types::find(interpreter.elf()),
     })
@@ -204,9 +212,27 @@ fn freed(
         .filter(|at| elf.is_code(*at))
         .ok_or(Problem::Site(site))?;
     let place = FrameSource::None;
-    past_landing_pad(elf, function)
+    cheap_start(elf, function)
         .and_then(|first| probe(elf, &first, meaning, place, site))
         .ok_or(Problem::Site(site))
+}
+
+/// The first instruction of a function that the kernel emulates, if every execution passes it with
+/// the first argument still in rdi; else the first that may be probed.
+fn cheap_start(elf: &Elf, function: u64) -> Option<Instruction> {
+    let mut facts = InstructionInfoFactory::new();
+    let mut at = function;
+    for _ in 0..START_MAX {
+        let instruction = decode(elf.bytes_at(at)?, at)?;
+        if emulated(&instruction) {
+            return Some(instruction);
+        }
+        if ends(&instruction) || changes(&instruction, RDI, &mut facts) {
+            break;
+        }
+        at = instruction.next_ip();
+    }
+    past_landing_pad(elf, function)
 }
 
 /// The first instruction of a function that may be probed cheaply: behind `endbr64`.

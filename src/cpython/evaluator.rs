@@ -10,7 +10,8 @@ use super::exits::Exits;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::machine::{Environment, RDI, RDX, RSI, RSP, callee_saved, emulated, store};
+use super::environment::Environment;
+use super::machine::{RDI, RDX, RSI, RSP, callee_saved, emulated, store};
 use super::opcode::Opcodes;
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
@@ -31,8 +32,8 @@ pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<P
     let elf = interpreter.elf();
     let minor = interpreter.version().minor;
     let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
-    let table = DispatchTable::find(elf, opcodes).ok_or(Problem::Table)?;
     let function = interpreter.evaluator();
+    let table = DispatchTable::find(elf, opcodes, function).ok_or(Problem::Table)?;
     let handlers = table.handlers();
     let flow = Flow::from(elf, handlers.iter().copied().chain([function]));
     let arguments = if minor <= 8 {

@@ -13,8 +13,9 @@ use super::derive::probe;
 use super::elf::Elf;
 use super::flow::{Flow, function_name};
 use super::layout::Layout;
+use super::environment::Environment;
 use super::machine::{
-    Environment, RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, load, store,
+    RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, load, store,
     successor, tested_for_zero,
 };
 use super::plan::{FrameSource, Meaning, Probe, Register};

@@ -1,6 +1,6 @@
 //! The control flow of compiled code, followed from given places through direct jumps.
 
-use iced_x86::Instruction;
+use iced_x86::{Instruction, OpKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::elf::Elf;
@@ -88,6 +88,19 @@ impl Flow {
         next
     }
 
+    /// Whether an instruction has that address in it, absolute or relative to its own.
+    pub(super) fn refers_to(&self, address: u64) -> bool {
+        self.instructions.values().any(|instruction| {
+            (0..instruction.op_count()).any(|operand| match instruction.op_kind(operand) {
+                OpKind::Memory => instruction.memory_displacement64() == address,
+                OpKind::Immediate32 | OpKind::Immediate32to64 | OpKind::Immediate64 => {
+                    instruction.immediate(operand) == address
+                }
+                _ => false,
+            })
+        })
+    }
+
     /// Instructions from which execution may come.
     pub(super) fn predecessors(&self, address: u64) -> &[u64] {
         self.predecessors.get(&address).map_or(&[], Vec::as_slice)
@@ -121,13 +134,14 @@ impl Flow {
 
 /// Whether a function ends the process: it is known by name, or goes straight to one that is.
 fn never_returns(elf: &Elf, address: u64, depth: u32) -> bool {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 9] = [
         "Py_FatalError",
         "_Py_FatalErrorFunc",
         "_Py_FatalErrorFormat",
         "_Py_FatalError_TstateNULL",
         "abort",
         "__stack_chk_fail",
+        "__assert_fail",
         "exit",
         "_exit",
     ];

@@ -1,20 +1,23 @@
 //! Probes for 3.11 and later, where calls from Python to Python stay inside one evaluator and
 //! frames start, end and are suspended in opcode handlers.
 
+use std::cell::OnceCell;
+
 use iced_x86::InstructionInfoFactory;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::aliases::aliases;
+use super::aliases::{aliases, slot_of};
 use super::derive::{Problem, probe};
 use super::elf::Elf;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::machine::{Environment, RSP, emulated, ends, is_conditional, is_jump, store};
+use super::environment::{Environment, Origin};
+use super::machine::{RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 use super::table::DispatchTable;
-use super::throw::throw;
+use super::throw::throws;
 use super::unwinds::{pop_function, unwinds};
 use super::yields::yields;
 
@@ -25,8 +28,8 @@ pub(super) const HANDLER_MAX: usize = 48;
 /// The evaluator's registers on entry to any handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Registers {
-    /// Points to the frame.
-    pub(super) frame: Register,
+    /// Points to the frame. Maybe not a register: compilers keep it on the stack for want of one.
+    pub(super) frame: Origin,
     /// Points to the instruction about to be executed, less `skew`.
     pub(super) next_instr: Register,
     skew: i64,
@@ -41,7 +44,12 @@ pub(super) struct Evaluator<'elf> {
     pub(super) minor: u8,
     /// Where frames have their `stackpointer`, 3.14+.
     pub(super) frame_stack_pointer: Option<u16>,
-    entry: u64,
+    /// Where frames have their `owner`, 3.12+.
+    pub(super) frame_owner: Option<u16>,
+    /// Where frames have what handlers store in them.
+    frame_fields: [i64; 2],
+    aliases: OnceCell<Environment>,
+    pub(super) entry: u64,
 }
 
 /// Where it is seen that frames are popped, other than by yielding.
@@ -94,8 +102,8 @@ pub(super) fn probes(
         let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield, stack);
         probes.push(site.ok_or(Problem::Site(opcode.name))?);
     }
-    let throw = throw(evaluator.elf, &evaluator.flow, evaluator.entry);
-    probes.push(throw.ok_or(Problem::Site("the entry of throw()"))?);
+    let throws = throws(&evaluator, registers);
+    probes.extend(throws.ok_or(Problem::Site("the entry of throw()"))?);
     let yields = yields(&evaluator, registers, &mut probes);
     Ok((probes, yields))
 }
@@ -105,8 +113,8 @@ impl<'elf> Evaluator<'elf> {
         let elf = interpreter.elf();
         let minor = interpreter.version().minor;
         let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
-        let table = DispatchTable::find(elf, opcodes).ok_or(Problem::Table)?;
         let entry = interpreter.evaluator();
+        let table = DispatchTable::find(elf, opcodes, entry).ok_or(Problem::Table)?;
         let flow = Flow::from(elf, table.handlers().into_iter().chain([entry]));
         Ok(Evaluator {
             elf,
@@ -115,6 +123,9 @@ impl<'elf> Evaluator<'elf> {
             flow,
             entry,
             minor,
+            frame_owner: layout.frame_owner,
+            frame_fields: [layout.frame_lasti, layout.frame_state].map(i64::from),
+            aliases: OnceCell::new(),
             frame_stack_pointer: (minor >= 14).then_some(layout.frame_state),
         })
     }
@@ -144,10 +155,11 @@ impl<'elf> Evaluator<'elf> {
                     && base.origin != RSP
                     && base.origin != value.origin
                     && !value.cut
+                    && let Some(next_instr) = value.origin.register()
                 {
                     let registers = Registers {
                         frame: base.origin,
-                        next_instr: value.origin,
+                        next_instr,
                         skew: value.delta,
                     };
                     *votes.entry(registers).or_default() += 1;
@@ -169,30 +181,34 @@ impl<'elf> Evaluator<'elf> {
         let handler = self.table.handler(opcode.number)?;
         // The argument is the second byte of the instruction.
         let delta = |since: i64| i8::try_from(registers.skew + 1 - since).ok();
-        let found = self.walk(handler, Environment::new(), |environment| {
-            let frame = environment.copy_of(registers.frame)?;
-            let held = environment.holding(registers.next_instr);
-            (!held.is_empty()).then_some((frame, held))
-        });
-        // A `RESUME_CHECK` that gives up joins `RESUME` with other copies than `RESUME` has.
-        let agreed = found.and_then(|(address, (frame, held))| {
+        let place = |environment: &Environment| {
+            let want = |environment: &Environment| {
+                let frame = environment.source_of(registers.frame)?;
+                let held = environment.holding(registers.next_instr);
+                (!held.is_empty()).then_some((frame, held))
+            };
+            let (address, (frame, held)) = self.walk(handler, environment.clone(), want)?;
+            // A `RESUME_CHECK` that gives up joins `RESUME` with other copies than `RESUME` has.
             let (next_instr, since) = held.into_iter().find(|(next_instr, since)| {
                 let agrees = |environment: &Environment| {
-                    environment.holds(frame, registers.frame, 0)
+                    environment.finds(frame, registers.frame)
                         && environment.holds(*next_instr, registers.next_instr, *since)
                 };
-                self.belongs(address, self.opcodes.resumes, &Environment::new(), agrees)
+                self.belongs(address, self.opcodes.resumes, environment, agrees)
             })?;
             Some((address, (frame, next_instr, since)))
-        });
-        let (address, (frame, next_instr, since)) =
-            agreed.unwrap_or((handler, (registers.frame, registers.next_instr, 0)));
+        };
+        let found = place(&Environment::new()).or_else(|| place(self.with_aliases(registers)));
+        let (address, (frame, next_instr, since)) = match found {
+            Some(found) => found,
+            None => (handler, (registers.frame.frame()?, registers.next_instr, 0)),
+        };
         let meaning = Meaning::Resume {
             next_instr,
             oparg_delta: delta(since)?,
             gives_up: None,
         };
-        self.probe(address, meaning, FrameSource::Register(frame), opcode.name)
+        self.probe(address, meaning, frame, opcode.name)
     }
 
     fn exit(
@@ -204,37 +220,31 @@ impl<'elf> Evaluator<'elf> {
         stack: Option<Register>,
     ) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
-        let place = |environment: Environment| {
+        let place = |environment: &Environment| {
             let want = |environment: &Environment| {
-                let frame = environment.copy_of(registers.frame)?;
+                let frame = environment.source_of(registers.frame)?;
                 Some((frame, stack.map(|stack| environment.holding(stack))))
             };
             let (address, (frame, held)) = self.walk(handler, environment.clone(), want)?;
-            let agrees = |environment: &Environment| environment.holds(frame, registers.frame, 0);
-            if !self.belongs(address, family, &environment, agrees) {
+            let agrees = |environment: &Environment| environment.finds(frame, registers.frame);
+            if !self.belongs(address, family, environment, agrees) {
                 return None;
             }
             let held = stack.zip(held).and_then(|(stack, held)| {
                 held.into_iter().find(|(register, since)| {
-                    self.belongs(address, family, &environment, |environment| {
+                    self.belongs(address, family, environment, |environment| {
                         environment.holds(*register, stack, *since)
                     })
                 })
             });
             Some((address, frame, held))
         };
-        let found = place(Environment::new()).or_else(|| {
-            // Maybe a copy of the frame's register lasts longer than the register itself.
-            let mut environment = Environment::new();
-            let handlers = self.table.handlers();
-            for copy in aliases(&self.flow, &handlers, self.entry, registers.frame) {
-                environment.alias(copy, registers.frame);
-            }
-            place(environment)
-        });
-        let at_start = || (handler, registers.frame, stack.map(|stack| (stack, 0)));
-        let (address, frame, held) = found.unwrap_or_else(at_start);
-        let probe = self.probe(address, meaning, FrameSource::Register(frame), opcode.name)?;
+        let found = place(&Environment::new()).or_else(|| place(self.with_aliases(registers)));
+        let (address, frame, held) = match found {
+            Some(found) => found,
+            None => (handler, registers.frame.frame()?, stack.map(|stack| (stack, 0))),
+        };
+        let probe = self.probe(address, meaning, frame, opcode.name)?;
         // What is given back is on top of the stack as the handler finds it.
         let near = held.and_then(|(register, since)| {
             let offset = i8::try_from(-8 - since).ok()?;
@@ -247,6 +257,22 @@ impl<'elf> Evaluator<'elf> {
         Some(Probe {
             yielded: near.or_else(stored),
             ..probe
+        })
+    }
+
+    /// What is known at the start of any handler: maybe a copy of the frame's register lasts longer
+    /// than the register itself.
+    fn with_aliases(&self, registers: Registers) -> &Environment {
+        self.aliases.get_or_init(|| {
+            let mut environment = Environment::new();
+            if let Some(register) = registers.frame.register() {
+                let handlers = self.table.handlers();
+                let slot = slot_of(&self.flow, &self.frame_fields);
+                for copy in aliases(&self.flow, &handlers, self.entry, register, slot) {
+                    environment.alias(copy, registers.frame);
+                }
+            }
+            environment
         })
     }
 

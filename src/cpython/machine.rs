@@ -1,5 +1,5 @@
-//! x86-64 as far as placing a probe needs it: decoding, which instructions the kernel
-//! emulates, and following values through registers.
+//! x86-64 as far as placing a probe needs it: decoding, and which instructions the kernel
+//! emulates.
 
 use iced_x86::{
     Code, Decoder, DecoderOptions, FastFormatter, Instruction, InstructionInfoFactory, Mnemonic,
@@ -12,11 +12,12 @@ pub(super) const RAX: Register = Register(0);
 pub(super) const RCX: Register = Register(1);
 pub(super) const RDX: Register = Register(2);
 pub(super) const RSP: Register = Register(4);
+pub(super) const RBP: Register = Register(5);
 pub(super) const RSI: Register = Register(6);
 pub(super) const RDI: Register = Register(7);
 
 /// What a function may change that it need not restore (System V ABI).
-const CALLER_SAVED: [Register; 9] = [
+pub(super) const CALLER_SAVED: [Register; 9] = [
     RAX,
     RCX,
     RDX,
@@ -107,7 +108,7 @@ pub(super) fn disassemble(instruction: &Instruction) -> String {
 }
 
 /// A memory operand without an index: `[base + displacement]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     /// Base register.
     pub(super) base: Register,
@@ -164,174 +165,6 @@ pub(super) fn tested_for_zero(instruction: &Instruction) -> Option<Register> {
         .flatten()
 }
 
-/// A value as known at some place: what a register held at the start, plus a constant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Value {
-    /// The register that held the origin at the start.
-    pub(super) origin: Register,
-    /// What has been added since.
-    pub(super) delta: i64,
-    /// Only the low 4 bytes are left of it.
-    pub(super) cut: bool,
-}
-
-/// Which registers hold known values, kept up to date instruction by instruction.
-#[derive(Debug, Clone)]
-pub(super) struct Environment {
-    registers: [Option<Value>; 16],
-}
-
-impl Environment {
-    /// Every register holds its own value at the start.
-    pub(super) fn new() -> Environment {
-        let own = |number| Value {
-            origin: Register(number as u8),
-            delta: 0,
-            cut: false,
-        };
-        Environment {
-            registers: std::array::from_fn(|number| Some(own(number))),
-        }
-    }
-
-    /// Makes it known that a register holds the same as `origin` at the start.
-    pub(super) fn alias(&mut self, register: Register, origin: Register) {
-        self.set(
-            register,
-            Some(Value {
-                origin,
-                delta: 0,
-                cut: false,
-            }),
-        );
-    }
-
-    /// What a register holds now.
-    pub(super) fn get(&self, register: Register) -> Option<Value> {
-        self.registers
-            .get(usize::from(register.0))
-            .copied()
-            .flatten()
-    }
-
-    /// Whether a register holds the whole of `origin` plus `delta`.
-    pub(super) fn holds(&self, register: Register, origin: Register, delta: i64) -> bool {
-        self.get(register)
-            == Some(Value {
-                origin,
-                delta,
-                cut: false,
-            })
-    }
-
-    /// Registers that hold the whole of `origin` plus a constant now; callee-saved ones first,
-    /// since a compiler keeps there what must last.
-    pub(super) fn holding(&self, origin: Register) -> Vec<(Register, i64)> {
-        let mut held: Vec<_> = (0..16u8)
-            .map(Register)
-            .filter_map(|register| {
-                let value = self
-                    .get(register)
-                    .filter(|value| value.origin == origin && !value.cut)?;
-                Some((register, value.delta))
-            })
-            .collect();
-        held.sort_by_key(|(register, _)| (!callee_saved(*register), register.0));
-        held
-    }
-
-    /// A register that holds exactly `origin`.
-    pub(super) fn copy_of(&self, origin: Register) -> Option<Register> {
-        self.holding(origin)
-            .into_iter()
-            .find_map(|(register, delta)| (delta == 0).then_some(register))
-    }
-
-    /// A register that holds at least the low 4 bytes of `origin`.
-    pub(super) fn int_copy_of(&self, origin: Register) -> Option<Register> {
-        (0..16u8).map(Register).find(|register| {
-            self.get(*register)
-                .is_some_and(|value| value.origin == origin && value.delta == 0)
-        })
-    }
-
-    fn set(&mut self, register: Register, value: Option<Value>) {
-        if let Some(slot) = self.registers.get_mut(usize::from(register.0)) {
-            *slot = value;
-        }
-    }
-
-    /// Takes in the effect of one instruction.
-    pub(super) fn step(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
-        if is_any_call(instruction) {
-            for register in CALLER_SAVED {
-                self.set(register, None);
-            }
-            return;
-        }
-        let result = self.result(instruction);
-        for used in facts.info(instruction).used_registers() {
-            if writes(used.access())
-                && let Some(register) = general(used.register())
-            {
-                self.set(register, None);
-            }
-        }
-        if let Some((register, value)) = result {
-            self.set(register, value);
-        }
-    }
-
-    /// The value of the destination, where it is one that is followed.
-    fn result(&self, instruction: &Instruction) -> Option<(Register, Option<Value>)> {
-        let add = |register, amount: i64| {
-            let value = self.get(register)?;
-            Some(Value {
-                delta: value.delta.checked_add(amount)?,
-                ..value
-            })
-        };
-        let destination = general(instruction.op0_register())?;
-        let value = match instruction.code() {
-            Code::Mov_r64_rm64 | Code::Mov_rm64_r64
-                if instruction.op0_kind() == OpKind::Register
-                    && instruction.op1_kind() == OpKind::Register =>
-            {
-                self.get(general(instruction.op1_register())?)
-            }
-            // The evaluator's throw flag is an int, and copied as one.
-            Code::Mov_r32_rm32 | Code::Mov_rm32_r32
-                if instruction.op0_kind() == OpKind::Register
-                    && instruction.op1_kind() == OpKind::Register =>
-            {
-                let value = self.get(general(instruction.op1_register())?);
-                value.map(|value| Value { cut: true, ..value })
-            }
-            Code::Lea_r64_m => {
-                let place = place(instruction)?;
-                add(place.base, place.offset)
-            }
-            Code::Add_rm64_imm8 | Code::Add_rm64_imm32 | Code::Add_RAX_imm32
-                if instruction.op0_kind() == OpKind::Register =>
-            {
-                add(destination, instruction.immediate(1) as i64)
-            }
-            Code::Sub_rm64_imm8 | Code::Sub_rm64_imm32 | Code::Sub_RAX_imm32
-                if instruction.op0_kind() == OpKind::Register =>
-            {
-                add(
-                    destination,
-                    (instruction.immediate(1) as i64).checked_neg()?,
-                )
-            }
-            Code::Inc_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, 1),
-            Code::Dec_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, -1),
-            _ => return None,
-        };
-        Some((destination, value))
-    }
-}
-
 /// Whether an instruction changes a register.
 pub(super) fn changes(
     instruction: &Instruction,
@@ -348,7 +181,7 @@ pub(super) fn changes(
         .any(|used| writes(used.access()) && general(used.register()) == Some(register))
 }
 
-fn writes(access: OpAccess) -> bool {
+pub(super) fn writes(access: OpAccess) -> bool {
     matches!(
         access,
         OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
@@ -374,18 +207,6 @@ mod tests {
 
     fn one(bytes: &[u8]) -> Instruction {
         decode(bytes, 0x1000).expect("a valid instruction")
-    }
-
-    /// The environment after straight code.
-    fn after(mut bytes: &[u8]) -> Environment {
-        let mut facts = InstructionInfoFactory::new();
-        let mut environment = Environment::new();
-        while !bytes.is_empty() {
-            let instruction = one(bytes);
-            environment.step(&instruction, &mut facts);
-            bytes = &bytes[instruction.len()..];
-        }
-        environment
     }
 
     #[test]
@@ -415,35 +236,6 @@ mod tests {
         for bytes in steps {
             assert!(!emulated(&one(bytes)), "{bytes:x?}");
         }
-    }
-
-    #[test]
-    fn a_value_is_followed_through_copies_and_sums() {
-        // mov rbx, rdi; lea rax, [rbx+8]; add rax, 2; sub rax, 4
-        let code = b"\x48\x89\xfb\x48\x8d\x43\x08\x48\x83\xc0\x02\x48\x83\xe8\x04";
-        let environment = after(code);
-        assert_eq!(environment.copy_of(RDI), Some(RBX));
-        let rax = environment
-            .get(RAX)
-            .map(|value| (value.origin, value.delta));
-        assert_eq!(rax, Some((RDI, 6)));
-    }
-
-    #[test]
-    fn a_call_leaves_only_what_functions_restore() {
-        // mov rbx, rdi; mov r15, rsi; call
-        let environment = after(b"\x48\x89\xfb\x49\x89\xf7\xe8\x00\x00\x00\x00");
-        assert_eq!(environment.copy_of(RDI), Some(RBX));
-        assert_eq!(environment.copy_of(RSI), Some(R15));
-        assert_eq!(environment.get(RDI), None);
-    }
-
-    #[test]
-    fn half_a_copy_is_none() {
-        // mov ebx, edx
-        let environment = after(b"\x89\xd3\x31\xd2");
-        assert_eq!(environment.copy_of(RDX), None);
-        assert_eq!(environment.int_copy_of(RDX), Some(RBX));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod aliases;
 mod debug_offsets;
 mod derive;
 mod elf;
+mod environment;
 mod evaluator;
 mod exits;
 mod file;

@@ -129,8 +129,12 @@ pub enum Meaning {
     /// An exception leaves the frame.
     Unwind,
     /// The frame is popped (`_PyEval_FrameClearAndPop`, 3.12+): by an exception when the thread
-    /// state (first argument, rdi) has a current exception, else by a return.
-    Pop,
+    /// state has a current exception, else by a return.
+    Pop {
+        /// The register that points to the thread state, where one is known to: that function's
+        /// first argument.
+        thread_state: Option<Register>,
+    },
     /// The frame evaluator's one exit (up to 3.10): exception, yield or return, told apart by
     /// the value returned and the frame's state.
     EvalExit {
@@ -187,7 +191,7 @@ impl fmt::Display for Meaning {
             Meaning::Return | Meaning::ReturnConstant => "return",
             Meaning::Yield => "yield",
             Meaning::Unwind => "unwind",
-            Meaning::Pop => "unwind or return",
+            Meaning::Pop { .. } => "unwind or return",
             Meaning::EvalExit { .. } => "return, yield or unwind",
             Meaning::UsdtEntry => "start or resume",
             Meaning::UsdtReturn => "return, yield or unwind",
@@ -203,6 +207,13 @@ impl fmt::Display for Meaning {
 pub enum FrameSource {
     /// A register points to it.
     Register(Register),
+    /// 8 bytes on the stack point to it: the evaluator has no register left for it.
+    Stack {
+        /// rbp or rsp.
+        base: Register,
+        /// Bytes from where that points to.
+        offset: i32,
+    },
     /// It is the thread state's current frame.
     ThreadState,
     /// Nowhere. The function's names and its line are the probe's arguments ([`Way::Names`]).
@@ -215,6 +226,7 @@ impl fmt::Display for FrameSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FrameSource::Register(register) => write!(f, "{register}"),
+            FrameSource::Stack { base, offset } => write!(f, "[{base}{offset:+}]"),
             FrameSource::ThreadState => f.write_str("thread state"),
             FrameSource::Names => f.write_str("(names only)"),
             FrameSource::None => f.write_str("-"),

@@ -4,7 +4,8 @@ use iced_x86::InstructionInfoFactory;
 use rustc_hash::FxHashMap;
 
 use super::handlers::{Evaluator, Registers};
-use super::machine::{Environment, ends, is_conditional, is_jump, load, store};
+use super::environment::{Environment, Origin};
+use super::machine::{ends, is_conditional, is_jump, load, store};
 use super::plan::Register;
 
 /// Instructions of a handler that are looked at.
@@ -35,8 +36,9 @@ impl Evaluator<'_> {
                     && !base.cut
                     && base.origin != known.frame
                     && base.origin != known.next_instr
+                    && let Origin::Register(stack) = base.origin
                 {
-                    *votes.entry(base.origin).or_default() += 1;
+                    *votes.entry(stack).or_default() += 1;
                     break;
                 }
                 environment.step(instruction, &mut facts);

@@ -1,18 +1,24 @@
-//! Finding the evaluator's dispatch table: 256 pointers to opcode handlers.
+//! Finding the evaluator's dispatch table: the places of its opcode handlers by opcode number.
 //!
 //! The table is a local object (`opcode_targets` in `Python/opcode_targets.h`;
-//! `INSTRUCTION_TABLE` where handlers are functions that call each other), so a stripped file
-//! does not name it. What gives it away is that all unassigned opcode numbers share one
-//! handler, and no assigned one has that.
+//! `INSTRUCTION_TABLE` where handlers are functions that call each other; a jump table of the
+//! compiler's own where the evaluator is one `switch`), so a stripped file does not name it. What
+//! gives it away is that all unassigned opcode numbers share one handler, and no assigned one has
+//! that.
+
+use std::ops::{Range, RangeInclusive};
 
 use rustc_hash::FxHashSet;
 
 use super::elf::Elf;
+use super::flow::Flow;
 use super::opcode::Opcodes;
 
 /// Handlers by opcode number.
 #[derive(Debug, Clone)]
 pub(super) struct DispatchTable {
+    /// Where it lies.
+    address: u64,
     handlers: Vec<u64>,
     unknown: u64,
 }
@@ -25,37 +31,36 @@ const DISTINCT_MIN: usize = 90;
 /// a moment. CPython has some 50,000.
 const WINDOWS_MAX: usize = 1 << 20;
 
+/// Tables that are compared at most.
+const TABLES_MAX: usize = 64;
+
 impl DispatchTable {
     /// Finds the table in the file's constant and initialised data.
-    pub(super) fn find(elf: &Elf, opcodes: &Opcodes) -> Option<DispatchTable> {
-        let mut windows_left = WINDOWS_MAX;
-        let mut best: Option<(usize, DispatchTable)> = None;
+    /// Of several the one that the evaluator refers to: a file that BOLT has rewritten keeps the old
+    /// code and its tables.
+    pub(super) fn find(elf: &Elf, opcodes: &Opcodes, evaluator: u64) -> Option<DispatchTable> {
+        let mut search = Search {
+            code: code_ranges(elf),
+            opcodes,
+            spans: spans(opcodes),
+            windows_left: WINDOWS_MAX,
+            found: Vec::new(),
+        };
         for section in elf.sections() {
-            if !section.alloc || section.executable || section.size < 8 * 256 {
-                continue;
-            }
-            let words = elf.words(section);
-            for window in code_runs(elf, &words)
-                .into_iter()
-                .flat_map(|run| run.windows(256))
-            {
-                windows_left = windows_left.checked_sub(1)?;
-                let Some(unknown) = shared_by_unassigned(window, opcodes) else {
-                    continue;
-                };
-                if let Some(score) = score(window, unknown, opcodes)
-                    && best.as_ref().is_none_or(|(least, _)| score > *least)
-                {
-                    best = Some((
-                        score,
-                        DispatchTable {
-                            handlers: window.to_vec(),
-                            unknown,
-                        },
-                    ));
-                }
+            if section.alloc && !section.executable {
+                search.pointers(section.address, &elf.words(section))?;
+                search.distances(section.address, elf.section_bytes(section))?;
             }
         }
+        let mut found = search.found;
+        let several = found.iter().any(|(_, table)| table.address != found[0].1.address);
+        let flow = several.then(|| Flow::from(elf, [evaluator]));
+        let refers = |table: &DispatchTable| {
+            flow.as_ref().is_none_or(|flow| flow.refers_to(table.address))
+        };
+        // The first of equals.
+        found.reverse();
+        let best = found.into_iter().max_by_key(|(score, table)| (refers(table), *score));
         best.map(|(_, table)| table)
     }
 
@@ -76,31 +81,115 @@ impl DispatchTable {
     }
 }
 
-/// The maximal runs of at least 256 pointers to code.
-fn code_runs<'words>(elf: &Elf, words: &'words [u64]) -> Vec<&'words [u64]> {
-    let code: Vec<_> = elf
-        .sections()
+/// Where instructions lie.
+fn code_ranges(elf: &Elf) -> Vec<Range<u64>> {
+    elf.sections()
         .iter()
         .filter(|section| section.executable && section.alloc)
         .map(|section| section.address..section.address.saturating_add(section.size))
-        .collect();
-    words
-        .split(|word| !code.iter().any(|range| range.contains(word)))
-        .filter(|run| run.len() >= 256)
         .collect()
 }
 
-/// The handler that all unassigned numbers share, if they do.
-fn shared_by_unassigned(window: &[u64], opcodes: &Opcodes) -> Option<u64> {
-    let mut handlers = opcodes
+/// Which opcodes a table may have entries for. A compiler's own leaves out what the `switch` has no
+/// case for at both ends of the numbers, and checks for that first.
+fn spans(opcodes: &Opcodes) -> Vec<RangeInclusive<u8>> {
+    let assigned = |opcode: &u8| !opcodes.is_unassigned(*opcode);
+    let first = (0..=255).find(assigned).unwrap_or(0);
+    let last = (0..=255).rev().find(assigned).unwrap_or(255);
+    let mut spans = vec![0..=255, first..=255, 0..=last, first..=last];
+    spans.dedup();
+    spans
+}
+
+/// A search for dispatch tables.
+struct Search<'opcodes> {
+    code: Vec<Range<u64>>,
+    opcodes: &'opcodes Opcodes,
+    spans: Vec<RangeInclusive<u8>>,
+    windows_left: usize,
+    /// What was found, with how many distinct handlers each has.
+    found: Vec<(usize, DispatchTable)>,
+}
+
+impl Search<'_> {
+    /// Tables of pointers: the handlers' addresses. `None` when enough has been looked at.
+    fn pointers(&mut self, address: u64, words: &[u64]) -> Option<()> {
+        self.tables(words, |at| address + 8 * at as u64, |_, word| Some(word))
+    }
+
+    /// Tables of the handlers' distances from the table itself, 4 bytes each, which compilers prefer
+    /// in code that may be loaded anywhere.
+    fn distances(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
+        let words: Vec<i32> = bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| i32::from_le_bytes(*word))
+            .collect();
+        let target = |table: u64, distance: i32| table.checked_add_signed(i64::from(distance));
+        self.tables(&words, |at| address + 4 * at as u64, target)
+    }
+
+    /// Tables among the words of a section: `address` is that of a word, and `target` that of the
+    /// handler which a word of a table means.
+    fn tables<Word: Copy + Eq>(
+        &mut self,
+        words: &[Word],
+        address: impl Fn(usize) -> u64,
+        target: impl Fn(u64, Word) -> Option<u64>,
+    ) -> Option<()> {
+        for span in self.spans.clone() {
+            for (at, window) in words.windows(span.len()).enumerate() {
+                let Some(unknown) = shared_by_unassigned(window, &span, self.opcodes) else {
+                    continue;
+                };
+                let table = address(at);
+                let handler = |word: Word| {
+                    target(table, word)
+                        .filter(|at| self.code.iter().any(|range| range.contains(at)))
+                };
+                let Some(unknown) = handler(unknown) else {
+                    continue;
+                };
+                self.windows_left = self.windows_left.checked_sub(1)?;
+                let inside = window.iter().map(|word| handler(*word));
+                let Some(mut handlers) = inside.collect::<Option<Vec<u64>>>() else {
+                    continue;
+                };
+                handlers.splice(0..0, (0..*span.start()).map(|_| unknown));
+                handlers.resize(256, unknown);
+                if let Some(score) = score(&handlers, unknown, self.opcodes)
+                    && self.found.len() < TABLES_MAX
+                {
+                    self.found.push((
+                        score,
+                        DispatchTable {
+                            address: table,
+                            handlers,
+                            unknown,
+                        },
+                    ));
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// The entry that all unassigned numbers share, if they do.
+fn shared_by_unassigned<Word: Copy + Eq>(
+    window: &[Word],
+    span: &RangeInclusive<u8>,
+    opcodes: &Opcodes,
+) -> Option<Word> {
+    let first = usize::from(*span.start());
+    let mut entries = opcodes
         .unassigned
         .iter()
-        .flat_map(|range| window.get(usize::from(*range.start())..=usize::from(*range.end())))
-        .flatten();
-    let unknown = *handlers.next()?;
-    handlers
-        .all(|handler| *handler == unknown)
-        .then_some(unknown)
+        .flat_map(|range| usize::from(*range.start())..=usize::from(*range.end()))
+        .filter_map(|opcode| window.get(opcode.checked_sub(first)?));
+    let unknown = *entries.next()?;
+    entries.all(|entry| *entry == unknown).then_some(unknown)
 }
 
 /// How many distinct handlers the window has, if it is a dispatch table at all.
@@ -142,7 +231,7 @@ mod tests {
     #[test]
     fn a_dispatch_table_is_known_by_its_unassigned_opcodes() {
         let table = table();
-        assert_eq!(shared_by_unassigned(&table, opcodes()), Some(UNKNOWN));
+        assert_eq!(shared_by_unassigned(&table, &(0..=255), opcodes()), Some(UNKNOWN));
         assert_eq!(score(&table, UNKNOWN, opcodes()), Some(256 - 44));
     }
 
@@ -150,7 +239,7 @@ mod tests {
     fn a_table_that_starts_elsewhere_is_not_one() {
         let mut shifted = table();
         shifted.rotate_left(1);
-        assert_eq!(shared_by_unassigned(&shifted, opcodes()), None);
+        assert_eq!(shared_by_unassigned(&shifted, &(0..=255), opcodes()), None);
     }
 
     #[test]

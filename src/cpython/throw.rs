@@ -1,12 +1,16 @@
 //! Where an exception is thrown into a generator, 3.11 and later.
 
-use iced_x86::{ConditionCode, InstructionInfoFactory};
+use iced_x86::{Code, ConditionCode, Instruction, InstructionInfoFactory, OpKind};
 use rustc_hash::FxHashSet;
 
 use super::derive::probe;
 use super::elf::Elf;
 use super::flow::Flow;
-use super::machine::{Environment, RDX, RSI, emulated, ends, is_conditional, tested_for_zero};
+use super::environment::Environment;
+use super::handlers::{Evaluator, Registers};
+use super::machine::{
+    Place, RDX, RSI, decode, emulated, ends, is_call, is_conditional, place, tested_for_zero,
+};
 use super::plan::{FrameSource, Meaning, Probe};
 
 /// Instructions from the evaluator's entry to the test of its throw flag, at most.
@@ -14,6 +18,57 @@ const PROLOGUE_MAX: usize = 400;
 
 /// Instructions from that test to the probe, at most.
 const BLOCK_MAX: usize = 48;
+
+/// `cmp [place], 0` of 4 bytes, where the flag is kept on the stack.
+fn place_tested_for_zero(instruction: &Instruction) -> Option<Place> {
+    let is = matches!(instruction.code(), Code::Cmp_rm32_imm8 | Code::Cmp_rm32_imm32)
+        && instruction.op0_kind() == OpKind::Memory
+        && instruction.immediate(1) == 0;
+    is.then(|| place(instruction)).flatten()
+}
+
+/// Where throwing into generators is seen.
+///
+/// Where handlers are functions, the evaluator itself is but a small one, which compilers copy into
+/// others. All copies call `error` for an exception that is thrown in, as a handler is called;
+/// nobody else does, as handlers go on to each other by jumps.
+pub(super) fn throws(evaluator: &Evaluator<'_>, registers: Registers) -> Option<Vec<Probe>> {
+    let Evaluator {
+        elf, flow, entry, ..
+    } = evaluator;
+    let own = Flow::from(elf, [*entry]);
+    if own.iter().any(|(_, at)| at.is_jmp_near_indirect()) {
+        return Some(vec![throw(elf, flow, *entry)?]);
+    }
+    let error = own
+        .iter()
+        .filter(|(_, instruction)| is_call(instruction))
+        .map(|(_, call)| call.near_branch_target())
+        .find(|callee| flow.predecessors(*callee).len() >= JUMPS_MIN)?;
+    let calls = calls_of(elf, error)
+        .into_iter()
+        .filter_map(|call| probe(elf, &call, Meaning::Throw, registers.frame.frame()?, "throw"));
+    Some(calls.collect()).filter(|calls: &Vec<Probe>| !calls.is_empty())
+}
+
+/// Jumps to `error` from handlers, at least: most can fail.
+const JUMPS_MIN: usize = 32;
+
+/// All `call`s of an address.
+fn calls_of(elf: &Elf, function: u64) -> Vec<Instruction> {
+    const CALL: u8 = 0xe8;
+    let sections = elf.sections().iter();
+    let code = sections.filter(|section| section.executable && section.alloc);
+    code.flat_map(|section| {
+        let bytes = elf.section_bytes(section);
+        let starts = (0u64..).zip(bytes).filter(|(_, byte)| **byte == CALL);
+        starts.filter_map(|(at, _)| {
+            let call = decode(bytes.get(at as usize..)?, section.address + at)?;
+            (is_call(&call) && call.near_branch_target() == function).then_some(call)
+        })
+    })
+    .collect()
+}
 
 /// `throw()` and `close()` enter the evaluator with `throwflag` (its third argument) set
 /// and execute no `RESUME`. Where the flag is found not to be zero, the next emulated
@@ -40,8 +95,10 @@ pub(super) fn throw(elf: &Elf, flow: &Flow, entry: u64) -> Option<Probe> {
                 return Some(found);
             }
         }
-        if let Some(register) = tested_for_zero(instruction) {
-            let value = environment.get(register);
+        let tested = tested_for_zero(instruction)
+            .map(|register| environment.get(register))
+            .or_else(|| place_tested_for_zero(instruction).map(|place| environment.get_slot(place)));
+        if let Some(value) = tested {
             flag_tested = value.is_some_and(|value| value.origin == RDX && value.delta == 0);
         } else if instruction.rflags_modified() != 0 {
             flag_tested = false;

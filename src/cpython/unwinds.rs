@@ -1,15 +1,16 @@
 //! Where exceptions leave frames, 3.11 and later.
 
 use iced_x86::{Code, InstructionInfoFactory};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::derive::{Problem, past_landing_pad, probe};
-use super::flow::function_address;
+use super::environment::Environment;
+use super::flow::{Flow, function_address};
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
 use super::machine::{
-    Environment, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor,
+    RDI, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor,
 };
-use super::plan::{FrameSource, Meaning, Probe};
+use super::plan::{FrameSource, Meaning, Probe, Register};
 
 /// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
 const IS_ENTRY_3_11: i64 = 68;
@@ -20,12 +21,6 @@ pub(super) fn unwinds(
     registers: Registers,
 ) -> Result<Vec<Probe>, Problem> {
     let missing = Problem::Site("exit_unwind");
-    let mut returning = FxHashSet::default();
-    for opcode in evaluator.opcodes.returns {
-        if let Some(handler) = evaluator.table.handler(opcode.number) {
-            returning.extend(evaluator.flow.reachable(handler, |_| false));
-        }
-    }
     let raise = evaluator
         .table
         .handler(evaluator.opcodes.raise)
@@ -34,7 +29,7 @@ pub(super) fn unwinds(
     let mut probes = if evaluator.minor == 11 {
         entry_checks(evaluator, &raising)
     } else {
-        pops(evaluator, registers, &raising, &returning)
+        pops(evaluator, registers, &raising)
     };
     if !probes.iter().any(|probe| probe.site == "exit_unwind") {
         return Err(missing);
@@ -47,66 +42,113 @@ pub(super) fn unwinds(
 /// the frame the evaluator was entered for. So do `RETURN_VALUE` and `RETURN_GENERATOR`,
 /// to which raising an exception does not lead.
 fn entry_checks(evaluator: &Evaluator<'_>, raising: &FxHashSet<u64>) -> Vec<Probe> {
+    comparisons(&evaluator.flow, IS_ENTRY_3_11)
+        .into_iter()
+        .filter(|check| raising.contains(&check.address))
+        .filter_map(|check| {
+            let frame = FrameSource::Register(check.frame);
+            evaluator.probe(check.branch, Meaning::Unwind, frame, "exit_unwind")
+        })
+        .collect()
+}
+
+/// Where a byte of a frame is compared with 0.
+struct Comparison {
+    address: u64,
+    /// The next branch, at which the frame's register still points to it.
+    branch: u64,
+    frame: Register,
+}
+
+fn comparisons(flow: &Flow, field: i64) -> Vec<Comparison> {
     let mut facts = InstructionInfoFactory::new();
-    let mut probes = Vec::new();
-    for (address, instruction) in evaluator.flow.iter() {
-        let Some(field) = place(instruction) else {
+    let mut found = Vec::new();
+    for (address, instruction) in flow.iter() {
+        let Some(compared) = place(instruction) else {
             continue;
         };
         if instruction.code() != Code::Cmp_rm8_imm8
             || instruction.immediate8() != 0
-            || field.offset != IS_ENTRY_3_11
-            || !raising.contains(&address)
+            || compared.offset != field
         {
             continue;
         }
         let mut at = instruction.next_ip();
         for _ in 0..8 {
-            let Some(next) = evaluator.flow.get(at) else {
+            let Some(next) = flow.get(at) else {
                 break;
             };
             if is_conditional(next) {
-                let frame = FrameSource::Register(field.base);
-                probes.extend(evaluator.probe(at, Meaning::Unwind, frame, "exit_unwind"));
+                found.push(Comparison {
+                    address,
+                    branch: at,
+                    frame: compared.base,
+                });
                 break;
             }
-            if ends(next) || is_jump(next) || changes(next, field.base, &mut facts) {
+            if ends(next) || is_jump(next) || changes(next, compared.base, &mut facts) {
                 break;
             }
             at = next.next_ip();
         }
     }
-    probes
+    found
 }
 
-/// 3.12+: the evaluator pops frames by `_PyEval_FrameClearAndPop(tstate, frame)`. The calls
-/// that `RETURN_VALUE` leads to are that opcode's; the others are `exit_unwind`'s and those
-/// of the instrumented returns.
+/// 3.12+: the evaluator pops frames by `_PyEval_FrameClearAndPop(tstate, frame)`. The places that
+/// `RETURN_VALUE` leads to first are that opcode's; the others are `exit_unwind`'s and those
+/// of the instrumented returns. (With `Py_DEBUG` an error may come behind a return:
+/// `LLTRACE_RESUME_FRAME`, `Python/ceval_macros.h`.)
 fn pops(
     evaluator: &Evaluator<'_>,
     registers: Registers,
     raising: &FxHashSet<u64>,
-    returning: &FxHashSet<u64>,
 ) -> Vec<Probe> {
     let Some(function) = clear_and_pop(evaluator, registers) else {
         return Vec::new();
     };
-    let mut probes = Vec::new();
-    for (address, instruction) in evaluator.flow.iter() {
-        if !(is_call(instruction) || is_jump(instruction)) || returning.contains(&address) {
-            continue;
-        }
-        if function_address(evaluator.elf, instruction.near_branch_target()) == function {
-            let site = if raising.contains(&address) {
-                "exit_unwind"
-            } else {
-                "frame_clear_and_pop"
-            };
-            let frame = FrameSource::Register(RSI);
-            probes.extend(evaluator.probe(address, Meaning::Pop, frame, site));
+    let flow = &evaluator.flow;
+    let mut sites: FxHashMap<u64, (FrameSource, Option<Register>)> = flow
+        .iter()
+        .filter(|(_, instruction)| {
+            (is_call(instruction) || is_jump(instruction))
+                && function_address(evaluator.elf, instruction.near_branch_target()) == function
+        })
+        .map(|(address, _)| (address, (FrameSource::Register(RSI), Some(RDI))))
+        .collect();
+    for inlined in inlined_pops(evaluator, function) {
+        sites.insert(inlined.branch, (FrameSource::Register(inlined.frame), None));
+    }
+    let mut returning = FxHashSet::default();
+    for opcode in evaluator.opcodes.returns {
+        if let Some(handler) = evaluator.table.handler(opcode.number) {
+            returning.extend(flow.reachable(handler, |at| sites.contains_key(&at)));
         }
     }
-    probes
+    let others = sites
+        .into_iter()
+        .filter(|(address, _)| !returning.contains(address));
+    others
+        .filter_map(|(address, (frame, thread_state))| {
+            let site = match raising.contains(&address) {
+                true => "exit_unwind",
+                false => "frame_clear_and_pop",
+            };
+            evaluator.probe(address, Meaning::Pop { thread_state }, frame, site)
+        })
+        .collect()
+}
+
+/// Copies of `_PyEval_FrameClearAndPop` in line: it asks first whether a frame's owner is 0, a thread
+/// (`FRAME_OWNED_BY_THREAD`), which nothing else in the evaluator does.
+fn inlined_pops(evaluator: &Evaluator<'_>, function: u64) -> Vec<Comparison> {
+    let Some(owner) = evaluator.frame_owner else {
+        return Vec::new();
+    };
+    let itself = evaluator.flow.reachable(function, |_| false);
+    let mut found = comparisons(&evaluator.flow, i64::from(owner));
+    found.retain(|check| !itself.contains(&check.address));
+    found
 }
 
 /// The one function that pops frames, where it is entered: 3.12+.
@@ -115,11 +157,13 @@ pub(super) fn pop_function(
     registers: Registers,
 ) -> Result<Probe, Problem> {
     clear_and_pop(evaluator, registers)
+        .filter(|function| inlined_pops(evaluator, *function).is_empty())
         .and_then(|function| past_landing_pad(evaluator.elf, function))
         .and_then(|first| {
             let frame = FrameSource::Register(RSI);
             let site = "frame_clear_and_pop";
-            probe(evaluator.elf, &first, Meaning::Pop, frame, site)
+            let thread_state = Some(RDI);
+            probe(evaluator.elf, &first, Meaning::Pop { thread_state }, frame, site)
         })
         .ok_or(Problem::Site("frame_clear_and_pop"))
 }

@@ -8,7 +8,8 @@ use super::elf::Elf;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::machine::{Environment, Value, changes, decode, ends, general, is_jump, load, place};
+use super::environment::{Environment, Value};
+use super::machine::{changes, decode, ends, general, is_jump, load, place};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::throw::throw;
 

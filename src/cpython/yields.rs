@@ -9,7 +9,8 @@ use iced_x86::{Code, ConditionCode, InstructionInfoFactory, OpKind};
 use rustc_hash::FxHashSet;
 
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
-use super::machine::{Environment, ends, is_conditional, is_jump, place};
+use super::environment::Environment;
+use super::machine::{ends, is_conditional, is_jump, place};
 use super::plan::{Meaning, Probe, Yields};
 
 /// From a generator's frame to its `gi_frame_state` (3.13, `Include/internal/pycore_genobject.h`).

@@ -76,7 +76,7 @@ impl Entrance {
             | Meaning::ReturnConstant
             | Meaning::Yield
             | Meaning::Unwind
-            | Meaning::Pop
+            | Meaning::Pop { .. }
             | Meaning::EvalExit { .. } => Entrance::Leave,
             Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
             Meaning::UsdtEntry if by_name => Entrance::NamedEntry,
@@ -136,7 +136,7 @@ pub(super) fn cookie(
             None => (probe::PROBE_YIELD, NO_REGISTER, 0),
         },
         Meaning::Unwind => (probe::PROBE_UNWIND, NO_REGISTER, 0),
-        Meaning::Pop => (probe::PROBE_POP, NO_REGISTER, 0),
+        Meaning::Pop { thread_state } => (probe::PROBE_POP, register(thread_state), 0),
         Meaning::EvalExit { retval } => (probe::PROBE_EVAL_EXIT, register(retval), 0),
         Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
         Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
@@ -144,17 +144,20 @@ pub(super) fn cookie(
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
         Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
-    let frame = match frame {
-        FrameSource::Register(register) => u64::from(register.0),
-        FrameSource::ThreadState => TSTATE,
-        FrameSource::Names | FrameSource::None => NO_REGISTER,
+    let (frame, slot) = match frame {
+        FrameSource::Register(register) => (u64::from(register.0), None),
+        FrameSource::Stack { base, offset } => (u64::from(base.0), Some(offset / 8)),
+        FrameSource::ThreadState => (TSTATE, None),
+        FrameSource::Names | FrameSource::None => (NO_REGISTER, None),
     };
+    let on_stack = slot.map_or(0, |words| 1 << 42 | i64::from(words).cast_unsigned() << 48);
     u64::from(kind.0)
         | frame << 8
         | extra << 16
         | u64::from(delta.cast_unsigned()) << 24
         | u64::from(index) << 32
         | u64::from(gives_up.0) << 40
+        | on_stack
 }
 
 /// What they want to know of a process, whose interpreter's addresses are off from the file's by

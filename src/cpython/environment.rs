@@ -1,0 +1,439 @@
+//! Following values through registers and the stack.
+
+use iced_x86::{Code, Instruction, InstructionInfoFactory, OpKind, Register as Iced};
+
+use super::machine::{
+    CALLER_SAVED, Place, RBP, RSP, callee_saved, general, is_any_call, load, place, store, writes,
+};
+use super::plan::{FrameSource, Register};
+
+/// Where a value was at the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// In a register.
+    Register(Register),
+    /// On the stack: 8 bytes at a distance from what rbp or rsp held at the start.
+    Slot(Place),
+}
+
+impl Origin {
+    /// The register, if it is one.
+    pub(super) fn register(self) -> Option<Register> {
+        match self {
+            Origin::Register(register) => Some(register),
+            Origin::Slot(_) => None,
+        }
+    }
+
+    /// A frame that is there at the start.
+    pub(super) fn frame(self) -> Option<FrameSource> {
+        Some(match self {
+            Origin::Register(register) => FrameSource::Register(register),
+            Origin::Slot(slot) => FrameSource::Stack {
+                base: slot.base,
+                offset: i32::try_from(slot.offset).ok()?,
+            },
+        })
+    }
+}
+
+impl From<Register> for Origin {
+    fn from(register: Register) -> Origin {
+        Origin::Register(register)
+    }
+}
+
+impl PartialEq<Register> for Origin {
+    fn eq(&self, other: &Register) -> bool {
+        *self == Origin::Register(*other)
+    }
+}
+
+/// A value as known at some place: what was somewhere at the start, plus a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value {
+    /// Where it was at the start.
+    pub(super) origin: Origin,
+    /// What has been added since.
+    pub(super) delta: i64,
+    /// Only the low 4 bytes are left of it.
+    pub(super) cut: bool,
+}
+
+impl Value {
+    fn of(origin: impl Into<Origin>) -> Value {
+        Value {
+            origin: origin.into(),
+            delta: 0,
+            cut: false,
+        }
+    }
+}
+
+/// Bytes of a slot.
+const SLOT: i64 = 8;
+
+/// Which registers and slots of the stack hold known values, kept up to date instruction by
+/// instruction.
+#[derive(Debug, Clone)]
+pub(super) struct Environment {
+    registers: [Option<Value>; 16],
+    /// Slots that have been written to since the start; `None`: too many to know.
+    written: Option<Vec<(Place, Option<Value>)>>,
+}
+
+impl Environment {
+    /// Everything holds its own value at the start.
+    pub(super) fn new() -> Environment {
+        Environment {
+            registers: std::array::from_fn(|number| Some(Value::of(Register(number as u8)))),
+            written: Some(Vec::new()),
+        }
+    }
+
+    /// Makes it known that `place` holds the same as `origin` at the start.
+    pub(super) fn alias(&mut self, place: Origin, origin: Origin) {
+        let value = Some(Value::of(origin));
+        match place {
+            Origin::Register(register) => self.set(register, value),
+            Origin::Slot(slot) => self.set_slot(slot, value),
+        }
+    }
+
+    /// What a register holds now.
+    pub(super) fn get(&self, register: Register) -> Option<Value> {
+        self.registers
+            .get(usize::from(register.0))
+            .copied()
+            .flatten()
+    }
+
+    /// What lies on the stack at an operand's place, if it is a slot of the stack at all.
+    pub(super) fn get_slot(&self, place: Place) -> Option<Value> {
+        let slot = self.slot(place)?;
+        let mut written = self.written.as_ref()?.iter();
+        match written.find(|(other, _)| *other == slot) {
+            Some((_, value)) => *value,
+            None => Some(Value::of(Origin::Slot(slot))),
+        }
+    }
+
+    /// An operand's place as it is seen from the start, on the stack.
+    fn slot(&self, place: Place) -> Option<Place> {
+        let base = self.get(place.base)?;
+        match base.origin {
+            Origin::Register(register @ (RBP | RSP)) if !base.cut => Some(Place {
+                base: register,
+                offset: base.delta.checked_add(place.offset)?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether a register holds the whole of `origin` plus `delta`.
+    pub(super) fn holds(
+        &self,
+        register: Register,
+        origin: impl Into<Origin>,
+        delta: i64,
+    ) -> bool {
+        let value = Value {
+            delta,
+            ..Value::of(origin)
+        };
+        self.get(register) == Some(value)
+    }
+
+    /// Whether the frame that was at `origin` at the start is now found by that source.
+    pub(super) fn finds(&self, source: FrameSource, origin: Origin) -> bool {
+        match source {
+            FrameSource::Register(register) => self.holds(register, origin, 0),
+            FrameSource::Stack { base, offset } => {
+                let offset = i64::from(offset);
+                self.get_slot(Place { base, offset }) == Some(Value::of(origin))
+            }
+            _ => false,
+        }
+    }
+
+    /// Where the frame that was at `origin` at the start is found now: in a register, if it can be.
+    pub(super) fn source_of(&self, origin: Origin) -> Option<FrameSource> {
+        if let Some(register) = self.copy_of(origin) {
+            return Some(FrameSource::Register(register));
+        }
+        let own = match origin {
+            Origin::Slot(slot) => Some(slot),
+            Origin::Register(_) => None,
+        };
+        let written = self.written.iter().flatten().map(|(slot, _)| *slot);
+        own.into_iter().chain(written).find_map(|slot| {
+            // As far from its base as that has not moved.
+            let moved = self.get(slot.base).filter(|base| base.origin == slot.base)?;
+            let offset = slot.offset.checked_sub(moved.delta)?;
+            let source = Origin::Slot(Place { offset, ..slot }).frame()?;
+            self.finds(source, origin).then_some(source)
+        })
+    }
+
+    /// Registers that hold the whole of `origin` plus a constant now; callee-saved ones first,
+    /// since a compiler keeps there what must last.
+    pub(super) fn holding(&self, origin: impl Into<Origin>) -> Vec<(Register, i64)> {
+        let origin = origin.into();
+        let mut held: Vec<_> = (0..16u8)
+            .map(Register)
+            .filter_map(|register| {
+                let value = self
+                    .get(register)
+                    .filter(|value| value.origin == origin && !value.cut)?;
+                Some((register, value.delta))
+            })
+            .collect();
+        held.sort_by_key(|(register, _)| (!callee_saved(*register), register.0));
+        held
+    }
+
+    /// A register that holds exactly `origin`.
+    pub(super) fn copy_of(&self, origin: impl Into<Origin>) -> Option<Register> {
+        self.holding(origin)
+            .into_iter()
+            .find_map(|(register, delta)| (delta == 0).then_some(register))
+    }
+
+    /// A register that holds at least the low 4 bytes of `origin`.
+    pub(super) fn int_copy_of(&self, origin: Register) -> Option<Register> {
+        (0..16u8).map(Register).find(|register| {
+            self.get(*register)
+                .is_some_and(|value| value.origin == origin && value.delta == 0)
+        })
+    }
+
+    fn set(&mut self, register: Register, value: Option<Value>) {
+        if let Some(slot) = self.registers.get_mut(usize::from(register.0)) {
+            *slot = value;
+        }
+    }
+
+    /// Takes in the effect of one instruction.
+    pub(super) fn step(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
+        if is_any_call(instruction) {
+            for register in CALLER_SAVED {
+                self.set(register, None);
+            }
+            return;
+        }
+        let result = self.result(instruction);
+        self.write_slots(instruction, facts);
+        for used in facts.info(instruction).used_registers() {
+            if writes(used.access())
+                && let Some(register) = general(used.register())
+            {
+                self.set(register, None);
+            }
+        }
+        if let Some((register, value)) = result {
+            self.set(register, value);
+        }
+    }
+
+    /// Takes in what an instruction does to the stack.
+    fn write_slots(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
+        let stored = store(instruction).or_else(|| store_int(instruction));
+        for used in facts.info(instruction).used_memory() {
+            let base = general(used.base()).filter(|_| used.index() == Iced::None);
+            let at = base.and_then(|base| {
+                let offset = used.displacement() as i64;
+                self.slot(Place { base, offset })
+            });
+            let (Some(at), true) = (at, writes(used.access())) else {
+                continue;
+            };
+            let bytes = i64::try_from(used.memory_size().size()).unwrap_or(SLOT);
+            // What it writes to in part, nobody knows any more.
+            for offset in at.offset - SLOT + 1..at.offset + bytes {
+                self.set_slot(Place { offset, ..at }, None);
+            }
+            let value = stored.and_then(|(_, register)| self.get(register));
+            let cut = bytes < SLOT;
+            self.set_slot(at, value.map(|value| Value { cut, ..value }));
+        }
+    }
+
+    fn set_slot(&mut self, slot: Place, value: Option<Value>) {
+        /// More than a handler writes to before its probe.
+        const WRITTEN_MAX: usize = 64;
+        let Some(written) = &mut self.written else {
+            return;
+        };
+        if let Some((_, known)) = written.iter_mut().find(|(other, _)| *other == slot) {
+            *known = value;
+        } else if value.is_some() || slot.offset % SLOT == 0 {
+            // The stack is aligned, and so is whatever lies on it.
+            written.push((slot, value));
+        }
+        if written.len() > WRITTEN_MAX {
+            self.written = None;
+        }
+    }
+
+    /// The value of the destination, where it is one that is followed.
+    fn result(&self, instruction: &Instruction) -> Option<(Register, Option<Value>)> {
+        let add = |register, amount: i64| {
+            let value = self.get(register)?;
+            Some(Value {
+                delta: value.delta.checked_add(amount)?,
+                ..value
+            })
+        };
+        match instruction.code() {
+            Code::Push_r64 | Code::Pushq_imm8 | Code::Pushq_imm32 => {
+                return Some((RSP, add(RSP, -SLOT)));
+            }
+            _ => {}
+        }
+        let destination = general(instruction.op0_register())?;
+        let value = match instruction.code() {
+            Code::Mov_r64_rm64 | Code::Mov_rm64_r64
+                if instruction.op0_kind() == OpKind::Register
+                    && instruction.op1_kind() == OpKind::Register =>
+            {
+                self.get(general(instruction.op1_register())?)
+            }
+            Code::Mov_r64_rm64 => {
+                let (_, from) = load(instruction)?;
+                self.get_slot(from).filter(|value| !value.cut)
+            }
+            // The evaluator's throw flag is an int, and copied as one.
+            Code::Mov_r32_rm32 | Code::Mov_rm32_r32
+                if instruction.op0_kind() == OpKind::Register
+                    && instruction.op1_kind() == OpKind::Register =>
+            {
+                let value = self.get(general(instruction.op1_register())?);
+                value.map(|value| Value { cut: true, ..value })
+            }
+            Code::Mov_r32_rm32 => {
+                let value = self.get_slot(place(instruction)?);
+                value.map(|value| Value { cut: true, ..value })
+            }
+            Code::Lea_r64_m => {
+                let place = place(instruction)?;
+                add(place.base, place.offset)
+            }
+            Code::Add_rm64_imm8 | Code::Add_rm64_imm32 | Code::Add_RAX_imm32
+                if instruction.op0_kind() == OpKind::Register =>
+            {
+                add(destination, instruction.immediate(1) as i64)
+            }
+            Code::Sub_rm64_imm8 | Code::Sub_rm64_imm32 | Code::Sub_RAX_imm32
+                if instruction.op0_kind() == OpKind::Register =>
+            {
+                add(
+                    destination,
+                    (instruction.immediate(1) as i64).checked_neg()?,
+                )
+            }
+            Code::Inc_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, 1),
+            Code::Dec_rm64 if instruction.op0_kind() == OpKind::Register => add(destination, -1),
+            _ => return None,
+        };
+        Some((destination, value))
+    }
+}
+
+/// `mov [place], register` of 4 bytes.
+fn store_int(instruction: &Instruction) -> Option<(Place, Register)> {
+    let is = instruction.code() == Code::Mov_rm32_r32 && instruction.op0_kind() == OpKind::Memory;
+    let register = is.then(|| general(instruction.op1_register())).flatten()?;
+    Some((place(instruction)?, register))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{RAX, RDI, RDX, RSI, decode};
+    use super::*;
+
+    const RBX: Register = Register(3);
+    const R15: Register = Register(15);
+
+    /// The environment after straight code.
+    fn after(mut bytes: &[u8]) -> Environment {
+        let mut facts = InstructionInfoFactory::new();
+        let mut environment = Environment::new();
+        while !bytes.is_empty() {
+            let instruction = decode(bytes, 0x1000).expect("a valid instruction");
+            environment.step(&instruction, &mut facts);
+            bytes = &bytes[instruction.len()..];
+        }
+        environment
+    }
+
+    #[test]
+    fn a_value_is_followed_through_copies_and_sums() {
+        // mov rbx, rdi; lea rax, [rbx+8]; add rax, 2; sub rax, 4
+        let code = b"\x48\x89\xfb\x48\x8d\x43\x08\x48\x83\xc0\x02\x48\x83\xe8\x04";
+        let environment = after(code);
+        assert_eq!(environment.copy_of(RDI), Some(RBX));
+        let rax = environment
+            .get(RAX)
+            .map(|value| (value.origin, value.delta));
+        assert_eq!(rax, Some((RDI.into(), 6)));
+    }
+
+    #[test]
+    fn a_call_leaves_only_what_functions_restore() {
+        // mov rbx, rdi; mov r15, rsi; call
+        let environment = after(b"\x48\x89\xfb\x49\x89\xf7\xe8\x00\x00\x00\x00");
+        assert_eq!(environment.copy_of(RDI), Some(RBX));
+        assert_eq!(environment.copy_of(RSI), Some(R15));
+        assert_eq!(environment.get(RDI), None);
+    }
+
+    #[test]
+    fn half_a_copy_is_none() {
+        // mov ebx, edx
+        let environment = after(b"\x89\xd3\x31\xd2");
+        assert_eq!(environment.copy_of(RDX), None);
+        assert_eq!(environment.int_copy_of(RDX), Some(RBX));
+    }
+
+    #[test]
+    fn a_value_is_found_again_on_the_stack() {
+        // mov [rbp-0x20], edx; mov [rbp-0x30], rdi; mov rax, [rbp-0x30]; mov rbx, [rbp-0x40]
+        let code = b"\x89\x55\xe0\x48\x89\x7d\xd0\x48\x8b\x45\xd0\x48\x8b\x5d\xc0";
+        let environment = after(code);
+        assert!(environment.holds(RAX, RDI, 0));
+        let slot = |offset| Place { base: RBP, offset };
+        assert!(environment.holds(RBX, Origin::Slot(slot(-0x40)), 0));
+        let flag = environment.get_slot(slot(-0x20)).expect("a value");
+        assert!(flag.origin == RDX && flag.cut);
+        let source = FrameSource::Stack {
+            base: RBP,
+            offset: -0x48,
+        };
+        assert_eq!(environment.source_of(Origin::Slot(slot(-0x48))), Some(source));
+        assert_eq!(environment.source_of(Origin::Slot(slot(-0x30))), None);
+    }
+
+    #[test]
+    fn what_is_overwritten_on_the_stack_is_lost() {
+        // movups [rbp-0x38], xmm0; mov byte [rbp-0x41], 0
+        let environment = after(b"\x0f\x11\x45\xc8\xc6\x45\xbf\x00");
+        let known = |offset| environment.get_slot(Place { base: RBP, offset });
+        for lost in [-0x30, -0x38, -0x48] {
+            assert_eq!(known(lost), None, "{lost:x}");
+        }
+        for kept in [-0x28, -0x40, -0x50] {
+            assert!(known(kept).is_some(), "{kept:x}");
+        }
+    }
+
+    #[test]
+    fn a_push_moves_what_rsp_points_to() {
+        // push rax; mov rbx, [rsp+0x18]
+        let environment = after(b"\x50\x48\x8b\x5c\x24\x18");
+        let slot = Place {
+            base: RSP,
+            offset: 0x10,
+        };
+        assert!(environment.holds(RBX, Origin::Slot(slot), 0));
+    }
+}
