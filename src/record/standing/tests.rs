@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::cpython::Version;
+use crate::cpython::{Gil, Version};
 
 /// Words at addresses; what is not there reads as zero, up to an end.
 #[derive(Default)]
@@ -50,12 +50,12 @@ const FRAMES: u64 = 0x10_0000;
 const CODE: u64 = 0x8000;
 
 fn layout() -> Layout {
-    Layout::of(Version {
+    let version = Version {
         major: 3,
         minor: 13,
         micro: None,
-    })
-    .expect("a layout")
+    };
+    Layout::of(version, Gil::With).expect("a layout")
 }
 
 /// A thread with id 7 and so many frames of 256 bytes each, innermost first.
