@@ -16,7 +16,7 @@
 /* Bytes read from the start of a frame; no version needs more. */
 #define FRAME_HEAD_MAX 128
 /* Bytes read from the start of a code object: up to co_qualname in any version. */
-#define CODE_HEAD_MAX 144
+#define CODE_HEAD_MAX 160
 /* Bytes kept of a code object's file name and name, in short and long records. */
 #define STRING_SHORT 192
 #define STRING_LONG  16384

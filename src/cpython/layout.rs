@@ -119,6 +119,16 @@ impl Layout {
         self.ob_type + 8
     }
 
+    /// Whether these are the objects of a build with the GIL: without it, their head is longer.
+    pub fn gil(&self) -> Gil {
+        const WITH_GIL: u16 = 8;
+        if self.ob_type == WITH_GIL {
+            Gil::With
+        } else {
+            Gil::Without
+        }
+    }
+
     /// `PyTypeObject.tp_name`, the first field behind the head.
     pub fn type_name(&self) -> u16 {
         self.ob_type + 16
