@@ -14,7 +14,7 @@
 #define CO_RESUMABLE 0x2a0
 
 struct code_state {
-	__u64 id; /* time of first sight: an address can be reused, this cannot */
+	__u64 id; /* time of first sight, before which no answer is about it: an address can be reused */
 	__u64 first_resume; /* address of a generator's first RESUME, if known: all others are resumptions */
 	__u8 verdict;
 	__u8 resumable;
@@ -148,30 +148,28 @@ __noinline __s64 emit_code(__u64 code, __u64 id, __u64 code_id, __u64 definition
 	return flags;
 }
 
-/*
- * Where a code object has its first traceable instruction, 3.11+: in a generator's, that is the
- * first RESUME. Its index is two words before the instructions (_co_firsttraceable, then co_extra;
- * 3.11 to 3.15, Include/cpython/code.h).
- */
-#define CO_FIRSTTRACEABLE 16
-#define CODE_UNIT	  2
+#define CODE_UNIT 2
 
-static __always_inline __u64 first_traceable(__u64 code)
+/* How far into a code object's instructions its first traceable one is, 3.11+: in a generator's, that
+ * is the first RESUME. */
+static __always_inline __s64 first_traceable(__u64 code)
 {
-	__u64 instructions = code + plan.code_instructions;
 	__s32 first = 0;
 
-	bpf_probe_read_user(&first, sizeof(first), (void *)(instructions - CO_FIRSTTRACEABLE));
-	return instructions + (__s64)first * CODE_UNIT;
+	bpf_probe_read_user(&first, sizeof(first),
+			    (void *)(code + plan.code_instructions - plan.code_first_traceable));
+	return (__s64)first * CODE_UNIT;
 }
 
-/* Whether all of a generator's RESUMEs but the first are resumptions: since 3.15, generator
- * expressions have another before they start. */
+/* Whether a generator's start and its resumptions are told by the address of the RESUME that runs: all
+ * but the first are resumptions. Not since 3.15, where generator expressions have another before they
+ * start, and not where each thread has a copy of the instructions. */
 #define RESUME_LOCATION_MASK_3_11 3
 
 static __always_inline bool starts_at_first_resume(void)
 {
-	return plan.code_instructions && plan.resume_location_mask == RESUME_LOCATION_MASK_3_11;
+	return plan.code_instructions && !plan.code_copies &&
+	       plan.resume_location_mask == RESUME_LOCATION_MASK_3_11;
 }
 
 /* A code object, while user space is told of it. */
@@ -184,7 +182,7 @@ static __always_inline bool tell_new_code(struct scratch *scratch, __u64 code, _
 					  __u64 id)
 {
 	struct new_code *new = ROOM(scratch, struct new_code);
-	struct code_state *state = &new->state;
+	struct code_state *state = &new->state, *known;
 	__s64 flags;
 
 	new->key = (struct code_key){.code = code, .tgid = id >> 32};
@@ -196,7 +194,7 @@ static __always_inline bool tell_new_code(struct scratch *scratch, __u64 code, _
 		return false;
 	state->resumable = (flags & CO_RESUMABLE) != 0;
 	if (state->resumable && starts_at_first_resume())
-		state->first_resume = first_traceable(code);
+		state->first_resume = code + plan.code_instructions + first_traceable(code);
 	if (values.wanted && !(flags & EMIT_SHIM)) {
 		if (!emit_parameters(pass_scratch(scratch), code, flags))
 			return false;
@@ -204,7 +202,13 @@ static __always_inline bool tell_new_code(struct scratch *scratch, __u64 code, _
 	}
 	if (flags & EMIT_SHIM)
 		state->verdict = VERDICT_SHIM; /* no need to ask */
-	bpf_map_update_elem(&codes, &new->key, state, BPF_ANY);
+	/* Where threads run at the same time, another may have met it meanwhile: of the two ids, the
+	 * earlier is kept, so that user space's answer to either is known to be about this one. */
+	if (bpf_map_update_elem(&codes, &new->key, state, BPF_NOEXIST)) {
+		known = bpf_map_lookup_elem(&codes, &new->key);
+		if (known && known->id > state->id)
+			known->id = state->id;
+	}
 	return true;
 }
 
@@ -240,7 +244,7 @@ static __always_inline __u8 verdict_of(struct code_state *state, const struct co
 	if (state->verdict != VERDICT_UNKNOWN)
 		return state->verdict;
 	answer = bpf_map_lookup_elem(&answers, key);
-	if (answer && answer->id == state->id)
+	if (answer && answer->id >= state->id)
 		state->verdict = answer->verdict;
 	return state->verdict;
 }

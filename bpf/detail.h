@@ -58,6 +58,20 @@ static __always_inline bool gives_up(struct pt_regs *ctx, __u64 cookie)
 	       how == (ctx->eflags >> EFLAGS_ZERO & 1 ? GIVES_UP_IF_ZERO : GIVES_UP_UNLESS_ZERO);
 }
 
+/* The instructions that a frame runs, 3.11+: those behind its code object, or its thread's copy of them
+ * (Include/internal/pycore_interpframe.h, _PyFrame_GetBytecode). The array of copies may be replaced by a
+ * longer one meanwhile: CPython keeps the old one until no thread uses it. */
+static __always_inline __u64 instructions_of(const struct frame_head *head)
+{
+	__u64 code = frame_code(head), copies;
+
+	if (!plan.code_copies)
+		return code + plan.code_instructions;
+	copies = read_pointer(code + plan.code_copies);
+	return read_pointer(copies + plan.copies_items +
+			    FIELD(__u32, head, plan.frame_copy) * sizeof(__u64));
+}
+
 /*
  * Whether a generator's frame has not got to its first RESUME, the first traceable instruction:
  * then an exception thrown into it is what starts it.
@@ -66,7 +80,8 @@ static __always_inline bool is_unstarted(const struct frame_head *head)
 {
 	if (!plan.code_instructions)
 		return FIELD(__s32, head, plan.frame_lasti) == -1;
-	return FIELD(__u64, head, plan.frame_lasti) < first_traceable(frame_code(head));
+	return FIELD(__u64, head, plan.frame_lasti) <
+	       instructions_of(head) + first_traceable(frame_code(head));
 }
 
 /* RESUME's argument where a generator expression is only being made (RESUME_AT_GENEXPR_START,

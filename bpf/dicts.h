@@ -11,9 +11,6 @@
 
 const volatile struct value_plan values;
 
-/* PyVarObject.ob_size, in every version. */
-#define OB_SIZE 16
-
 /* enum DictKeysKind, 3.11+ */
 #define KEYS_GENERAL 0
 #define KEYS_SPLIT   2

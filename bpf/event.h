@@ -16,7 +16,7 @@
 /* Bytes read from the start of a frame; no version needs more. */
 #define FRAME_HEAD_MAX 128
 /* Bytes read from the start of a code object: up to co_qualname in any version. */
-#define CODE_HEAD_MAX 144
+#define CODE_HEAD_MAX 160
 /* Bytes kept of a code object's file name and name, in short and long records. */
 #define STRING_SHORT 192
 #define STRING_LONG  16384
@@ -80,6 +80,13 @@ struct plan {
 	__u8 external_calls; /* record calls from the scope to code outside */
 	__u8 resume_opcodes[4]; /* RESUME and its forms, 3.11+; 0: none */
 	__u16 tstate_thread_id;
+	__u16 code_copies; /* co_tlbc, in free-threaded builds since 3.14; 0: a code object's threads
+			      all run the instructions behind it */
+	__u16 frame_copy; /* tlbc_index, likewise */
+	__u8 copies_items; /* _PyCodeArray.entries */
+	__u8 ob_type; /* of every object; what is its own follows */
+	__u8 str_kind_bit; /* in a str's state */
+	__u8 code_first_traceable; /* how far before the instructions, 3.11+ */
 	__u8 infer_yields; /* YIELD_VALUE has no probe: see yields.h */
 	__u8 pad[5];
 };
@@ -175,7 +182,8 @@ struct code_key {
 	__u32 pad;
 };
 
-/* User space's answer to an EVENT_CODE; valid while the code object with that id lives. */
+/* User space's answer to an EVENT_CODE; valid while the code object lives that had that id, or an
+ * earlier one. */
 struct answer {
 	__u64 id;
 	__u32 verdict;
@@ -410,7 +418,7 @@ struct event_parameters {
 	__u32 pad;
 };
 
-_Static_assert(sizeof(struct plan) == 88, "plan has no holes");
+_Static_assert(sizeof(struct plan) == 96, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");

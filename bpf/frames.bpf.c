@@ -370,9 +370,10 @@ int object_freed(struct pt_regs *ctx)
 		.tgid = bpf_get_current_pid_tgid() >> 32,
 	};
 
-	if (COOKIE_KIND(attach_cookie(ctx, PROBED_BY_FREED)) == PROBE_TYPE_FREED)
+	if (COOKIE_KIND(attach_cookie(ctx, PROBED_BY_FREED)) == PROBE_TYPE_FREED) {
+		__sync_fetch_and_add(&types_freed, 1);
 		forget_type(key.code, key.tgid);
-	else if (!bpf_map_delete_elem(&codes, &key))
+	} else if (!bpf_map_delete_elem(&codes, &key))
 		bpf_map_delete_elem(&answers, &key);
 	return 0;
 }

@@ -22,17 +22,12 @@ static __always_inline void capture_values(struct scratch *scratch, struct value
 static __always_inline void capture_attributes_of(struct scratch *scratch, struct value *value,
 						  __u64 dict, __u8 depth)
 {
-	struct dict_items *items;
-	__u64 apart;
-
-	value->length = read_pointer(dict + values.dict_used);
-	items = read_dict_keys(scratch, read_pointer(dict + values.dict_keys));
-	if (!items) {
+	if (!read_head(scratch, dict)) {
 		value->detail |= VALUE_TORN;
 		return;
 	}
-	apart = read_pointer(dict + values.dict_values);
-	capture_table(scratch, value, items, apart ? apart + values.values_items : 0, depth);
+	value->length = WORD(scratch, values.dict_used);
+	capture_dict_items(scratch, value, dict, depth);
 }
 
 /* Where an instance's dict is, by the type's tp_dictoffset: from the object's end if that is
@@ -52,6 +47,21 @@ static __always_inline __u64 dict_place(__u64 object, const struct type_state *s
 		return 0;
 	size = state->basicsize + count * state->itemsize;
 	return object + ((size + 7) & ~7L) + state->dict_offset;
+}
+
+/* Watches what an instance with slots has behind its head, or the first of it. */
+static __always_inline void watch_slots(struct scratch *scratch, __u64 object, __u64 basicsize)
+{
+	__u64 bytes = basicsize - OB_SIZE;
+
+	if (!FREE_THREADED)
+		return;
+	if (bytes > sizeof(scratch->window))
+		bytes = sizeof(scratch->window);
+	asm volatile("" : "+r"(bytes));
+	if (bytes <= sizeof(scratch->window) &&
+	    !bpf_probe_read_user(scratch->window, bytes, (void *)(object + OB_SIZE)))
+		watch_window(scratch, scratch->current, object + OB_SIZE, bytes);
 }
 
 /* An instance's attributes, as its class's version keeps them. */
@@ -77,13 +87,15 @@ __noinline int capture_instance(scratch_arg passed, __u64 object, __u64 type)
 		return 0;
 	switch (state->attributes) {
 	case ATTRIBUTES_DICT:
-		word = dict_place(object, state);
-		word = word ? read_pointer(word) : 0;
+		array = dict_place(object, state);
+		word = array ? read_pointer(array) : 0;
+		watch_pointer(scratch, scratch->current, array, word);
 		if (word)
 			capture_attributes_of(scratch, value, word, depth);
 		break;
 	case ATTRIBUTES_MANAGED:
 		word = read_pointer(object - values.managed_dict);
+		watch_pointer(scratch, scratch->current, object - values.managed_dict, word);
 		if (values.attributes == ATTRIBUTES_3_11) {
 			array = read_pointer(object - values.managed_values);
 			if (array)
@@ -101,6 +113,7 @@ __noinline int capture_instance(scratch_arg passed, __u64 object, __u64 type)
 		array = object + state->basicsize;
 		bpf_probe_read_user(&valid, 1, (void *)(array + values.values_valid));
 		word = read_pointer(object - values.managed_dict);
+		watch_pointer(scratch, scratch->current, object - values.managed_dict, word);
 		if (word)
 			capture_attributes_of(scratch, value, word, depth);
 		else if (valid)
@@ -110,6 +123,7 @@ __noinline int capture_instance(scratch_arg passed, __u64 object, __u64 type)
 		if (state->slots) {
 			__u32 first = scratch->tail;
 
+			watch_slots(scratch, object, state->basicsize);
 			value->detail |= VALUE_SLOTS;
 			value->length = state->slots + state->hidden;
 			for (__u32 i = 0; i < SLOTS_MAX; i++) {

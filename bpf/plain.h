@@ -76,7 +76,7 @@ static __always_inline void capture_str(struct scratch *scratch, struct value *v
 		characters = limit;
 	bytes = characters * width;
 	if (STR_COMPACT(state) && STR_ASCII(state)) {
-		if (bytes + plan.str_ascii <= scratch->valid) {
+		if (bytes <= 24 && bytes + plan.str_ascii <= scratch->valid) {
 			__u64 *data = data_of(value);
 
 			data[0] = scratch->head[plan.str_ascii / 8];

@@ -28,12 +28,20 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
-/* PyUnicodeObject, the same in all versions: Py_ssize_t length at 16, state at 32 with the
- * character width in bits 2-4, compact in bit 5, ascii in bit 6. */
-#define STR_LENGTH 16
-#define STR_STATE  32
-#define STR_HEAD   40
-#define OB_TYPE	   8
+/* PyObject ends with ob_type; PyVarObject's ob_size follows. */
+#define OB_TYPE plan.ob_type
+#define OB_SIZE (OB_TYPE + 8)
+
+/* PyASCIIObject, the same in all versions: behind its head the length, the hash, and a word of state, in
+ * which the characters' width (kind, 3 bits) is followed by two bits, compact and ascii. */
+#define STR_LENGTH	   OB_SIZE
+#define STR_STATE	   (OB_SIZE + 16)
+#define STR_HEAD	   (OB_SIZE + 24)
+#define STR_KIND(state)	   ((state) >> plan.str_kind_bit & 7)
+#define STR_COMPACT(state) ((state) >> (plan.str_kind_bit + 3) & 1)
+#define STR_ASCII(state)   ((state) >> (plan.str_kind_bit + 4) & 1)
+/* At the most. */
+#define STR_HEAD_MAX 56
 
 struct frame_head {
 	__u8 bytes[FRAME_HEAD_MAX];
@@ -162,20 +170,21 @@ static __always_inline __u64 current_exception(__u64 tstate)
 /* Reads what tells of a str object's size, and where its characters are; 0 if unreadable. */
 static __always_inline __u64 read_string_head(struct string *string, __u64 object)
 {
-	__u8 head[STR_HEAD];
+	__u8 head[STR_HEAD_MAX];
 	__u64 length;
 	__u32 state;
 
 	*string = (struct string){};
-	if (!object || bpf_probe_read_user(head, sizeof(head), (void *)object))
+	if (!object || STR_HEAD > sizeof(head) ||
+	    bpf_probe_read_user(head, STR_HEAD, (void *)object))
 		return 0;
 	state = *(__u32 *)(head + STR_STATE);
 	length = *(__u64 *)(head + STR_LENGTH);
-	if (!(state >> 5 & 1)) /* not compact: no code object's string is */
+	if (!STR_COMPACT(state)) /* no code object's string is not */
 		return 0;
 	string->length = length > 0xffffffff ? 0xffffffff : length;
-	string->width = state >> 2 & 7;
-	string->ascii = state >> 6 & 1;
+	string->width = STR_KIND(state);
+	string->ascii = STR_ASCII(state);
 	return object + (string->ascii ? plan.str_ascii : plan.str_compact);
 }
 

@@ -9,11 +9,8 @@
 #include "dicts.h"
 #include "scratch.h"
 
-/* The same from 3.6 to 3.15. */
-#define CELL_CONTENTS	   16
-#define STR_COMPACT(state) ((state) >> 5 & 1)
-#define STR_ASCII(state)   ((state) >> 6 & 1)
-#define STR_KIND(state)	   ((state) >> 2 & 7)
+/* PyCellObject.ob_ref, the first of its own. */
+#define CELL_CONTENTS OB_SIZE
 
 /* 3.12+: long_value.lv_tag (Include/cpython/longintrepr.h). */
 #define INT_TAG_SIGN	 3
@@ -47,6 +44,9 @@
 
 #define WORD(scratch, offset) ((scratch)->head[(offset) / 8])
 
+/* How much of an object is read: what is looked at lies there. A power of two. */
+#define HEAD_BYTES (OB_TYPE > 8 ? 128UL : 64UL)
+
 #define PAGE_BYTES 4096UL
 
 /* Reads the first bytes of an object: as many as there are on its page, where the next is not in memory
@@ -55,10 +55,11 @@ static __always_inline bool read_head(struct scratch *scratch, __u64 object)
 {
 	__u64 bytes = PAGE_BYTES - (object & (PAGE_BYTES - 1));
 
-	scratch->valid = sizeof(scratch->head);
-	if (!bpf_probe_read_user(scratch->head, sizeof(scratch->head), (void *)object))
+	_Static_assert(sizeof(scratch->head) == 128, "it has room");
+	scratch->valid = HEAD_BYTES;
+	if (!bpf_probe_read_user(scratch->head, HEAD_BYTES, (void *)object))
 		return true;
-	bytes &= sizeof(scratch->head) - 8;
+	bytes &= HEAD_BYTES - 8;
 	asm volatile("" : "+r"(bytes));
 	bytes &= sizeof(scratch->head) - 8;
 	__builtin_memset(scratch->head, 0, sizeof(scratch->head));
@@ -92,6 +93,7 @@ static __always_inline struct value *begin_value(struct scratch *scratch)
 {
 	struct value *value = value_at(scratch, scratch->used);
 
+	scratch->current = scratch->used;
 	value->shape = SHAPE_UNSET;
 	value->children = 0;
 	value->detail = 0;

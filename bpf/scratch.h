@@ -21,11 +21,13 @@
 #define VALUE_MAX	 (sizeof(struct value) + STRING_BYTES_MAX + 64)
 /* Characters of a name, and of a dict's key. */
 #define NAME_MAX 255
-/* Words of an object or a table that are looked at at once; the latter, a power of two. */
-#define HEAD_WORDS   8
+/* Words of an object or a table that are looked at at once, at the most; powers of two. */
+#define HEAD_WORDS   16
 #define WINDOW_WORDS 128
 /* Keys and values that are looked at in a table; a power of two. */
 #define PICKED_MAX 64
+/* Places of memory that are read again in the end; a power of two. */
+#define WATCHED_MAX 64
 
 /* Parameters whose values are captured: the first of a code object's. */
 #define PARAMETERS_MAX 64
@@ -53,6 +55,14 @@ struct dict_items {
 	__u32 split; /* 3.11+: values are elsewhere */
 };
 
+/* What was read of a container that other threads can change: see changes.h. */
+struct watched {
+	__u64 address;
+	__u64 sum; /* of its words */
+	__u32 bytes;
+	__u32 value; /* where in the record the container's is */
+};
+
 struct scratch {
 	__u64 taken;
 	/* The record and its values so far. */
@@ -77,6 +87,9 @@ struct scratch {
 	__u64 values[PICKED_MAX / 2];
 	__u8 order[PICKED_MAX / 2];
 	__u8 backwards[PICKED_MAX / 2]; /* the same, as it lies there */
+	__u32 current; /* where in the record the value is that is being captured */
+	__u32 watched; /* of `watch` */
+	struct watched watch[WATCHED_MAX];
 	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];
 };
@@ -175,6 +188,7 @@ static __always_inline struct scratch *take_scratch(__u64 id, __u32 record_bytes
 		scratch->used = record_bytes;
 		scratch->next = 0;
 		scratch->tail = 0;
+		scratch->watched = 0;
 		return scratch;
 	}
 	return NULL;

@@ -5,11 +5,11 @@
 #ifndef PYTRACE_TABLES_H
 #define PYTRACE_TABLES_H
 
-#include "queue.h"
+#include "changes.h"
 
-/* Queues the first items of an array of references. */
+/* Queues the first items of an array of references. `list`: the object, if that can change. */
 static __always_inline void capture_items(struct scratch *scratch, struct value *value, __u64 items,
-					  __u8 depth)
+					  __u64 list, __u8 depth)
 {
 	__u64 count = WORD(scratch, OB_SIZE);
 	__u32 first;
@@ -20,12 +20,18 @@ static __always_inline void capture_items(struct scratch *scratch, struct value 
 		count = values.max_items;
 	if (!count || !(depth = depth_below(value, depth)))
 		return;
+	if (list && !can_watch(scratch, value))
+		return;
 	asm volatile("" : "+r"(count));
 	if (count > ITEMS_LIMIT)
 		return;
 	if (bpf_probe_read_user(scratch->window, count * 8, (void *)items)) {
 		value->detail |= VALUE_TORN;
 		return;
+	}
+	if (list) {
+		watch_state(scratch, scratch->current, list);
+		watch_window(scratch, scratch->current, items, count * 8);
 	}
 	first = scratch->tail;
 	for (__u32 i = 0; i < ITEMS_LIMIT && i < count; i++)
@@ -92,6 +98,18 @@ static __always_inline __u32 read_order(struct scratch *scratch, __u64 array)
 	return count > ENTRIES_MAX_READ ? 0 : count;
 }
 
+/* Watches the values that were read apart from their keys. */
+static __always_inline void watch_values(struct scratch *scratch, __u64 address, __u64 bytes)
+{
+	__u64 sum = 0;
+
+	if (!FREE_THREADED)
+		return;
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < bytes / sizeof(__u64); i++)
+		sum = add_word(sum, scratch->values[i]);
+	watch_sum(scratch, scratch->current, address, bytes, sum);
+}
+
 /*
  * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
  * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
@@ -115,6 +133,8 @@ __noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 
 		return 0;
 	if (bpf_probe_read_user(scratch->window, bytes, (void *)entries))
 		return -1;
+	if (!apart) /* else the keys are shared, which are only ever added to */
+		watch_window(scratch, scratch->current, entries, bytes);
 	if (apart) {
 		bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * 8;
 		asm volatile("" : "+r"(bytes));
@@ -122,6 +142,7 @@ __noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 
 			return 0;
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
+		watch_values(scratch, apart, bytes);
 		ordered = read_order(scratch, apart);
 		if (ordered)
 			count = ordered;
@@ -164,16 +185,16 @@ static __always_inline void capture_table(struct scratch *scratch, struct value 
 		value->length = value->children / 2 + !!(taken & TABLE_HAS_MORE);
 }
 
-static __always_inline void capture_dict(struct scratch *scratch, struct value *value, __u64 object,
-					 __u8 depth)
+/* Captures the items of the dict whose head was read. */
+static __always_inline void capture_dict_items(struct scratch *scratch, struct value *value,
+					       __u64 dict, __u8 depth)
 {
 	struct dict_items *items;
 	__u64 apart = 0;
 
-	value->length = WORD(scratch, values.dict_used);
-	end_value(scratch, value, 0);
-	if (!value->length || !(depth = depth_below(value, depth)))
+	if (!can_watch(scratch, value))
 		return;
+	watch_state(scratch, scratch->current, dict);
 	items = read_dict_keys(scratch, WORD(scratch, values.dict_keys));
 	if (!items) {
 		value->detail |= VALUE_TORN;
@@ -182,6 +203,15 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 	if (WORD(scratch, values.dict_values))
 		apart = WORD(scratch, values.dict_values) + values.values_items;
 	capture_table(scratch, value, items, apart, depth);
+}
+
+static __always_inline void capture_dict(struct scratch *scratch, struct value *value, __u64 object,
+					 __u8 depth)
+{
+	value->length = WORD(scratch, values.dict_used);
+	end_value(scratch, value, 0);
+	if (value->length && (depth = depth_below(value, depth)))
+		capture_dict_items(scratch, value, object, depth);
 }
 
 /* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
@@ -200,6 +230,7 @@ __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 de
 		return 0;
 	if (bpf_probe_read_user(scratch->window, bytes, (void *)table))
 		return -1;
+	watch_window(scratch, scratch->current, table, bytes);
 	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
 		__u64 key = scratch->window[i * 2], hash = scratch->window[i * 2 + 1];
 
@@ -209,7 +240,8 @@ __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 de
 	return queue_picked(scratch, found, limit, depth, false);
 }
 
-static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u8 depth)
+static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u64 object,
+					__u8 depth)
 {
 	__u64 table, count;
 	__u32 taken = 0;
@@ -218,9 +250,14 @@ static __always_inline void capture_set(struct scratch *scratch, struct value *v
 	end_value(scratch, value, 0);
 	if (!value->length || !(depth = depth_below(value, depth)))
 		return;
+	if (!can_watch(scratch, value))
+		return;
+	watch_state(scratch, scratch->current, object);
 	table = WORD(scratch, values.set_table);
 	count = WORD(scratch, values.set_mask) + 1;
 	for (int i = 0; i < SET_WINDOWS; i++) {
+		if (FREE_THREADED && scratch->watched >= WATCHED_MAX)
+			break; /* what more there is shows as cut off */
 		int found = queue_keys(pass_scratch(scratch), table, count, depth,
 				       values.max_items - taken);
 

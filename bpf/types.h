@@ -382,6 +382,9 @@ static __always_inline void read_exception_name(__u8 *name, __u32 size, __u64 ex
 		name[0] = 0;
 }
 
+/* How many types have been freed. */
+volatile __u32 types_freed;
+
 /* The address may be another type's soon. */
 static __always_inline void forget_type(__u64 type, __u32 tgid)
 {

@@ -115,6 +115,9 @@ enum value_detail {
 		0x400, /* the object is there, but what it leads to can't be read: its characters,
 			       its items */
 	VALUE_SHALLOW = 0x800, /* not looked into on purpose: self, cls, and what lies too deep */
+	VALUE_CHANGED =
+		0x1000, /* another thread has changed it meanwhile: its children may never have
+				   been in it */
 	VALUE_RECIPE_SHIFT = 16, /* SHAPE_FIELDS: the recipe's number from here on */
 };
 
@@ -160,7 +163,7 @@ enum recipe_types {
  * subclasses). */
 struct recipe {
 	__u8 shape; /* enum shape */
-	__u8 head; /* SHAPE_FIELDS: bytes of the object from offset 16 on, a multiple of 8; data */
+	__u8 head; /* SHAPE_FIELDS: bytes of the object behind its head, a multiple of 8; data */
 	__u8 children; /* SHAPE_FIELDS: of `child` */
 	__u8 reads; /* SHAPE_FIELDS: of `read`; data, behind the head's */
 	__u16 number; /* goes into value.detail */

@@ -29,7 +29,7 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 
 	value->detail |= recipe->number << VALUE_RECIPE_SHIFT;
 	for (int i = 0; i < RECIPE_HEAD_MAX / 8; i++)
-		data_of(value)[i] = scratch->head[2 + i];
+		data_of(value)[i] = scratch->head[OB_SIZE / 8 + i];
 	for (int i = 0; i < RECIPE_READS; i++) {
 		__u64 size = recipe->read[i].size, address;
 		__u8 *to;
@@ -56,7 +56,7 @@ static __always_inline void capture_fields(struct scratch *scratch, struct value
 	end_value(scratch, value, bytes);
 }
 
-/* How many of these are looked at for a shape; for what varies in size, before that is known. */
+/* How many bytes of an object are looked at for a shape; for what varies in size, before that is known. */
 static __always_inline __u32 head_of(__u8 shape)
 {
 	switch (shape) {
@@ -64,19 +64,19 @@ static __always_inline __u32 head_of(__u8 shape)
 	case SHAPE_NONE:
 	case SHAPE_TYPE:
 	case SHAPE_INSTANCE:
-		return 16;
+		return OB_SIZE;
 	case SHAPE_INT:
 	case SHAPE_FLOAT:
 	case SHAPE_TUPLE:
 	case SHAPE_BYTES:
-		return 24;
+		return OB_SIZE + 8;
 	case SHAPE_BOOL:
 	case SHAPE_COMPLEX:
-		return 32;
+		return OB_SIZE + 16;
 	case SHAPE_STR:
-		return 40;
+		return STR_HEAD;
 	}
-	return 48;
+	return OB_SIZE + 32;
 }
 
 static __always_inline void capture_shallow(struct scratch *scratch, struct value *value,
@@ -98,7 +98,7 @@ __noinline int capture_next(scratch_arg passed)
 	struct type_state *state = NULL;
 	struct value *value;
 	__u64 object, type, *cached;
-	__u32 place, limit;
+	__u32 place, limit, freed;
 	__u8 depth, shape;
 
 	if (!values.wanted || !scratch || scratch->next >= scratch->tail ||
@@ -130,7 +130,8 @@ __noinline int capture_next(scratch_arg passed)
 		end_value(scratch, value, 0);
 		return 1;
 	}
-	if (!read_head(scratch, object)) {
+	freed = types_freed;
+	if (!read_head(scratch, object) || is_dead(scratch)) {
 		value->shape = SHAPE_UNREADABLE;
 		end_value(scratch, value, 0);
 		return 1;
@@ -147,6 +148,9 @@ __noinline int capture_next(scratch_arg passed)
 		shape = state ? state->recipe.shape : SHAPE_OPAQUE;
 		if (state && shape != SHAPE_FIELDS)
 			*cached = cache_tag(type, scratch->id >> 32) | shape;
+		/* It may have been this one, and what is known of it came too late to be forgotten. */
+		if (FREE_THREADED && types_freed != freed)
+			forget_type(type, scratch->id >> 32);
 	}
 	if (depth & DEPTH_SHALLOW) {
 		capture_shallow(scratch, value, object, shape);
@@ -173,8 +177,8 @@ __noinline int capture_next(scratch_arg passed)
 		break;
 	case SHAPE_FLOAT:
 	case SHAPE_COMPLEX:
-		data_of(value)[0] = scratch->head[2];
-		data_of(value)[1] = scratch->head[3];
+		data_of(value)[0] = scratch->head[OB_SIZE / 8];
+		data_of(value)[1] = scratch->head[OB_SIZE / 8 + 1];
 		end_value(scratch, value, shape == SHAPE_FLOAT ? 8 : 16);
 		break;
 	case SHAPE_STR:
@@ -184,17 +188,18 @@ __noinline int capture_next(scratch_arg passed)
 		capture_sized(scratch, value, object + values.bytes_data, limit);
 		break;
 	case SHAPE_BYTEARRAY:
+		watch_state(scratch, scratch->current, object);
 		capture_sized(scratch, value, WORD(scratch, values.bytearray_start), limit);
 		break;
 	case SHAPE_LIST:
-		capture_items(scratch, value, WORD(scratch, values.list_items), depth);
+		capture_items(scratch, value, WORD(scratch, values.list_items), object, depth);
 		break;
 	case SHAPE_TUPLE:
-		capture_items(scratch, value, object + values.tuple_items, depth);
+		capture_items(scratch, value, object + values.tuple_items, 0, depth);
 		break;
 	case SHAPE_SET:
 	case SHAPE_FROZENSET:
-		capture_set(scratch, value, depth);
+		capture_set(scratch, value, object, depth);
 		break;
 	case SHAPE_DICT:
 		capture_dict(scratch, value, object, depth);
@@ -234,6 +239,8 @@ static __always_inline void capture(struct scratch *scratch, __u32 max_string, _
 	for (int i = 0; i < QUEUE_MAX; i++)
 		if (!capture_next(pass_scratch(scratch)))
 			break;
+	if (FREE_THREADED)
+		mark_changed(scratch);
 }
 
 #endif

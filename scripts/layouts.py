@@ -1,15 +1,20 @@
 #!/usr/bin/python3
-"""layouts.py [--check] [NAME]...  measures where CPython keeps its fields.
+"""layouts.py [--check] [--prefix PREFIX]... [NAME]...  measures where CPython keeps its fields.
 
 Writes src/cpython/layout/table.rs and, for objects whose values are captured, the tables in
 src/cpython/layout/objects: for each minor version a C program of offsetof() and sizeof() is
 compiled against that version's own headers, internal ones included, and run. With --check nothing
 is written: the exit code tells whether the tables are what the headers say.
 
-The headers are those found on this machine: pyenv's, the system's, and those of the Debians NAME,
-which scripts/headers.sh brings. A version without headers here keeps its entry. Several releases of
-one minor version must agree: all are measured, and one that differs is an error, since the table
-has one entry per minor version (what patch releases move has to come from the binary, then).
+The headers are those found on this machine: pyenv's, the system's, those of the Debians NAME,
+which scripts/headers.sh brings, and those of CPythons installed at PREFIX. A version without
+headers here keeps its entry. Several releases of one minor version must agree: all are measured,
+and one that differs is an error, since the table has one entry per minor version (what patch
+releases move has to come from the binary, then).
+
+From 3.13 on, a version has a second entry: that of its free-threaded builds, whose headers are the
+same with Py_GIL_DISABLED defined. It names what differs from the first. Headers that a free-threaded
+build has installed (python3.Nt) are measured as such alone.
 """
 
 import argparse
@@ -23,6 +28,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parent
 HEADERS = SCRIPTS / "headers.sh"
 LAYOUTS = SCRIPTS.parent / "src/cpython/layout"
 MINORS = range(6, 16)
+FREE_THREADED_MINORS = range(13, 16)
 
 FRAME = "_PyInterpreterFrame"
 CODE = "PyCodeObject"
@@ -42,6 +48,7 @@ def optional(expression):
 # What is measured: Rust field, and the C expression for it from a minor version on; None: the
 # field is `None` from there on. What starts with "=" is no C, and goes into the table as it is.
 LAYOUT = [
+    ("ob_type", {6: offset("PyObject", "ob_type")}),
     ("frame_code", {6: offset("PyFrameObject", "f_code"), 11: offset(FRAME, "f_code"),
                     13: offset(FRAME, "f_executable")}),
     ("frame_previous", {6: offset("PyFrameObject", "f_back"), 11: offset(FRAME, "previous")}),
@@ -64,6 +71,10 @@ LAYOUT = [
     ("methods", {6: "METHODS", 11: None}),
     ("code_argcount", {6: offset(CODE, "co_argcount")}),
     ("code_instructions", {6: None, 11: optional(offset(CODE, "co_code_adaptive"))}),
+    ("code_first_traceable", {6: None, 11: optional(
+        f"{offset(CODE, 'co_code_adaptive')} - {offset(CODE, '_co_firsttraceable')}")}),
+    ("copies", {6: None}),
+    ("str_kind_bit", {6: "str_kind_bit()"}),
     ("str_ascii", {6: "sizeof(PyASCIIObject)"}),
     ("str_compact", {6: "sizeof(PyCompactUnicodeObject)"}),
     ("tstate_frame", {6: offset("PyThreadState", "frame"), 11: offset("PyThreadState", "cframe"),
@@ -76,6 +87,11 @@ LAYOUT = [
     # 3.11 and 3.12 have no name for it: RESUME's operand is 0 to 3 (Doc/library/dis.rst).
     ("resume_location_mask", {6: "0", 11: "3", 13: "RESUME_OPARG_LOCATION_MASK"}),
 ]
+
+# What is otherwise in builds without the GIL.
+FREE_THREADED = {
+    "copies": {13: None, 14: "COPIES"},
+}
 
 METHODS = [
     ("code_cellvars", {6: offset(CODE, "co_cellvars")}),
@@ -148,7 +164,7 @@ OBJECTS = [
                     13: "INLINE"}),
 ]
 
-# How an instance's attributes are found.
+# Structs in fields.
 VARIANTS = {
     "METHODS": ("Some(Methods [[", METHODS, "]])"),
     "VALUES_OR_DICT": ("Attributes::ValuesOrDict [[", [
@@ -158,6 +174,11 @@ VARIANTS = {
     "TAGGED": ("Attributes::Tagged [[", [
         ("pointer", {12: before_object("_PyObject_DictOrValuesPointer")}),
     ], "]]"),
+    "COPIES": ("Some(Copies [[", [
+        ("code_array", {14: offset(CODE, "co_tlbc")}),
+        ("array_items", {14: offset("_PyCodeArray", "entries")}),
+        ("frame_index", {14: offset(FRAME, "tlbc_index")}),
+    ], "]])"),
     "INLINE": ("Attributes::Inline [[", [
         ("dict", {13: before_object("_PyObject_ManagedDictPointer")}),
     ], "]]"),
@@ -264,16 +285,18 @@ def since(by_minor, minor):
     return by_minor[max(first for first in by_minor if first <= minor)]
 
 
-def fields(spec, minor, indent):
+def fields(spec, minor, indent, free_threaded):
     """The fields of a Rust struct, with C expressions in braces."""
     lines = []
     for name, by_minor in spec:
+        if free_threaded:
+            by_minor = FREE_THREADED.get(name, by_minor)
         value = since(by_minor, minor)
         if value is None:
             value = "None"
         elif value in VARIANTS:
             start, inner, end = VARIANTS[value]
-            inner = fields(inner, minor, indent + "    ")
+            inner = fields(inner, minor, indent + "    ", free_threaded)
             if inner.count("\n") == 1:  # as rustfmt has it
                 value = f"{start} {inner.strip().rstrip(',')} {end}"
             else:
@@ -286,69 +309,131 @@ def fields(spec, minor, indent):
     return "".join(lines)
 
 
-def constant(minor, parts, words):
+def name_of(minor, free_threaded):
+    """What a version's entry is called."""
+    return f"V3_{minor}" + ("T" if free_threaded else "")
+
+
+def constant(minor, free_threaded, parts, words):
     """A version's entry as a Rust constant: fields with structs in them."""
-    text = f"pub(super) const V3_{minor}: Measured = Measured [[\n"
+    text = f"pub(super) const {name_of(minor, free_threaded)}: Measured = Measured [[\n"
     for field, struct, head, spec in parts:
-        inner = fields(spec, minor, " " * 8)
+        inner = fields(spec, minor, " " * 8, free_threaded)
         text += f"    {field}: {struct} [[\n{head}{inner}    ]],\n"
     if minor >= 13:
         struct, spec = words
-        inner = fields(spec, minor, " " * 8)
+        inner = fields(spec, minor, " " * 8, free_threaded)
         return text + f"    words: Some({struct} [[\n{inner}    ]]),\n]];\n"
     return text + "    words: None,\n]];\n"
 
 
-def layout_entry(minor):
+def layout_entry(minor, free_threaded):
     head = "        frame_head: 0, // set by `with_frame_head`\n"
     head += "        objects: None, // these have tables of their own\n"
-    return constant(minor, [("layout", "Layout", head, LAYOUT), ("sizes", "Sizes", "", SIZES)],
+    return constant(minor, free_threaded,
+                    [("layout", "Layout", head, LAYOUT), ("sizes", "Sizes", "", SIZES)],
                     ("Words", WORDS))
 
 
-def objects_entry(minor):
-    return constant(minor, [("objects", "Objects", "", OBJECTS),
-                            ("sizes", "ObjectSizes", "", OBJECT_SIZES)],
+def objects_entry(minor, free_threaded):
+    return constant(minor, free_threaded,
+                    [("objects", "Objects", "", OBJECTS),
+                     ("sizes", "ObjectSizes", "", OBJECT_SIZES)],
                     ("ObjectWords", OBJECT_WORDS))
 
 
-# The tables: file, how it starts, the minor versions it is of, and a version's entry.
+# A struct in an entry: its field, how it starts, its fields, how it ends.
+PART = re.compile(r"^    (\w+): ((?:Some\()?\w+) \{\n(.*?)^    (\}\)?),\n", re.M | re.S)
+# A field with its value.
+FIELD = re.compile(r"^ {8}\w.*\n(?:^ {8}[ }].*\n)*", re.M)
+
+
+def differing(text, base, minor):
+    """An entry of a free-threaded build, by what differs from that of the build with the GIL."""
+    known = {part[1]: FIELD.findall(part[3]) for part in PART.finditer(base)}
+
+    def shorter(part):
+        field, start, inner, end = part.groups()
+        values = FIELD.findall(inner)
+        differ = [value for value in values if value not in known[field]]
+        same = f"{name_of(minor, False)}.{field}"
+        if not differ:
+            return f"    {field}: {same},\n"
+        if len(differ) == len(values) or start.startswith("Some("):
+            return part[0]
+        return f"    {field}: {start} {{\n{''.join(differ)}        ..{same}\n    {end},\n"
+
+    return PART.sub(shorter, text)
+
+
+# The tables: file, how it starts, the minor versions it is of, whether of builds without the GIL, and
+# a version's entry.
 TABLES = [
     (LAYOUTS / "table.rs",
      f"""\
 //! Where each CPython version keeps its fields.{WRITTEN}
 use super::{{Layout, Measured, Methods, Sizes}};
 use crate::cpython::debug_offsets::Words;
-""", MINORS, layout_entry),
+""", MINORS, False, layout_entry),
+    (LAYOUTS / "free_threaded.rs",
+     f"""\
+//! Where CPython 3.13 to 3.15 keep other fields elsewhere in builds without the GIL.{WRITTEN}
+use super::table::{{V3_13, V3_14, V3_15}};
+use super::{{Copies, Layout, Measured, Sizes}};
+""", FREE_THREADED_MINORS, True, layout_entry),
     (LAYOUTS / "objects/until_3_10.rs",
      f"""\
 //! Where CPython 3.6 to 3.10 keep what objects hold.{WRITTEN}
 use super::{{Attributes, Measured, ObjectSizes, Objects}};
-""", range(6, 11), objects_entry),
+""", range(6, 11), False, objects_entry),
     (LAYOUTS / "objects/since_3_11.rs",
      f"""\
 //! Where CPython 3.11 to 3.15 keep what objects hold.{WRITTEN}
 use super::{{Attributes, Measured, ObjectSizes, Objects}};
 use crate::cpython::debug_offsets::ObjectWords;
-""", range(11, 16), objects_entry),
+""", range(11, 16), False, objects_entry),
+    (LAYOUTS / "objects/free_threaded.rs",
+     f"""\
+//! Where CPython 3.13 to 3.15 keep what objects hold in builds without the GIL.{WRITTEN}
+use super::since_3_11::{{V3_13, V3_14, V3_15}};
+use super::{{Attributes, Measured, ObjectSizes, Objects}};
+""", FREE_THREADED_MINORS, True, objects_entry),
 ]
 
+# The lowest bit of the characters' width in the word that has it.
+STR_KIND_BIT = """
+static int str_kind_bit(void)
+{
+    PyASCIIObject string;
+    unsigned int word;
 
-def measure(include, minor):
+    memset(&string, 0, sizeof(string));
+    string.state.kind = 1;
+    memcpy(&word, &string.state, sizeof(word));
+    return __builtin_ctz(word);
+}
+"""
+
+
+def measure(include, minor, free_threaded):
     """A release's micro version and its entries by table, from its include directory."""
-    template = SEPARATOR.join(entry(minor) if minor in minors else ""
-                              for _, _, minors, entry in TABLES)
+    template = SEPARATOR.join(
+        entry(minor, free_threaded) if minor in minors and kind == free_threaded else ""
+        for _, _, minors, kind, entry in TABLES)
     expressions = re.findall(r"{([^}]*)}", template)
-    core = "#define Py_BUILD_CORE 1\n" if minor >= 10 else ""
-    program = core + "".join(f"#include <{name}>\n" for name in since(INCLUDES, minor))
-    program += """
+    program = "#define Py_BUILD_CORE 1\n" if minor >= 10 else ""
+    program += "#define Py_GIL_DISABLED 1\n" if free_threaded else ""
+    program += "".join(f"#include <{name}>\n" for name in since(INCLUDES, minor))
+    program += f"""
 #include <stddef.h>
 #include <stdio.h>
-#if defined(Py_GIL_DISABLED) || defined(Py_DEBUG) || defined(Py_TRACE_REFS)
+#include <string.h>
+#if defined(Py_GIL_DISABLED) != {int(free_threaded)} || defined(Py_DEBUG) || defined(Py_TRACE_REFS)
 #error "a build whose objects have other fields"
 #endif
+{STR_KIND_BIT}
 int main(void)
-{
+{{
     printf("%d %d\\n", PY_MINOR_VERSION, PY_MICRO_VERSION);
 """
     program += "".join(f'    printf("%llu\\n", (unsigned long long)({each}));\n'
@@ -377,29 +462,71 @@ def committed(path):
     """A table's entries by minor version: micro versions measured, and the text."""
     found = {}
     if path.exists():
-        pattern = r"/// Measured in ([0-9., ]+)\.\n(pub\(super\) const V3_(\d+): .*?^};\n)"
+        pattern = r"/// Measured in ([0-9., ]+)\.\n(pub\(super\) const V3_(\d+)T?: .*?^};\n)"
         for releases, text, minor in re.findall(pattern, path.read_text(), re.M | re.S):
             micros = {int(release.split(".")[2]) for release in releases.split(", ")}
             found[int(minor)] = (micros, text)
     return found
 
 
-def includes(roots):
-    """The include directories on this machine, by minor version."""
+def includes(roots, prefixes):
+    """The include directories on this machine: minor version, whether of a build without the GIL."""
     patterns = [(pathlib.Path.home(), ".pyenv/versions/*/include/python3.*")]
     for root in [pathlib.Path("/"), *roots]:
         patterns += [(root, "usr/include/python3.*"), (root, "usr/local/include/python3.*")]
+    patterns += [(prefix, "include/python3.*") for prefix in prefixes]
     for base, pattern in patterns:
         for include in sorted(base.glob(pattern)):
-            version = re.fullmatch(r"python3\.(\d+)m?", include.name)
+            version = re.fullmatch(r"python3\.(\d+)([mt]?)", include.name)
             # Some have pyconfig.h alone: that is not to compile against.
             if version and int(version[1]) in MINORS and (include / "frameobject.h").exists():
-                yield int(version[1]), include
+                minor = int(version[1])
+                if version[2] != "t":
+                    yield minor, False, include
+                if minor in FREE_THREADED_MINORS:
+                    yield minor, True, include
+
+
+def measure_all(roots, prefixes):
+    """All that is measured here, by minor version and whether without the GIL."""
+    measured = {}
+    for minor, free_threaded, include in includes(roots, prefixes):
+        micro, text = measure(include, minor, free_threaded)
+        release = f"3.{minor}.{micro}" + ("t" if free_threaded else "")
+        print(f"layouts.py: {release}: {include}", file=sys.stderr)
+        micros, before = measured.setdefault((minor, free_threaded), ({micro}, text))
+        micros.add(micro)
+        if text != before:
+            sys.exit(f"layouts.py: {release} differs from other releases of 3.{minor}:\n"
+                     f"{''.join(text)}\ninstead of\n{''.join(before)}")
+    return measured
+
+
+def new_tables(measured):
+    """The entries of each table by minor version: micro versions measured, and the text."""
+    tables = []
+    for place, (path, _, minors, free_threaded, entry) in enumerate(TABLES):
+        table = committed(path)
+        for minor in minors:
+            micros, texts = measured.get((minor, free_threaded), (set(), None))
+            known, text = table.get(minor, (set(), None))
+            if texts is None and text is None:
+                sys.exit(f"layouts.py: neither headers nor an entry of 3.{minor}")
+            if texts is not None:
+                text = texts[place]
+            if texts is not None and free_threaded:
+                base = next(entries for entries, of in zip(tables, TABLES)
+                            if minor in of[2] and of[4] == entry)
+                text = differing(text, base[minor][1], minor)
+            table[minor] = (micros | known, text)
+        tables.append(table)
+    return tables
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.strip())
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--prefix", action="append", default=[], type=pathlib.Path)
     parser.add_argument("debians", nargs="*", metavar="NAME")
     options = parser.parse_args()
 
@@ -409,37 +536,21 @@ def main():
         if headers.returncode != 0:
             sys.exit("layouts.py: not all headers could be brought")
         roots = [pathlib.Path(line) for line in headers.stdout.splitlines()]
-    measured = {}
-    for minor, include in includes(roots):
-        micro, text = measure(include, minor)
-        print(f"layouts.py: 3.{minor}.{micro}: {include}", file=sys.stderr)
-        micros, before = measured.setdefault(minor, ({micro}, text))
-        micros.add(micro)
-        if text != before:
-            sys.exit(f"layouts.py: 3.{minor}.{micro} differs from other releases of 3.{minor}:\n"
-                     f"{''.join(text)}\ninstead of\n{''.join(before)}")
+    measured = measure_all(roots, options.prefix)
     if not measured:
         sys.exit("layouts.py: no CPython headers here: name a Debian, such as sid")
-    tables = [committed(path) for path, *_ in TABLES]
+    tables = new_tables(measured)
     if options.check:
-        wrong = [minor for minor, (_, texts) in measured.items()
-                 if any(text != table.get(minor, (set(), ""))[1]
-                        for text, table in zip(texts, tables))]
+        wrong = {minor for (path, *_), table in zip(TABLES, tables)
+                 for minor, (_, text) in committed(path).items() if table[minor][1] != text}
         if wrong:
             sys.exit("layouts.py: the tables are not what the headers say for "
-                     + ", ".join(f"3.{minor}" for minor in wrong) + ": `make layouts`")
+                     + ", ".join(f"3.{minor}" for minor in sorted(wrong)) + ": `make layouts`")
         return
-    written = []
-    for place, ((path, text, minors, _), table) in enumerate(zip(TABLES, tables)):
-        for minor in minors:
-            micros, texts = measured.get(minor, (set(), None))
-            known, before = table.get(minor, (set(), None))
-            if texts is None and before is None:
-                sys.exit(f"layouts.py: neither headers nor an entry of 3.{minor}")
-            releases = ", ".join(f"3.{minor}.{micro}" for micro in sorted(micros | known))
-            text += f"\n/// Measured in {releases}.\n{texts[place] if texts else before}"
-        written.append((path, text))
-    for path, text in written:
+    for (path, text, *_), table in zip(TABLES, tables):
+        for minor, (micros, entry) in sorted(table.items()):
+            releases = ", ".join(f"3.{minor}.{micro}" for micro in sorted(micros))
+            text += f"\n/// Measured in {releases}.\n{entry}"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 

@@ -104,7 +104,11 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
         .count();
     writeln!(out, "interpreter      {}", file.display())?;
     writeln!(out, "version          CPython {}", interpreter.version())?;
-    writeln!(out, "build            {shape}")?;
+    let gil = match interpreter.free_threaded() {
+        true => ", free-threaded",
+        false => "",
+    };
+    writeln!(out, "build            {shape}{gil}")?;
     writeln!(out, "USDT probes      {usdt}")?;
     writeln!(
         out,

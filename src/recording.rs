@@ -307,6 +307,9 @@ pub struct Interpreter {
     pub path: String,
     /// Its version.
     pub version: String,
+    /// Whether it was built without the GIL.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub free_threaded: bool,
     /// How it was probed: `usdt`, `dispatch`, ...
     pub plan: String,
     /// Places where it was probed.

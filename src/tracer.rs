@@ -296,8 +296,8 @@ impl<'o> Tracer<'o> {
             }
         }
         let loaded = open.load()?;
-        if let Some(((_, objects), _)) = values {
-            values::enter_recipes(&loaded.map("recipes")?, objects)?;
+        if let Some(((layout, objects), _)) = values {
+            values::enter_recipes(&loaded.map("recipes")?, layout, objects)?;
         }
         if self.settings.values.is_some() {
             values::enter_types(&loaded.map("own_types")?, &plan.types)?;

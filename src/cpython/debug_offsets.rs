@@ -137,14 +137,15 @@ impl DebugOffsets {
     pub(super) fn apply_to_objects(
         &self,
         words: &ObjectWords,
+        layout: &Layout,
         objects: Objects,
     ) -> Option<Objects> {
-        /// Size of `PyObject`, which every object starts with; no frame is smaller.
-        const HEAD: u16 = 16;
-        let word = |index| self.offset(index).filter(|offset| *offset >= HEAD);
+        // Every object starts with its head, and no frame is smaller.
+        let head = layout.ob_size();
+        let word = |index| self.offset(index).filter(|offset| *offset >= head);
         let word_or = |index: Option<usize>, measured| index.map_or(Some(measured), word);
         // Read as what any object has in its place.
-        if word(words.int_tag)? != HEAD {
+        if word(words.int_tag)? != head {
             return None;
         }
         Some(Objects {

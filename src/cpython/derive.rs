@@ -7,7 +7,7 @@ use iced_x86::{Instruction, InstructionInfoFactory};
 use super::elf::Elf;
 use super::handlers::PopSites;
 use super::interpreter::Interpreter;
-use super::layout::Unknown;
+use super::layout::{Layout, Unknown};
 use super::machine::{RDI, changes, decode, disassemble, emulated, ends, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way, Yields};
 use super::{evaluator, handlers, static_types, thread_list, thread_state, usdt};
@@ -43,9 +43,6 @@ pub enum Problem {
     /// A version whose structures are not known.
     #[error("this version is not supported; supported are 3.6 to 3.15")]
     Version,
-    /// Objects are laid out differently without the GIL.
-    #[error("free-threaded builds are not supported; use the build with the GIL")]
-    FreeThreaded,
     /// Fields of its objects are elsewhere than in releases of its version.
     #[error(
         "its {0} objects are not those of this version; use a release build, unmodified and \
@@ -154,9 +151,6 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             types: Vec::new(),
         });
     }
-    if interpreter.free_threaded() {
-        return Err(Problem::FreeThreaded);
-    }
     let layout = interpreter.layout().map_err(|unknown| match unknown {
         Unknown::Version => Problem::Version,
         Unknown::Objects(kind) => Problem::Layout(kind),
@@ -176,7 +170,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         ("PyCode_Type", Meaning::CodeFreed, "code_dealloc"),
         ("PyType_Type", Meaning::TypeFreed, "type_dealloc"),
     ] {
-        probes.push(freed(interpreter.elf(), kind, meaning, site)?);
+        probes.push(freed(interpreter.elf(), &layout, kind, meaning, site)?);
     }
     let thread_state = thread_state::find(interpreter.elf(), version);
     let asks = |probe: &Probe| probe.meaning == Meaning::Pop { thread_state: None };
@@ -191,23 +185,24 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout: Some(layout),
         thread_state,
         threads: thread_list::find(interpreter.elf()),
-        types: static_types::find(interpreter.elf()),
+        types: static_types::find(interpreter.elf(), &layout),
     })
 }
 
-/// Where objects of a type die: its `tp_dealloc`, offset 48 in every supported version
-/// (`Include/cpython/object.h`, `struct _typeobject`).
+/// Where objects of a type die: its `tp_dealloc`, in every supported version three words behind its
+/// name (`Include/cpython/object.h`, `struct _typeobject`).
 fn freed(
     elf: &Elf,
+    layout: &Layout,
     kind: &'static str,
     meaning: Meaning,
     site: &'static str,
 ) -> Result<Probe, Problem> {
-    const TP_DEALLOC: u64 = 48;
+    let tp_dealloc = u64::from(layout.type_name()) + 24;
     let object = elf.export(kind).ok_or(Problem::Symbol(kind))?;
     let function = object
         .address
-        .checked_add(TP_DEALLOC)
+        .checked_add(tp_dealloc)
         .and_then(|field| elf.pointer_at(field))
         .filter(|at| elf.is_code(*at))
         .ok_or(Problem::Site(site))?;

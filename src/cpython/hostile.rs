@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::layout::Gil;
 use super::*;
 
 #[path = "../../tests/common/elf.rs"]
@@ -38,7 +39,11 @@ fn miniatures_have_plans() {
         };
         assert_eq!(interpreter.version().minor, minor);
         match plan(&interpreter, Choice::Dispatch) {
-            Ok(plan) => assert_eq!(plan.layout, Layout::of(plan.version), "3.{minor}"),
+            Ok(plan) => assert_eq!(
+                plan.layout,
+                Layout::of(plan.version, Gil::With),
+                "3.{minor}"
+            ),
             Err(error) => panic!("3.{minor}: {error}"),
         }
         let has_usdt = plan(&interpreter, Choice::Usdt).is_ok();

@@ -4,6 +4,7 @@
 //! an interpreter tells most of it itself; and every build shows some of it in its type objects.
 
 mod accessors;
+mod free_threaded;
 mod objects;
 mod shown;
 mod table;
@@ -17,6 +18,8 @@ pub use objects::{Attributes, Objects};
 /// Byte offsets into CPython's structs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
+    /// `PyObject.ob_type`, the last field of every object's head: 8, or 24 in builds without the GIL.
+    pub ob_type: u16,
     /// Bytes of a frame that hold every `frame_*` field below. At most 128.
     pub frame_head: u16,
     /// `f_code`; `f_executable` since 3.13.
@@ -52,6 +55,15 @@ pub struct Layout {
     pub code_argcount: u16,
     /// The first instruction (`co_code_adaptive`), 3.11+.
     pub code_instructions: Option<u16>,
+    /// How far before that `_co_firsttraceable` is, 3.11+: the index of the first instruction that is
+    /// reported to tracers; in a generator that is its first `RESUME`.
+    pub code_first_traceable: Option<u16>,
+    /// Where a thread finds its own copy of a code object's instructions, in builds without the GIL
+    /// since 3.14.
+    pub copies: Option<Copies>,
+    /// The lowest bit of the characters' width, three bits, in the word that follows upon a string's
+    /// hash. The next bits tell whether it is compact, and whether ASCII.
+    pub str_kind_bit: u16,
     /// Size of `PyASCIIObject`: where an ASCII string's characters start.
     pub str_ascii: u16,
     /// Size of `PyCompactUnicodeObject`: where any other compact string's characters start.
@@ -86,6 +98,41 @@ pub struct Methods {
     pub function_code: u16,
     /// `PyFunctionObject.func_closure`.
     pub function_closure: u16,
+}
+
+/// Where a code object has the copies of its instructions that threads specialize for themselves
+/// (`Include/cpython/code.h`, `_PyCodeArray`), and a frame the index of the one that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copies {
+    /// `PyCodeObject.co_tlbc`: a pointer to the array.
+    pub code_array: u16,
+    /// `_PyCodeArray.entries`: in the array, pointers to the copies.
+    pub array_items: u16,
+    /// `_PyInterpreterFrame.tlbc_index` (an int).
+    pub frame_index: u16,
+}
+
+impl Layout {
+    /// `ob_size`, where a variable-sized object has the number of its items, and any other what it
+    /// has first: the field behind [`ob_type`](Self::ob_type).
+    pub fn ob_size(&self) -> u16 {
+        self.ob_type + 8
+    }
+
+    /// Whether these are the objects of a build with the GIL: without it, their head is longer.
+    pub fn gil(&self) -> Gil {
+        const WITH_GIL: u16 = 8;
+        if self.ob_type == WITH_GIL {
+            Gil::With
+        } else {
+            Gil::Without
+        }
+    }
+
+    /// `PyTypeObject.tp_name`, the first field behind the head.
+    pub fn type_name(&self) -> u16 {
+        self.ob_type + 16
+    }
 }
 
 /// What was measured of a version, with the version's own headers.
@@ -126,7 +173,8 @@ pub(super) fn of_build(
     version: Version,
     offsets: Option<&DebugOffsets>,
 ) -> Result<Layout, Unknown> {
-    let measured = measured(version).ok_or(Unknown::Version)?;
+    let gil = Gil::of(offsets);
+    let measured = measured(version, gil).ok_or(Unknown::Version)?;
     let told = offsets.zip(measured.words);
     let shown = shown::correct(elf, measured, told.is_some())?;
     let shown = accessors::exception(elf, version, shown);
@@ -147,34 +195,57 @@ pub(super) fn of_build(
         }
     };
     let layout = Layout {
-        objects: objects::of_build(elf, version, offsets, &measured.sizes),
+        objects: objects::of_build(elf, version, offsets, measured),
         ..layout
     };
     layout.with_frame_head().ok_or(Unknown::Objects("frame"))
 }
 
-fn measured(version: Version) -> Option<&'static Measured> {
-    Some(match (version.major, version.minor) {
-        (3, 6) => &table::V3_6,
-        (3, 7) => &table::V3_7,
-        (3, 8) => &table::V3_8,
-        (3, 9) => &table::V3_9,
-        (3, 10) => &table::V3_10,
-        (3, 11) => &table::V3_11,
-        (3, 12) => &table::V3_12,
-        (3, 13) => &table::V3_13,
-        (3, 14) => &table::V3_14,
-        (3, 15) => &table::V3_15,
+/// Whether a build has the global interpreter lock: without it, objects are laid out differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gil {
+    /// As all builds up to 3.12 do.
+    With,
+    /// A free-threaded one (`--disable-gil`, 3.13+).
+    Without,
+}
+
+impl Gil {
+    /// What a build tells.
+    fn of(offsets: Option<&DebugOffsets>) -> Gil {
+        if offsets.is_some_and(DebugOffsets::free_threaded) {
+            Gil::Without
+        } else {
+            Gil::With
+        }
+    }
+}
+
+fn measured(version: Version, gil: Gil) -> Option<&'static Measured> {
+    Some(match (version.major, version.minor, gil) {
+        (3, 6, Gil::With) => &table::V3_6,
+        (3, 7, Gil::With) => &table::V3_7,
+        (3, 8, Gil::With) => &table::V3_8,
+        (3, 9, Gil::With) => &table::V3_9,
+        (3, 10, Gil::With) => &table::V3_10,
+        (3, 11, Gil::With) => &table::V3_11,
+        (3, 12, Gil::With) => &table::V3_12,
+        (3, 13, Gil::With) => &table::V3_13,
+        (3, 14, Gil::With) => &table::V3_14,
+        (3, 15, Gil::With) => &table::V3_15,
+        (3, 13, Gil::Without) => &free_threaded::V3_13T,
+        (3, 14, Gil::Without) => &free_threaded::V3_14T,
+        (3, 15, Gil::Without) => &free_threaded::V3_15T,
         _ => return None,
     })
 }
 
 impl Layout {
     /// The layout of a version, as measured.
-    pub fn of(version: Version) -> Option<Layout> {
+    pub fn of(version: Version, gil: Gil) -> Option<Layout> {
         let layout = Layout {
-            objects: objects::of(version),
-            ..measured(version)?.layout
+            objects: objects::of(version, gil),
+            ..measured(version, gil)?.layout
         };
         layout.with_frame_head()
     }
@@ -196,6 +267,8 @@ impl Layout {
             self.frame_state.checked_add(self.frame_state_size)?,
             self.frame_owner
                 .map_or(Some(0), |owner| owner.checked_add(1))?,
+            self.copies
+                .map_or(Some(0), |copies| copies.frame_index.checked_add(4))?,
         ];
         let frame_head = ends.into_iter().max()?.checked_next_multiple_of(8)?;
         (frame_head <= FRAME_HEAD_MAX).then_some(Layout { frame_head, ..self })
@@ -209,12 +282,17 @@ const FRAME_HEAD_MAX: u16 = 128;
 mod tests {
     use super::*;
 
-    fn layout(minor: u8) -> Option<Layout> {
-        Layout::of(Version {
+    fn measured(minor: u8, gil: Gil) -> Option<Layout> {
+        let version = Version {
             major: 3,
             minor,
             micro: None,
-        })
+        };
+        Layout::of(version, gil)
+    }
+
+    fn layout(minor: u8) -> Option<Layout> {
+        measured(minor, Gil::With)
     }
 
     #[test]
@@ -234,16 +312,38 @@ mod tests {
     }
 
     #[test]
+    fn builds_without_the_gil_have_a_longer_head_before_the_same_fields() {
+        for minor in 6..=15 {
+            let Some(without) = measured(minor, Gil::Without) else {
+                assert!(minor < 13, "3.{minor}");
+                continue;
+            };
+            let with = layout(minor).expect("a layout");
+            assert_eq!((with.ob_type, without.ob_type), (8, 24));
+            for field in [
+                |layout: Layout| layout.code_flags,
+                |layout: Layout| layout.code_qualname.expect("3.11+"),
+                |layout: Layout| layout.str_ascii,
+                |layout: Layout| layout.objects.expect("measured").int_digits,
+                |layout: Layout| layout.objects.expect("measured").set_table,
+                |layout: Layout| layout.objects.expect("measured").type_flags,
+            ] {
+                assert_eq!(field(without), field(with) + 16, "3.{minor}");
+            }
+            assert_eq!(without.copies.is_some(), minor >= 14, "3.{minor}");
+            assert_eq!(without.tstate_frame, with.tstate_frame, "3.{minor}");
+        }
+    }
+
+    #[test]
     fn other_versions_have_no_layout() {
         assert_eq!(layout(5), None);
         assert_eq!(layout(16), None);
-        assert_eq!(
-            Layout::of(Version {
-                major: 2,
-                minor: 7,
-                micro: None
-            }),
-            None
-        );
+        let version = Version {
+            major: 2,
+            minor: 7,
+            micro: None,
+        };
+        assert_eq!(Layout::of(version, Gil::With), None);
     }
 }

@@ -40,7 +40,7 @@ pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
 pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
-pub use layout::{Attributes, Layout, Methods, Objects};
+pub use layout::{Attributes, Copies, Gil, Layout, Methods, Objects};
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
     Yielded, Yields,

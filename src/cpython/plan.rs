@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::opcode::{Opcodes, Returns};
-use super::{Layout, StaticType, ThreadList};
+use super::{Gil, Layout, StaticType, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -352,6 +352,12 @@ impl Plan {
     /// Which of the two ways to see functions it takes.
     pub fn kind(&self) -> PlanKind {
         self.way.kind()
+    }
+
+    /// Whether its interpreter was built without the GIL, so that its threads run at the same time.
+    pub fn free_threaded(&self) -> bool {
+        let layout = self.layout.as_ref();
+        layout.is_some_and(|layout| layout.gil() == Gil::Without)
     }
 
     /// Does without a probe for yields where that costs much more than others and can be spared.

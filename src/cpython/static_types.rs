@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::elf::Elf;
+use super::layout::Layout;
 
 /// A static type of the interpreter's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,15 +15,12 @@ pub struct StaticType {
     pub name: String,
 }
 
-/// `PyTypeObject.tp_name` and `PyObject.ob_type`, the same from 3.6 to 3.15.
-const TP_NAME: u64 = 24;
-const OB_TYPE: u64 = 8;
 /// Longer than any of the interpreter's.
 const NAME_MAX: usize = 63;
 
 /// Those that the file exports: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
 /// `None` through `None`.
-pub(super) fn find(elf: &Elf) -> Vec<StaticType> {
+pub(super) fn find(elf: &Elf, layout: &Layout) -> Vec<StaticType> {
     let mut found = FxHashMap::default();
     for (name, address) in elf.exports() {
         let plain = name.trim_start_matches('_');
@@ -34,12 +32,14 @@ pub(super) fn find(elf: &Elf) -> Vec<StaticType> {
             elf.pointer_at(address)
         } else if name == "_Py_NoneStruct" {
             address
-                .checked_add(OB_TYPE)
+                .checked_add(layout.ob_type.into())
                 .and_then(|at| elf.pointer_at(at))
         } else {
             None
         };
-        if let Some((address, name)) = type_address.and_then(|at| Some((at, name_of(elf, at)?))) {
+        if let Some((address, name)) =
+            type_address.and_then(|at| Some((at, name_of(elf, layout, at)?)))
+        {
             found.insert(address, name);
         }
     }
@@ -51,8 +51,8 @@ pub(super) fn find(elf: &Elf) -> Vec<StaticType> {
     types
 }
 
-fn name_of(elf: &Elf, address: u64) -> Option<String> {
-    let text = elf.pointer_at(address.checked_add(TP_NAME)?)?;
+fn name_of(elf: &Elf, layout: &Layout, address: u64) -> Option<String> {
+    let text = elf.pointer_at(address.checked_add(layout.type_name().into())?)?;
     let name = elf.text_at(text)?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let sound = !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(is_name);

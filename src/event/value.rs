@@ -131,6 +131,11 @@ impl Value {
         self.has(types::value_detail::VALUE_TORN)
     }
 
+    /// Whether another thread has changed it while it was read: what its children are is not known.
+    pub fn changed(&self) -> bool {
+        self.has(types::value_detail::VALUE_CHANGED)
+    }
+
     /// Whether it was not looked into on purpose.
     pub fn shallow(&self) -> bool {
         self.has(types::value_detail::VALUE_SHALLOW)

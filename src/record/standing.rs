@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 
 use super::process;
 use super::session::now;
-use crate::cpython::{Layout, Plan, ThreadList};
+use crate::cpython::{Copies, Layout, Plan, ThreadList};
 use crate::event::{CodeRecord, Text, Whole};
 use crate::trace::Time;
 
@@ -42,7 +42,7 @@ const STRING_MAX: usize = 4096;
 /// How often a stack is read before what two reads have in common is taken for it.
 const READS_MAX: usize = 8;
 /// Bytes of the largest struct head that is read.
-const HEAD_MAX: usize = 144;
+const HEAD_MAX: usize = 160;
 
 /// All that was found in a process.
 #[derive(Debug)]
@@ -283,17 +283,32 @@ impl<M: Memory> Target<'_, M> {
     /// Whether a frame was made, but has not got to where its start is an event: see
     /// `is_unstarted` in `bpf/frames.bpf.c`.
     fn is_unstarted(&self, head: &[u8; HEAD_MAX], code: u64) -> bool {
-        const CO_FIRSTTRACEABLE: u64 = 16;
         const CODE_UNIT: u64 = 2;
-        let Some(instructions) = self.layout.code_instructions else {
-            return word(head, self.layout.frame_lasti) as i32 == -1;
+        let layout = self.layout;
+        let lasti = word(head, layout.frame_lasti);
+        let fields = layout.code_instructions.zip(layout.code_first_traceable);
+        let Some((instructions, back)) = fields else {
+            return lasti as i32 == -1;
         };
         let instructions = code.wrapping_add(u64::from(instructions));
-        let first = self
-            .memory
-            .word(instructions.wrapping_sub(CO_FIRSTTRACEABLE));
+        let first = self.memory.word(instructions.wrapping_sub(back.into()));
         let first = u64::from(first.unwrap_or(0) as u32).wrapping_mul(CODE_UNIT);
-        word(head, self.layout.frame_lasti) < instructions.wrapping_add(first)
+        let run = match layout.copies {
+            None => instructions,
+            Some(copies) => self.copy(copies, head, code).unwrap_or(instructions),
+        };
+        lasti < run.wrapping_add(first)
+    }
+
+    /// Where the copy of a code object's instructions is that a frame runs: see `instructions_of` in
+    /// `bpf/detail.h`.
+    fn copy(&self, copies: Copies, head: &[u8; HEAD_MAX], code: u64) -> Option<u64> {
+        let array = self.field(code, copies.code_array)?;
+        let index = u64::from(word(head, copies.frame_index) as u32);
+        self.field(
+            array.wrapping_add(index.wrapping_mul(8)),
+            copies.array_items,
+        )
     }
 
     /// Reads a code object, unless it has been read; false where it is none.
@@ -335,11 +350,11 @@ impl<M: Memory> Target<'_, M> {
     }
 
     fn compact_string(&self, address: u64) -> Option<Text> {
-        const LENGTH: u16 = 16;
-        const STATE: u16 = 32;
-        let head = self.head(address, STATE + 8)?;
-        let state = word(&head, STATE) as u32;
-        let (width, compact, ascii) = ((state >> 2 & 7) as u8, state >> 5 & 1, state >> 6 & 1);
+        let length = self.layout.ob_size();
+        let state = length + 16;
+        let head = self.head(address, state + 8)?;
+        let state = word(&head, state) as u32 >> self.layout.str_kind_bit;
+        let (width, compact, ascii) = ((state & 7) as u8, state >> 3 & 1, state >> 4 & 1);
         let before = if ascii == 1 {
             self.layout.str_ascii
         } else {
@@ -347,7 +362,7 @@ impl<M: Memory> Target<'_, M> {
         };
         let whole = Whole {
             address: address.wrapping_add(u64::from(before)),
-            length: u32::try_from(word(&head, LENGTH)).unwrap_or(u32::MAX),
+            length: u32::try_from(word(&head, length)).unwrap_or(u32::MAX),
             width,
         };
         let mut bytes = vec![0; whole.bytes().min(STRING_MAX)];

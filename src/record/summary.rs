@@ -82,6 +82,7 @@ impl Summary {
                 Interpreter {
                     path: found.path.display().to_string(),
                     version: found.plan.version.to_string(),
+                    free_threaded: found.plan.free_threaded(),
                     plan: found.plan.kind().to_string(),
                     sites,
                     checked,
@@ -167,6 +168,7 @@ impl Summary {
             let Interpreter {
                 path,
                 version,
+                free_threaded,
                 plan,
                 sites,
                 checked,
@@ -177,8 +179,9 @@ impl Summary {
             } else {
                 format!("found wrong: {}", findings.join("; "))
             };
+            let build = if *free_threaded { " free-threaded" } else { "" };
             say(format_args!(
-                "pytrace: CPython {version} ({path}), {plan} probes, {checked}"
+                "pytrace: CPython {version}{build} ({path}), {plan} probes, {checked}"
             ));
         }
         if let Some(cost) = self.cost {

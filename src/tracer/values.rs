@@ -113,8 +113,9 @@ pub(super) fn value_plan(
 }
 
 /// Tells the programs of a build what to capture of the instances of static types.
-pub(super) fn enter_recipes(map: &impl MapCore, objects: &Objects) -> Result<()> {
+pub(super) fn enter_recipes(map: &impl MapCore, layout: &Layout, objects: &Objects) -> Result<()> {
     let offsets = ObjectOffsets {
+        head: layout.ob_size(),
         function_qualname: objects.function_qualname,
         method_function: objects.method_function,
         builtin_definition: objects.builtin_definition,

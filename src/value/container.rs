@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::nodes::Node;
 use super::string;
-use super::text::Writer;
+use super::text::{CHANGED, Writer};
 use crate::event::Shape;
 
 /// How a container of a builtin type is written.
@@ -53,12 +53,16 @@ impl Writer<'_> {
             .type_of(value)
             .filter(|found| *found.name != *brackets.name);
         let name = subclass.map_or(brackets.name, |found| &found.class);
-        let long = self.depth == 0 || cut || value.torn() || subclass.is_some();
+        let unknown = value.torn() || value.changed();
+        let long = self.depth == 0 || cut || unknown || subclass.is_some();
         let (mut open, mut close) = (brackets.open, brackets.close);
         if long {
             let _ = write!(self.out, "{name}[{}] ", value.length);
             if value.torn() {
                 return self.out.push_str("<unreadable>");
+            }
+            if value.changed() {
+                return self.out.push_str(CHANGED);
             }
         } else {
             (open, close) = match (value.shape, shown) {

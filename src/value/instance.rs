@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::foreign;
 use super::nodes::Node;
-use super::text::Writer;
+use super::text::{CHANGED, Writer};
 use super::types::Type;
 use crate::event::Shape;
 
@@ -16,6 +16,12 @@ impl Writer<'_> {
     pub(super) fn instance(&mut self, node: &Node) {
         let value = &node.value;
         let found = self.type_of(value);
+        if value.changed() {
+            self.open(value);
+            self.out.push(' ');
+            self.out.push_str(CHANGED);
+            return self.out.push('>');
+        }
         if let Some(found) = found {
             if found.enumeration {
                 return self.member(node, found);

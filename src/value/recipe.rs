@@ -11,6 +11,8 @@ use crate::event::{Shape, Value};
 /// Offsets that depend on the interpreter's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectOffsets {
+    /// Size of `PyObject`: where every object has the first field of its own.
+    pub head: u16,
     /// `PyFunctionObject.func_qualname`.
     pub function_qualname: u16,
     /// `PyMethodObject.im_func`.
@@ -34,7 +36,7 @@ pub struct Recipe {
     pub whose: Whose,
     /// What the values are.
     pub shape: Shape,
-    /// Of [`Shape::Fields`]: bytes of the object, from offset 16.
+    /// Of [`Shape::Fields`]: bytes of the object, behind its head.
     pub head: u8,
     /// Of [`Shape::Fields`]: the ways to other objects.
     pub children: Vec<Path>,
@@ -165,6 +167,11 @@ fn head(head: u8) -> Fields {
     }
 }
 
+/// `start`, `stop`, `step`.
+fn bounds(offsets: &ObjectOffsets) -> Fields {
+    children([0, 8, 16].map(|field| offsets.head + field))
+}
+
 fn builtin(offsets: &ObjectOffsets) -> Fields {
     let read = Read {
         path: Path {
@@ -181,8 +188,9 @@ fn builtin(offsets: &ObjectOffsets) -> Fields {
 }
 
 /// The same in NumPy 1 and 2: the number of dimensions; what they are; and of the description the
-/// kind, at 24, and the number of the type, at 28.
-fn array(_: &ObjectOffsets) -> Fields {
+/// kind and, four bytes behind it, the number of the type.
+fn array(offsets: &ObjectOffsets) -> Fields {
+    let ObjectOffsets { head, .. } = *offsets;
     let read = |pointer, offset, size| Read {
         path: at(pointer),
         offset,
@@ -190,21 +198,21 @@ fn array(_: &ObjectOffsets) -> Fields {
     };
     Fields {
         head: 16,
-        reads: vec![read(32, 0, 64), read(56, 24, 8)],
+        reads: vec![read(head + 16, 0, 64), read(head + 40, head + 8, 8)],
         ..Fields::default()
     }
 }
 
-/// What the tensor's object refers to is at 24 behind a flag that is 0 (`c10::MaybeOwned`), or at 16
-/// (PyTorch 1.7 and older, 2.14): see [`torch`].
-fn tensor(_: &ObjectOffsets) -> Fields {
+/// What the tensor's object refers to is the first of its own fields (PyTorch 1.7 and older, 2.14), or
+/// behind a flag that is 0 (`c10::MaybeOwned`): see [`torch`].
+fn tensor(offsets: &ObjectOffsets) -> Fields {
     let read = |pointer| Read {
         path: at(pointer),
         offset: torch::START,
         size: torch::SIZE,
     };
     Fields {
-        reads: vec![read(16), read(24)],
+        reads: vec![read(offsets.head), read(offsets.head + 8)],
         ..Fields::default()
     }
 }
@@ -232,14 +240,8 @@ const BUILTINS: [Row; 23] = [
     ("frozenset", Capture::Plain(Shape::Frozenset)),
     ("dict", Capture::Plain(Shape::Dict)),
     ("type", Capture::Plain(Shape::Type)),
-    (
-        "range",
-        Capture::Fields(|_| children([16, 24, 32]), objects::range),
-    ),
-    (
-        "slice",
-        Capture::Fields(|_| children([16, 24, 32]), objects::slice),
-    ),
+    ("range", Capture::Fields(bounds, objects::range)),
+    ("slice", Capture::Fields(bounds, objects::slice)),
     (
         "function",
         Capture::Fields(
@@ -272,9 +274,9 @@ const BUILTINS: [Row; 23] = [
     (
         "async_generator_wrapped_value",
         Capture::Fields(
-            |_| Fields {
+            |offsets| Fields {
                 hidden: true,
-                ..children([16])
+                ..children([offsets.head])
             },
             objects::yielded,
         ),
@@ -331,14 +333,17 @@ const PANDAS: [Row; 2] = [
     (
         "pandas._libs.internals.BlockManager",
         Capture::Fields(
-            |_| children([32, 48]),
+            |offsets| children([offsets.head + 16, offsets.head + 32]),
             |writer, value, _| writer.opaque(value),
         ),
     ),
     // `_ndarray`
     (
         "pandas._libs.arrays.NDArrayBacked",
-        Capture::Fields(|_| children([24]), |writer, value, _| writer.opaque(value)),
+        Capture::Fields(
+            |offsets| children([offsets.head + 8]),
+            |writer, value, _| writer.opaque(value),
+        ),
     ),
 ];
 

@@ -165,6 +165,7 @@ fn shown(value: Made) -> String {
 
 fn fields(name: &str, data: &[u8]) -> Made {
     let offsets = recipe::ObjectOffsets {
+        head: 16,
         function_qualname: 0,
         method_function: 0,
         builtin_definition: 0,
@@ -303,6 +304,19 @@ fn containers() {
     assert_eq!(shown(cut), "list[8] [1, 2, 3, …]");
     let point = sequence(Shape::Tuple, ints(1..3)).typed(5);
     assert_eq!(shown(point), "Point[2] (1, 2)");
+}
+
+#[test]
+fn what_was_changed_meanwhile_shows_nothing_of_what_it_may_not_have_held() {
+    let changed = types::value_detail::VALUE_CHANGED.0;
+    let list = sequence(Shape::List, [int(1), int(2)]).detail(changed);
+    assert_eq!(shown(list.clone()), "list[2] <changed>");
+    let nested = sequence(Shape::Tuple, [list, int(3)]);
+    assert_eq!(shown(nested), "tuple[2] (list[2] <changed>, 3)");
+    let instance = sequence(Shape::Instance, [string("x"), int(1)]).typed(1);
+    assert_eq!(shown(instance.detail(changed)), "<train.Trainer <changed>>");
+    let bytes = made(Shape::Bytearray, 3, b"abc").detail(changed);
+    assert_eq!(shown(bytes), "bytearray[3] <changed>");
 }
 
 #[test]

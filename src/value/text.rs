@@ -13,6 +13,9 @@ use crate::event::{Shape, Value};
 /// Nodes below each other that are shown.
 const DEPTH_MAX: u32 = 64;
 
+/// What stands for the items of what another thread has changed while they were read.
+pub(super) const CHANGED: &str = "<changed>";
+
 /// Writes nodes as text.
 pub(super) struct Writer<'a> {
     pub(super) types: &'a Types,
@@ -192,7 +195,7 @@ impl<'a> Writer<'a> {
     fn string_of_bytes(&mut self, value: &Value) {
         let array = value.shape == Shape::Bytearray;
         let (data, cut) = self.shown(value, 1);
-        if cut || value.torn() {
+        if cut || value.torn() || value.changed() {
             let name = if array { "bytearray" } else { "bytes" };
             let _ = write!(self.out, "{name}[{}] ", value.length);
         } else if array {
@@ -200,6 +203,9 @@ impl<'a> Writer<'a> {
         }
         if value.torn() {
             return self.out.push_str("<unreadable>");
+        }
+        if value.changed() {
+            return self.out.push_str(CHANGED);
         }
         let quote = string::open_bytes(self.out, data);
         if cut {

@@ -26,8 +26,9 @@ A   before 3.11, with a trace function in Python active as well: the copy of a f
 
 (Without one, artefact A is none here: see oracle.py.)
 
-A truth of the form {"counts": {NAME: N, ...}, "at_least": {NAME: N, ...}} asks only that the
-internal activations of each NAME are N in number, or no fewer. Needs CPython 3.8, standard library only.
+A truth of the form {"counts": {NAME: N, ...}, "at_least": {NAME: N, ...}, "matching": {NAME: REGEX,
+...}} asks only that the internal activations of each NAME are N in number, or no fewer, and that the
+texts of all their arguments match. Needs CPython 3.8, standard library only.
 """
 
 import argparse
@@ -429,6 +430,19 @@ def compare_counts(truth, trace):
     for name, expected in truth.get("at_least", {}).items():
         if found[name] < expected:
             yield "%s: %d activations, should be %d or more" % (name, found[name], expected)
+    for name, pattern in truth.get("matching", {}).items():
+        wrong = [
+            text
+            for thread in trace.threads
+            for activation in thread.activations
+            if activation.name == name
+            for text in (activation.values.get("arguments") or {}).values()
+            if not re.fullmatch(pattern, text)
+        ]
+        for text in wrong[:SHOWN_PROBLEMS]:
+            yield "%s: an argument is %s" % (name, text)
+        if len(wrong) > SHOWN_PROBLEMS:
+            yield "... %d arguments in all that should not be there" % len(wrong)
 
 
 def compare_reports(before, after):

@@ -19,7 +19,8 @@ With --chroot the interpreters are those of another system's root, and pytrace t
 
 A program declares, in comments at the start of a line:
 
-    # oracle: counts      no oracle: the program writes {"counts": {NAME: N}} to $PYTRACE_COUNTS
+    # oracle: counts      no oracle: the program writes {"counts": {NAME: N}} to $PYTRACE_COUNTS,
+                          and what else compare.py asks of such a truth
     # exit: N             its exit code (default 0)
     # variants: A | B     run it again with the options A, and again with B
     # scope-of: M [N...]  the scope is the directories of these modules (default: its own)

@@ -11,9 +11,10 @@ import pathlib
 import re
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-TP_NAME = 24  # offset of PyTypeObject.tp_name
+HEAD = object.__basicsize__  # of PyObject: 16, or 32 in free-threaded builds
+TP_NAME = HEAD + 8  # offset of PyTypeObject.tp_name
 # PyMemberDescrObject.d_member, PyMemberDef.type.
-D_MEMBER, MEMBER_TYPE, T_OBJECT_EX = 40, 8, 16
+D_MEMBER, MEMBER_TYPE, T_OBJECT_EX = HEAD + 24, 8, 16
 EXACT_BITS = 270  # integers of more are not captured whole
 TOP_BITS = 90  # what is captured of those
 SLOTS_SHOWN = 8
@@ -41,7 +42,7 @@ Member = type(Function.__dict__["__globals__"])
 Method = type(re.compile.__get__(0))
 # What an asynchronous generator's yield gives to the evaluator: the value, in an object of this type.
 WRAPPED = "async_generator_wrapped_value"
-WRAPPED_VALUE = 16  # offset of _PyAsyncGenWrappedValue.agw_val
+WRAPPED_VALUE = HEAD  # offset of _PyAsyncGenWrappedValue.agw_val
 
 
 def type_mro(cls):

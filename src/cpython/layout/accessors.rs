@@ -28,14 +28,14 @@ pub(super) fn frames(elf: &Elf, mut layout: Layout) -> Layout {
 
 /// A layout with what `PyErr_Occurred` reads (`Python/errors.c`), likewise.
 pub(super) fn exception(elf: &Elf, version: Version, mut layout: Layout) -> Layout {
-    const OB_TYPE: u16 = 8;
     let chain = chain(elf, "PyErr_Occurred", None);
     let tstate = thread_state::find(elf, version).and_then(ThreadStateSource::address);
     let is_direct = chain.variable.is_some() && chain.variable == tstate;
     layout.tstate_exception = match (layout.frame_owner, chain.offsets.as_slice()) {
         // Since 3.12 it is an instance, whose `ob_type` is returned. The thread state is a
         // thread-local variable.
-        (Some(_), [shown] | [shown, OB_TYPE]) => *shown,
+        (Some(_), [shown]) => *shown,
+        (Some(_), [shown, returned]) if *returned == layout.ob_type => *shown,
         (None, [shown]) if is_direct => *shown,
         // The variable's address was read first.
         (None, [_, shown]) if !is_direct => *shown,
@@ -106,6 +106,7 @@ fn loaded_from_data(instruction: &Instruction) -> Option<Register> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpython::layout::Gil;
     use crate::cpython::tests::library;
 
     const SOURCE: &str = "
@@ -141,7 +142,7 @@ mod tests {
             minor,
             micro: None,
         };
-        let measured = Layout::of(version).expect("supported");
+        let measured = Layout::of(version, Gil::With).expect("supported");
         let layout = exception(&elf, version, frames(&elf, measured));
         (
             layout.tstate_frame,
@@ -169,11 +170,12 @@ mod tests {
     fn an_accessor_of_another_shape_shows_nothing() {
         let other = ["-DSTORAGE=", "-DCHECK=", "-DRESULT=->type->name"];
         for minor in [11, 12] {
-            let measured = Layout::of(Version {
+            let version = Version {
                 major: 3,
                 minor,
                 micro: None,
-            });
+            };
+            let measured = Layout::of(version, Gil::With);
             let exception = measured.map(|layout| layout.tstate_exception);
             assert_eq!(Some(shown(minor, &other).3), exception, "3.{minor}");
         }

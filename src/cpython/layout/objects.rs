@@ -1,18 +1,19 @@
 //! Where objects have what they hold: the values of arguments.
 
+mod free_threaded;
 mod since_3_11;
 mod until_3_10;
 
-use super::{Sizes, shown};
+use super::{Gil, shown};
 use crate::cpython::debug_offsets::{DebugOffsets, ObjectWords};
 use crate::cpython::elf::Elf;
 use crate::cpython::plan::Version;
 
 /// Byte offsets into CPython's objects, for capturing their values.
 ///
-/// The size of every variable-sized object is in the word at 16 (`ob_size`), and so are the length
-/// of a `str` and, since 3.12, an `int`'s `lv_tag`. A `range` has its bounds where
-/// [`RANGE_START`](Self::RANGE_START) and its neighbours say.
+/// The size of every variable-sized object is in [the word behind its
+/// head](super::Layout::ob_size), and so are the length of a `str`, an `int`'s `lv_tag` since 3.12, and
+/// the first bound of a `range`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Objects {
     /// `PyFrameObject.f_localsplus`; `_PyInterpreterFrame.localsplus` since 3.11.
@@ -43,7 +44,7 @@ pub struct Objects {
     pub list_items: u16,
     /// `PyLongObject.ob_digit`; `long_value.ob_digit` since 3.12.
     pub int_digits: u16,
-    /// Whether the word at 16 is `long_value.lv_tag` (3.12+): the number of digits, shifted left by
+    /// Whether the word behind the head is `long_value.lv_tag` (3.12+): the number of digits, shifted left by
     /// three, and the sign in the low two bits (0: positive, 1: zero, 2: negative). Before, it is
     /// `ob_size`: the number of digits, negative for a negative number.
     pub int_has_tag: bool,
@@ -169,12 +170,6 @@ pub enum Attributes {
 }
 
 impl Objects {
-    /// `rangeobject.start`. The struct is in `Objects/rangeobject.c`, the same from 3.6 to 3.15.
-    pub const RANGE_START: u16 = 16;
-    /// `rangeobject.stop`.
-    pub const RANGE_STOP: u16 = 24;
-    /// `rangeobject.step`.
-    pub const RANGE_STEP: u16 = 32;
     /// `Py_TPFLAGS_INLINE_VALUES`, 3.13+ (`Include/object.h`).
     pub const TPFLAGS_INLINE_VALUES: u64 = 1 << 2;
     /// `Py_TPFLAGS_MANAGED_DICT`, 3.11+ (`Include/object.h`).
@@ -207,38 +202,44 @@ pub(super) struct ObjectSizes {
 }
 
 /// What was measured of a version, corrected by what the build tells and shows. `None` where that
-/// says that its objects are others; `sizes` are of the version's other objects.
+/// says that its objects are others; `of_others` is what was measured of the
+/// version's other objects.
 pub(super) fn of_build(
     elf: &Elf,
     version: Version,
     offsets: Option<&DebugOffsets>,
-    sizes: &Sizes,
+    of_others: &super::Measured,
 ) -> Option<Objects> {
-    let measured = table(version)?;
+    let measured = table(version, Gil::of(offsets))?;
     let told = match offsets.zip(measured.words) {
         None => measured.objects,
-        Some((offsets, words)) => offsets.apply_to_objects(&words, measured.objects)?,
+        Some((offsets, words)) => {
+            offsets.apply_to_objects(&words, &of_others.layout, measured.objects)?
+        }
     };
-    shown::objects(elf, sizes, &measured.sizes, told)
+    shown::objects(elf, of_others, &measured.sizes, told)
 }
 
 /// What was measured of a version.
-pub(super) fn of(version: Version) -> Option<Objects> {
-    table(version).map(|measured| measured.objects)
+pub(super) fn of(version: Version, gil: Gil) -> Option<Objects> {
+    table(version, gil).map(|measured| measured.objects)
 }
 
-fn table(version: Version) -> Option<&'static Measured> {
-    Some(match (version.major, version.minor) {
-        (3, 6) => &until_3_10::V3_6,
-        (3, 7) => &until_3_10::V3_7,
-        (3, 8) => &until_3_10::V3_8,
-        (3, 9) => &until_3_10::V3_9,
-        (3, 10) => &until_3_10::V3_10,
-        (3, 11) => &since_3_11::V3_11,
-        (3, 12) => &since_3_11::V3_12,
-        (3, 13) => &since_3_11::V3_13,
-        (3, 14) => &since_3_11::V3_14,
-        (3, 15) => &since_3_11::V3_15,
+fn table(version: Version, gil: Gil) -> Option<&'static Measured> {
+    Some(match (version.major, version.minor, gil) {
+        (3, 6, Gil::With) => &until_3_10::V3_6,
+        (3, 7, Gil::With) => &until_3_10::V3_7,
+        (3, 8, Gil::With) => &until_3_10::V3_8,
+        (3, 9, Gil::With) => &until_3_10::V3_9,
+        (3, 10, Gil::With) => &until_3_10::V3_10,
+        (3, 11, Gil::With) => &since_3_11::V3_11,
+        (3, 12, Gil::With) => &since_3_11::V3_12,
+        (3, 13, Gil::With) => &since_3_11::V3_13,
+        (3, 14, Gil::With) => &since_3_11::V3_14,
+        (3, 15, Gil::With) => &since_3_11::V3_15,
+        (3, 13, Gil::Without) => &free_threaded::V3_13T,
+        (3, 14, Gil::Without) => &free_threaded::V3_14T,
+        (3, 15, Gil::Without) => &free_threaded::V3_15T,
         _ => return None,
     })
 }
@@ -253,7 +254,7 @@ mod tests {
             minor,
             micro: None,
         };
-        let objects = (6..=15).map(|minor| of(version(minor)).expect("measured"));
+        let objects = (6..=15).map(|minor| of(version(minor), Gil::With).expect("measured"));
         objects.map(field).collect()
     }
 

@@ -2,7 +2,7 @@
 //! exports have the size of their instances, and name fields of theirs with their offsets.
 
 use super::objects::ObjectSizes;
-use super::{Layout, Measured, Methods, Objects, Sizes, Unknown};
+use super::{Layout, Measured, Methods, Objects, Unknown};
 use crate::cpython::elf::Elf;
 
 /// What was measured, corrected by the build's type objects. Where those show that objects are not
@@ -13,7 +13,8 @@ pub(super) fn correct(elf: &Elf, measured: &Measured, told: bool) -> Result<Layo
     if !told {
         layout = frame(elf, measured, layout).ok_or(Unknown::Objects("frame"))?;
     }
-    let strings = TypeObject::find(elf, "PyUnicode_Type").and_then(|it| it.basic_size());
+    let head = layout.ob_type;
+    let strings = TypeObject::find(elf, head, "PyUnicode_Type").and_then(|it| it.basic_size());
     if strings != Some(measured.sizes.string) {
         return Err(Unknown::Objects("str"));
     }
@@ -26,7 +27,7 @@ pub(super) fn correct(elf: &Elf, measured: &Measured, told: bool) -> Result<Layo
 
 /// `code_memberlist` and `PyCode_Type` (`Objects/codeobject.c`).
 pub(super) fn code(elf: &Elf, layout: Layout) -> Option<Layout> {
-    let code = TypeObject::find(elf, "PyCode_Type")?;
+    let code = TypeObject::find(elf, layout.ob_type, "PyCode_Type")?;
     Some(Layout {
         code_argcount: code.member("co_argcount")?,
         code_flags: code.member("co_flags")?,
@@ -49,7 +50,7 @@ pub(super) fn code(elf: &Elf, layout: Layout) -> Option<Layout> {
 /// `frame_memberlist` and `PyFrame_Type` (`Objects/frameobject.c`). It does not name all that is
 /// read, so a frame must be as large as those that were measured.
 fn frame(elf: &Elf, measured: &Measured, layout: Layout) -> Option<Layout> {
-    let frame = TypeObject::find(elf, "PyFrame_Type")?;
+    let frame = TypeObject::find(elf, layout.ob_type, "PyFrame_Type")?;
     if frame.basic_size()? != measured.sizes.frame {
         return None;
     }
@@ -66,9 +67,10 @@ fn frame(elf: &Elf, measured: &Measured, layout: Layout) -> Option<Layout> {
 /// `PyFunction_Type` (`Objects/funcobject.c`) and `PyType_Type` (`Objects/typeobject.c`), which name
 /// little: functions and types must be as large as those that were measured.
 fn methods(elf: &Elf, measured: &Measured, methods: Methods) -> Option<Methods> {
-    let code = TypeObject::find(elf, "PyCode_Type")?;
-    let function = TypeObject::find(elf, "PyFunction_Type")?;
-    let heap_type = TypeObject::find(elf, "PyType_Type")?;
+    let head = measured.layout.ob_type;
+    let code = TypeObject::find(elf, head, "PyCode_Type")?;
+    let function = TypeObject::find(elf, head, "PyFunction_Type")?;
+    let heap_type = TypeObject::find(elf, head, "PyType_Type")?;
     let same = function.basic_size()? == measured.sizes.function
         && heap_type.basic_size()? == measured.sizes.heap_type;
     same.then_some(Methods {
@@ -83,18 +85,20 @@ fn methods(elf: &Elf, measured: &Measured, methods: Methods) -> Option<Methods> 
 /// was.
 pub(super) fn objects(
     elf: &Elf,
-    sizes: &Sizes,
+    of_others: &Measured,
     object_sizes: &ObjectSizes,
     objects: Objects,
 ) -> Option<Objects> {
-    let basic_size = |symbol| TypeObject::find(elf, symbol)?.basic_size();
+    let layout = &of_others.layout;
+    let head = layout.ob_type;
+    let basic_size = |symbol| TypeObject::find(elf, head, symbol)?.basic_size();
     let measured = [
         ("PyTuple_Type", objects.tuple_items),
         ("PyLong_Type", objects.int_digits),
         // A null byte follows upon the others.
         ("PyBytes_Type", objects.bytes_data.checked_add(1)?),
         ("PyType_Type", objects.heap_size),
-        ("PyFunction_Type", sizes.function),
+        ("PyFunction_Type", of_others.sizes.function),
         ("PyList_Type", object_sizes.list),
         ("PyFloat_Type", object_sizes.float),
         ("PyComplex_Type", object_sizes.complex),
@@ -109,9 +113,9 @@ pub(super) fn objects(
     let same_sizes = measured
         .iter()
         .all(|(symbol, size)| basic_size(*symbol) == Some(*size))
-        && TypeObject::pointed_to(elf, "PyExc_BaseException")?.basic_size()
+        && TypeObject::pointed_to(elf, head, "PyExc_BaseException")?.basic_size()
             == Some(object_sizes.exception);
-    let member = |symbol, name| TypeObject::find(elf, symbol)?.member(name);
+    let member = |symbol, name| TypeObject::find(elf, head, symbol)?.member(name);
     let named = [
         ("PyType_Type", "__basicsize__", objects.type_basicsize),
         ("PyType_Type", "__itemsize__", objects.type_itemsize),
@@ -123,9 +127,10 @@ pub(super) fn objects(
         ("PySlice_Type", "start", objects.slice_start),
         ("PySlice_Type", "stop", objects.slice_stop),
         ("PySlice_Type", "step", objects.slice_step),
-        ("PyRange_Type", "start", Objects::RANGE_START),
-        ("PyRange_Type", "stop", Objects::RANGE_STOP),
-        ("PyRange_Type", "step", Objects::RANGE_STEP),
+        // `rangeobject` is in Objects/rangeobject.c, the same from 3.6 to 3.15.
+        ("PyRange_Type", "start", layout.ob_size()),
+        ("PyRange_Type", "stop", layout.ob_size() + 8),
+        ("PyRange_Type", "step", layout.ob_size() + 16),
     ];
     let same_members = named
         .iter()
@@ -152,28 +157,31 @@ pub(super) fn objects(
 }
 
 /// A `PyTypeObject` in the file's data. Its own fields have not moved from 3.6 to 3.15
-/// (`Include/cpython/object.h`).
+/// (`Include/cpython/object.h`), but for the head that they follow upon.
 #[derive(Debug, Clone, Copy)]
 struct TypeObject<'e> {
     elf: &'e Elf,
+    /// Of its `ob_type`.
     address: u64,
 }
 
 impl<'e> TypeObject<'e> {
-    fn find(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
-        let address = elf.export(symbol)?.address;
+    fn find(elf: &'e Elf, ob_type: u16, symbol: &str) -> Option<TypeObject<'e>> {
+        let object = elf.export(symbol)?.address;
+        let address = object.checked_add(ob_type.into())?;
         Some(TypeObject { elf, address })
     }
 
     /// The one that a variable points to: so are the types of exceptions exported.
-    fn pointed_to(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
-        let address = elf.pointer_at(elf.export(symbol)?.address)?;
+    fn pointed_to(elf: &'e Elf, ob_type: u16, symbol: &str) -> Option<TypeObject<'e>> {
+        let object = elf.pointer_at(elf.export(symbol)?.address)?;
+        let address = object.checked_add(ob_type.into())?;
         Some(TypeObject { elf, address })
     }
 
     /// `tp_basicsize`.
     fn basic_size(&self) -> Option<u16> {
-        const TP_BASICSIZE: u64 = 32;
+        const TP_BASICSIZE: u64 = 24;
         let size = self
             .elf
             .pointer_at(self.address.checked_add(TP_BASICSIZE)?)?;
@@ -183,7 +191,7 @@ impl<'e> TypeObject<'e> {
     /// The offset of a field, by its name in `tp_members`: an array of `PyMemberDef`
     /// (`Include/structmember.h`, since 3.12 `Include/descrobject.h`) that ends without a name.
     fn member(&self, name: &str) -> Option<u16> {
-        const TP_MEMBERS: u64 = 240;
+        const TP_MEMBERS: u64 = 232;
         const MEMBER_SIZE: u64 = 40;
         const MEMBER_OFFSET: u64 = 16;
         /// More than any type has.

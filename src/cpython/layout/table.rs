@@ -10,6 +10,7 @@ pub(super) const V3_6: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 120,
@@ -29,6 +30,9 @@ pub(super) const V3_6: Measured = Measured {
         }),
         code_argcount: 16,
         code_instructions: None,
+        code_first_traceable: None,
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 24,
@@ -52,6 +56,7 @@ pub(super) const V3_7: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -71,6 +76,9 @@ pub(super) const V3_7: Measured = Measured {
         }),
         code_argcount: 16,
         code_instructions: None,
+        code_first_traceable: None,
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 24,
@@ -94,6 +102,7 @@ pub(super) const V3_8: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -113,6 +122,9 @@ pub(super) const V3_8: Measured = Measured {
         }),
         code_argcount: 16,
         code_instructions: None,
+        code_first_traceable: None,
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 24,
@@ -136,6 +148,7 @@ pub(super) const V3_9: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 104,
@@ -155,6 +168,9 @@ pub(super) const V3_9: Measured = Measured {
         }),
         code_argcount: 16,
         code_instructions: None,
+        code_first_traceable: None,
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 24,
@@ -178,6 +194,7 @@ pub(super) const V3_10: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 24,
         frame_lasti: 96,
@@ -197,6 +214,9 @@ pub(super) const V3_10: Measured = Measured {
         }),
         code_argcount: 16,
         code_instructions: None,
+        code_first_traceable: None,
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 24,
@@ -220,6 +240,7 @@ pub(super) const V3_11: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 32,
         frame_previous: 48,
         frame_lasti: 56,
@@ -235,6 +256,9 @@ pub(super) const V3_11: Measured = Measured {
         methods: None,
         code_argcount: 56,
         code_instructions: Some(184),
+        code_first_traceable: Some(16),
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 48,
         str_compact: 72,
         tstate_frame: 56,
@@ -258,6 +282,7 @@ pub(super) const V3_12: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -273,6 +298,9 @@ pub(super) const V3_12: Measured = Measured {
         methods: None,
         code_argcount: 52,
         code_instructions: Some(192),
+        code_first_traceable: Some(16),
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 40,
         str_compact: 56,
         tstate_frame: 56,
@@ -296,6 +324,7 @@ pub(super) const V3_13: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -311,6 +340,9 @@ pub(super) const V3_13: Measured = Measured {
         methods: None,
         code_argcount: 52,
         code_instructions: Some(200),
+        code_first_traceable: Some(16),
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 40,
         str_compact: 56,
         tstate_frame: 72,
@@ -351,6 +383,7 @@ pub(super) const V3_14: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -366,6 +399,9 @@ pub(super) const V3_14: Measured = Measured {
         methods: None,
         code_argcount: 52,
         code_instructions: Some(208),
+        code_first_traceable: Some(16),
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 40,
         str_compact: 56,
         tstate_frame: 72,
@@ -406,6 +442,7 @@ pub(super) const V3_15: Measured = Measured {
     layout: Layout {
         frame_head: 0, // set by `with_frame_head`
         objects: None, // these have tables of their own
+        ob_type: 8,
         frame_code: 0,
         frame_previous: 8,
         frame_lasti: 56,
@@ -421,6 +458,9 @@ pub(super) const V3_15: Measured = Measured {
         methods: None,
         code_argcount: 52,
         code_instructions: Some(208),
+        code_first_traceable: Some(16),
+        copies: None,
+        str_kind_bit: 2,
         str_ascii: 40,
         str_compact: 56,
         tstate_frame: 72,

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::cpython::Version;
+use crate::cpython::{Gil, Version};
 
 /// Words at addresses; what is not there reads as zero, up to an end.
 #[derive(Default)]
@@ -50,12 +50,12 @@ const FRAMES: u64 = 0x10_0000;
 const CODE: u64 = 0x8000;
 
 fn layout() -> Layout {
-    Layout::of(Version {
+    let version = Version {
         major: 3,
         minor: 13,
         micro: None,
-    })
-    .expect("a layout")
+    };
+    Layout::of(version, Gil::With).expect("a layout")
 }
 
 /// A thread with id 7 and so many frames of 256 bytes each, innermost first.
@@ -83,11 +83,14 @@ fn fake(frames: u64) -> Fake {
 }
 
 fn look(fake: &Fake) -> Vec<Stack> {
+    look_by(fake, &layout())
+}
+
+fn look_by(fake: &Fake, layout: &Layout) -> Vec<Stack> {
     let tasks = Tasks([(7, 1007)].into_iter().collect());
-    let layout = layout();
     Target {
         memory: Borrowed(fake),
-        layout: &layout,
+        layout,
     }
     .look(LIST, 0, &tasks)
     .0
@@ -124,6 +127,46 @@ fn a_frame_that_has_not_started_is_none() {
     fake.words
         .insert(FRAMES + u64::from(layout().frame_lasti), CODE);
     assert_eq!(look(&fake)[0].frames.len(), 2);
+}
+
+#[test]
+fn a_frame_that_runs_its_thread_s_copy_has_started_where_that_says() {
+    const ARRAY: u64 = 0xa000;
+    const COPY: u64 = 0xb000;
+    const INDEX: u64 = 2;
+    /// Of the first traceable instruction.
+    const FIRST: u64 = 3;
+    let version = Version {
+        major: 3,
+        minor: 14,
+        micro: None,
+    };
+    let layout = Layout::of(version, Gil::Without).expect("a layout");
+    let copies = layout.copies.expect("3.14 has them");
+    let first_traceable =
+        layout.code_instructions.expect("3.11+") - layout.code_first_traceable.expect("3.11+");
+    for (lasti, frames) in [(COPY + 2 * FIRST - 2, 0), (COPY + 2 * FIRST, 1)] {
+        let mut fake = Fake::default();
+        for (object, offset, word) in [
+            (LIST.head, 0, INTERPRETER),
+            (INTERPRETER, LIST.interpreter_threads, STATE),
+            (STATE, layout.tstate_native_id.expect("3.14 has it"), 7),
+            (STATE, layout.tstate_frame, FRAMES),
+            (FRAMES, layout.frame_code, CODE | layout.code_tag_mask),
+            (FRAMES, layout.frame_lasti, lasti),
+            (FRAMES, copies.frame_index, INDEX),
+            (CODE, first_traceable, FIRST),
+            (CODE, copies.code_array, ARRAY),
+            (ARRAY + 8 * INDEX, copies.array_items, COPY),
+        ] {
+            fake.words.insert(object + u64::from(offset), word);
+        }
+        let found: usize = look_by(&fake, &layout)
+            .iter()
+            .map(|stack| stack.frames.len())
+            .sum();
+        assert_eq!(found, frames, "{lasti:#x}");
+    }
 }
 
 #[test]

@@ -14,7 +14,10 @@ import sys
 gc.disable()  # it must not walk through them
 
 WORD = ctypes.sizeof(ctypes.c_void_p)
-OB_REFCNT, OB_TYPE, OB_SIZE = 0, 8, 16
+# An object's head: its references, in free-threaded builds those of other threads, and its type.
+OB_SIZE = object.__basicsize__
+OB_TYPE = OB_SIZE - WORD
+OB_REFCNT = OB_TYPE - WORD
 NOWHERE = [0, 1, 8, 0xDEAD, 0x7FFFFFFFF000, 0xFFFF800000000000, 0xFFFFFFFFFFFFFFFF,
            0x8000000000000000]
 SIZES = [-1, -2**62, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, -2**63, 0]
@@ -131,7 +134,9 @@ def break_items():
     """Items of containers that are no objects."""
     items = [object() for _ in range(5)]
     for container in (list(items), tuple(items)):
-        base = word(container, 24).value if type(container) is list else id(container) + 24
+        base = id(container) + tuple.__basicsize__
+        if type(container) is list:
+            base = word(container, OB_SIZE + WORD).value
         holder = [container]
         kept.append(holder)
         for value in NOWHERE:
@@ -147,7 +152,7 @@ def break_types_of_types():
     holder = [Doomed()]
     kept.append(holder)
     hand_over(holder)
-    for offset in range(16, 416, WORD):
+    for offset in range(OB_SIZE, OB_SIZE + 400, WORD):
         for value in NOWHERE[:5] + [2**62]:
             with Broken(id(Doomed), offset, value):
                 hand_over(holder)

@@ -1,3 +1,4 @@
+use super::super::Gil;
 use super::*;
 use crate::cpython::{Choice, Found, Interpreter, Problem, plan, tests};
 
@@ -49,7 +50,7 @@ fn member(symbol: &str, name: &str) -> impl Fn(&Elf) -> u64 {
 #[test]
 fn a_release_shows_what_was_measured() {
     let data = tests::bytes();
-    let measured = Layout::of(interpreter(data.clone()).version());
+    let measured = Layout::of(interpreter(data.clone()).version(), Gil::With);
     assert_eq!(layout_of(data).ok(), measured);
 }
 
