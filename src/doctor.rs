@@ -106,6 +106,7 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
     writeln!(out, "version          CPython {}", interpreter.version())?;
     writeln!(out, "build            {shape}")?;
     writeln!(out, "USDT probes      {usdt}")?;
+    writeln!(out, "JIT              {}", interpreter.jit())?;
     writeln!(
         out,
         "debug offsets    {}",

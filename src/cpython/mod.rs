@@ -18,6 +18,7 @@ mod handlers;
 #[cfg(test)]
 mod hostile;
 mod interpreter;
+mod jit;
 mod layout;
 mod machine;
 mod opcode;
@@ -35,10 +36,11 @@ mod usdt;
 mod version;
 mod yields;
 
-pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
+pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after, plan_compiled};
 pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
+pub use jit::Jit;
 pub use layout::{Attributes, Layout, Methods, Objects};
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
