@@ -52,6 +52,7 @@ static __always_inline bool is_entry_probe(__u64 cookie)
 	case PROBE_EVAL:
 	case PROBE_THROW:
 	case PROBE_USDT_ENTRY:
+	case PROBE_EXECUTOR:
 		return true;
 	}
 	return false;

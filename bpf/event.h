@@ -45,6 +45,8 @@ enum tstate_source {
 /* Where one interpreter build keeps things: byte offsets into its structs. */
 struct plan {
 	__u64 code_tag_mask; /* bits of a code pointer that are not address */
+	__u64 text; /* the interpreter's own code: where calls from compiled code don't come from */
+	__u64 text_bytes; /* 0: what is returned there lies where it always does */
 	__s32 tstate_offset;
 	__u32 tstate_source;
 	__u32 frame_state;
@@ -83,11 +85,18 @@ struct plan {
 	__u16 code_copies; /* co_tlbc, in free-threaded builds since 3.14; 0: a code object's threads
 			      all run the instructions behind it */
 	__u16 frame_copy; /* tlbc_index, likewise */
+	__u16 code_instrumentation; /* _co_instrumentation_version, 3.12+ */
 	__u8 copies_items; /* _PyCodeArray.entries */
 	__u8 ob_type; /* of every object; what is its own follows */
 	__u8 str_kind_bit; /* in a str's state */
 	__u8 code_first_traceable; /* how far before the instructions, 3.11+ */
-	__u8 infer_yields; /* YIELD_VALUE has no probe: see yields.h */
+	__u8 infer_yields; /* YIELD_VALUE has no probe, or not everywhere: see yields.h */
+	__u8 generator_executing; /* what gi_frame_state is while a generator runs */
+	__u8 compiled; /* 3.14+: the JIT is on, see compiled.h */
+	/* 3.15+, with the JIT: the opcodes by which ENTER_EXECUTOR tells in place of which RESUME it is */
+	__u8 pop_top_opcode;
+	__u8 return_generator_opcode;
+	__u8 yield_opcodes[2];
 	__u8 pad[5];
 };
 
@@ -107,12 +116,14 @@ enum probe_kind {
 	PROBE_CODE_FREED, /* rdi = code object */
 	PROBE_TYPE_FREED, /* rdi = type */
 	PROBE_GENERATOR_MADE,
+	PROBE_EXECUTOR, /* ENTER_EXECUTOR, 3.15+: compiled code is entered, maybe at a RESUME */
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
 #define COOKIE_KIND(cookie)  ((cookie)&0xff)
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
-#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
+#define COOKIE_EXTRA(cookie)                                                                       \
+	((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
 /* From next_instr to the argument; from the stack to what is yielded. */
 #define COOKIE_DELTA(cookie)	((__s8)((cookie) >> 24 & 0xff))
 #define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */
@@ -368,8 +379,16 @@ struct event_gap {
 	__u64 ends;
 };
 
-/* EVENT_RUNNING: a frame that was active before the thread's first event, or that became
- * active while events were lost. */
+/* event_head.detail of EVENT_RUNNING */
+enum running {
+	RUNNING_UNKNOWN, /* the whole stack is reported, down to its bottom or a cut */
+	RUNNING_COMPILED, /* frames that began in compiled code since the thread's previous record, and
+			     last, with `code` 0, the one below them, of which user space knows; without
+			     that, the whole stack */
+};
+
+/* EVENT_RUNNING: a frame that was active before the thread's first event, that became active while
+ * events were lost, or that no probe saw begin (see compiled.h). */
 struct event_running {
 	struct event_head head;
 	__u64 frame;
@@ -418,7 +437,7 @@ struct event_parameters {
 	__u32 pad;
 };
 
-_Static_assert(sizeof(struct plan) == 96, "plan has no holes");
+_Static_assert(sizeof(struct plan) == 120, "plan has no holes");
 _Static_assert(sizeof(struct event_head) == 24, "head has no holes");
 _Static_assert(sizeof(struct event_code) == 104, "code has no holes");
 _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");

@@ -27,6 +27,7 @@
 #include "stack.h"
 #include "detail.h"
 #include "check.h"
+#include "compiled.h"
 #include "records.h"
 #include "names.h"
 
@@ -65,6 +66,7 @@ enum qualifier _qualifier = 0;
 enum probe_kind _probe_kind = 0;
 enum probed_by _probed_by = 0;
 enum gives_up _gives_up = 0;
+enum running _running = 0;
 enum verdict _verdict = 0;
 enum check_state _check_state = 0;
 enum string_width _string_width = 0;
@@ -129,7 +131,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 			previous = CALLER_FRAME(find_caller(previous, id));
 	}
 
-	detail = enter_detail(ctx, cookie, head, state);
+	detail = enter_detail(ctx, cookie, head, state, id);
 	if (detail == ENTER_NONE)
 		return 0;
 	if (verdict != VERDICT_UNKNOWN && is_crowded())
@@ -149,6 +151,8 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose_as(verdict, id, EVENT_ENTER);
 	}
+	if (plan.compiled && !tell_compiled(frame_previous(head), false, id))
+		return lose_as(verdict, id, EVENT_ENTER);
 	if (values.wanted)
 		scratch->parameters = state->parameters;
 	if (!emit_enter(pass_scratch(scratch), frame, previous,
@@ -190,7 +194,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u64 cookie)
 /* What is known of an exit whose frame is in no slot. */
 #define EXIT_CONCERNS  1 /* it must be sent */
 #define EXIT_RESUMABLE 2 /* the frame is a generator's */
-#define EXIT_UNMET     4 /* its code object has never been seen */
+#define EXIT_UNMET     4 /* its code object has never been seen, nor could be told of */
 #define EXIT_UNJUDGED  8 /* user space has not said yet what it is */
 
 __noinline int judge_exit(__u64 frame, __u64 id)
@@ -205,10 +209,13 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 	if (!read_frame(&head, frame))
 		return 0;
 	key.code = frame_code(&head);
-	state = bpf_map_lookup_elem(&codes, &key);
+	state = plan.compiled ? meet_code(&key, frame, id) : bpf_map_lookup_elem(&codes, &key);
 	if (!state)
 		return EXIT_UNMET;
 	judged = state->resumable ? EXIT_RESUMABLE : 0;
+	if (plan.compiled && state->resumable &&
+	    FIELD(__u8, &head, plan.frame_owner) != FRAME_OWNED_BY_GENERATOR)
+		return 0; /* a generator was to be made, and could not */
 	verdict = verdict_of(state, &key);
 	caller = frame_previous(&head);
 	if (verdict == VERDICT_SHIM)
@@ -243,6 +250,13 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 					    COOKIE_DELTA(cookie));
 		return given_back(frame, HOW_YIELDED);
 	case PROBE_POP:
+		if (plan.text_bytes) {
+			__u64 caller = compiled_caller(ctx, bpf_get_current_pid_tgid());
+
+			if (caller)
+				return read_register(ctx, register_returned(caller));
+		}
+		return given_back(frame, HOW_UNKNOWN);
 	case PROBE_USDT_RETURN:
 		return given_back(frame, detail == EXIT_YIELD ? HOW_YIELDED : HOW_UNKNOWN);
 	}
@@ -266,8 +280,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 id = bpf_get_current_pid_tgid(), frame, tstate, *slot, tag, object = 0;
 	__u16 locals = LOCALS_UNKNOWN;
-	bool resumable = false;
-	int judged = EXIT_CONCERNS;
+	bool resumable = false, told;
+	int judged = EXIT_CONCERNS, settled = SETTLED;
 	__u8 detail;
 
 	if (!is_recorded(id) || is_strange(cookie))
@@ -277,7 +291,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		return lose_unjudged(id, EVENT_EXIT);
 	slot = slot_of(frame, id);
 	tag = *slot ^ slot_tag(frame, id);
-	if (tag <= SLOT_FLAGS) {
+	told = tag <= SLOT_FLAGS;
+	if (told) {
 		resumable = tag & SLOT_RESUMABLE;
 		*slot = 0;
 		if (values.wanted && plan.code_instructions)
@@ -293,7 +308,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 			/* A thread's first event, and the end of what ran before. Else it is the
 			 * shim of a specialised class call, which is never entered. */
 			if (stack_is_known(id))
-				return 0;
+				return plan.compiled ? lose_unjudged(id, EVENT_EXIT) : 0;
 			if (!know_stack(frame, id))
 				return lose_unjudged(id, EVENT_EXIT);
 			judged = judge_exit(frame, id);
@@ -307,10 +322,19 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 
 	tstate = leaving_thread_state(ctx, cookie, id);
 	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
+	if (plan.compiled && !told && detail == EXIT_UNWIND && never_ran(frame))
+		return 0;
 	if (!know_stack(frame, id))
 		return lose_end(judged, id);
-	if (may_have_generators(id) && settle_yields(frame, 0, 0, DOES_LEAVE, id))
+	if (may_have_generators(id))
+		settled = settle_yields(frame, 0, 0, DOES_LEAVE, id);
+	if (settled < 0)
 		return lose_end(judged, id);
+	if (plan.compiled && !(told && (!resumable || settled == SETTLED_LEFT))) {
+		if (!tell_compiled(frame, true, id))
+			return lose_end(judged, id);
+		*slot_of(frame, id) = 0;
+	}
 	if (values.wanted && detail != EXIT_UNWIND)
 		object = object_given_back(ctx, cookie, frame, detail, locals);
 	return emit_exit(frame, detail, object, tstate) ? watch_ring(id) : lose_end(judged, id);

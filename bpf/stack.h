@@ -54,6 +54,23 @@ static __always_inline bool is_outside(__u8 verdict)
 	return verdict == VERDICT_EXTERNAL || verdict == VERDICT_IMPORT;
 }
 
+/* With the JIT: a frame has been reported, and its end is to be sent. What it returns is looked for
+ * without its slot's help. */
+static __always_inline void keep_slot(__u64 frame, const struct code_state *state, __u8 verdict,
+				      __u64 id)
+{
+	__u64 tag = slot_tag(frame, id);
+
+	if (verdict == VERDICT_SHIM)
+		return;
+	if (!is_outside(verdict))
+		tag |= SLOT_INTERNAL;
+	if (state->resumable)
+		tag |= SLOT_RESUMABLE;
+	*slot_of(frame, id) = tag;
+	slot_locals[slot_index(frame, id)] = locals_tag(frame, id) | LOCALS_UNKNOWN;
+}
+
 /* Whether code outside the scope is to be sent. `previous` becomes its Python caller. */
 static __always_inline bool concerns_scope(__u8 verdict, __u64 *previous, __u64 id)
 {
@@ -111,6 +128,8 @@ static __always_inline long walk_from(struct walk_room *room, __u32 index, struc
 		 * found to have yielded when their caller goes on. */
 		if (plan.infer_yields && state->resumable)
 			insert_generator(walk->frame, previous, room->key.code, walk->id);
+		if (plan.compiled)
+			keep_slot(walk->frame, state, verdict_of(state, &room->key), walk->id);
 	}
 	walk->frame = previous;
 	return 0;

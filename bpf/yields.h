@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Yields without a probe (plan.infer_yields): found at the next event of their thread.
+ * Yields that no probe sees (plan.infer_yields): found at the next event of their thread.
  *
  * A thread's running generators are kept, as far as they were sent. One that has yielded is
  * suspended, or runs again elsewhere, which its frame tells; or it runs again here, and that is
@@ -18,12 +18,9 @@
  * char and four bytes of padding before the frame (the plan has seen YIELD_VALUE store there). */
 #define GENERATOR_HEAD	24
 #define GENERATOR_STATE (GENERATOR_HEAD - 5)
-#define FRAME_EXECUTING 0
 
-/* PyCodeObject._co_instrumentation_version is followed by _co_monitoring, _co_firsttraceable,
- * co_extra and the instructions; its low 8 bits are flags (3.12, 3.13). */
-#define CO_INSTRUMENTATION_VERSION 32
-#define EVENTS_BITS		   8
+/* The low bits of PyCodeObject._co_instrumentation_version are flags (3.12 to 3.15). */
+#define EVENTS_BITS 8
 
 struct generator {
 	__u64 frame;
@@ -150,7 +147,7 @@ static __always_inline struct generators *new_generators(__u64 id)
 /* Changes when the code object is instrumented, or is so no more (sys.monitoring). */
 static __always_inline __u64 with_version(__u64 code)
 {
-	__u64 version = read_pointer(code + plan.code_instructions - CO_INSTRUMENTATION_VERSION);
+	__u64 version = read_pointer(code + plan.code_instrumentation);
 
 	return code << 16 >> 16 | version >> EVENTS_BITS << 48;
 }
@@ -210,7 +207,7 @@ static __always_inline bool runs_still(const struct generator *generator)
 	if (bpf_probe_read_user(bytes, GENERATOR_HEAD + plan.frame_head,
 				(void *)(generator->frame - GENERATOR_HEAD)))
 		return false;
-	return *(__u64 *)bytes && bytes[GENERATOR_STATE] == FRAME_EXECUTING &&
+	return *(__u64 *)bytes && bytes[GENERATOR_STATE] == plan.generator_executing &&
 	       frame_previous(head) == generator->previous &&
 	       frame_code(head) << 16 == generator->code << 16;
 }
@@ -238,6 +235,7 @@ enum does {
 #define SETTLED	      0
 #define SETTLED_SAME  1 /* RESUME is run again for the activation that was sent */
 #define SETTLED_AGAIN 2 /* it has yielded, which the event about it is to tell */
+#define SETTLED_LEFT  3 /* it is the one that leaves */
 
 /* An event about a frame, for which the generators that have yielded before it are looked for. */
 struct settling {
@@ -290,8 +288,10 @@ static long settle_step(__u32 index, struct settling *settling)
 		}
 	}
 	mine->top = at;
-	if (settling->does == DOES_LEAVE)
+	if (settling->does == DOES_LEAVE) {
+		settling->result = SETTLED_LEFT;
 		return 1;
+	}
 	if (settling->does == DOES_RESUME && settling->code == innermost->code) {
 		settling->result = SETTLED_AGAIN;
 		return 0;

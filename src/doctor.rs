@@ -110,6 +110,7 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
     };
     writeln!(out, "build            {shape}{gil}")?;
     writeln!(out, "USDT probes      {usdt}")?;
+    writeln!(out, "JIT              {}", interpreter.jit())?;
     writeln!(
         out,
         "debug offsets    {}",

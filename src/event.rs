@@ -68,18 +68,21 @@ pub enum EventKind<'a> {
         /// was not.
         values: &'a [u8],
     },
-    /// A frame that was active before this thread's first event, or that became active while
-    /// events were lost. They come innermost first, right before the event that made the
-    /// kernel program look.
+    /// A frame that was active before this thread's first event, that became active while
+    /// events were lost, or that began in code compiled by the JIT. They come innermost first, right
+    /// before the event that made the kernel program look.
     Running {
         /// Address of the frame.
         frame: u64,
-        /// Address of its code object.
+        /// Address of its code object; 0 of the frame that is known to run, below those that began in
+        /// compiled code.
         code: u64,
         /// Distance from the innermost frame, 0 for itself.
         depth: u32,
         /// Whether there are frames below this last one that were not reported.
         cut: bool,
+        /// Whether frames are reported as no probe saw them begin, in compiled code.
+        compiled: bool,
     },
     /// Starts and ends of the thread are missing between its previous event and its next.
     Gap(Missing),
@@ -335,6 +338,8 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 code: record.code,
                 depth: record.depth,
                 cut: record.cut != 0,
+                compiled: types::running(u32::from(head.detail))
+                    == types::running::RUNNING_COMPILED,
             }
         }
         types::event_kind::EVENT_EXEC

@@ -216,6 +216,9 @@ impl Flags {
     pub const YIELDED: Flags = Flags(32);
     /// It began in a gap, and was found running behind it; with [`Flags::ALREADY_RUNNING`].
     pub const BEGAN_IN_GAP: Flags = Flags(64);
+    /// It started, or was resumed, in compiled code, no later than it is said to: it ran for its duration
+    /// at least.
+    pub const START_INFERRED: Flags = Flags(128);
 
     /// Whether all of `other` is set.
     pub fn has(self, other: Flags) -> bool {
@@ -277,6 +280,11 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 impl Footer {
     /// The format that this version of pytrace writes.
     pub const FORMAT: u32 = 1;
@@ -317,6 +325,9 @@ pub struct Interpreter {
     /// Those of them that were reached, and whose first hits were checked against the thread
     /// state.
     pub checked: usize,
+    /// Whether its JIT was on (3.14+): calls may have started in compiled code.
+    #[serde(skip_serializing_if = "is_false")]
+    pub jit: bool,
     /// What these checks found wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,

@@ -201,6 +201,9 @@ pub struct Call {
     /// Whether it ran already when the recording began; `start` is then the beginning of the
     /// recording.
     pub already_running: bool,
+    /// Whether it started, or was resumed, in code compiled by the JIT, where no probe sees it: at
+    /// some time since the thread's event before `start`, and no later than that.
+    pub start_inferred: bool,
     /// How it ended.
     pub exit: Exit,
     /// Type of the exception that left it, where it could be read.
@@ -275,6 +278,8 @@ pub struct Totals {
     pub threads: u64,
     /// Events that could not be recorded.
     pub lost: u64,
+    /// Of the calls, those that started in compiled code, see [`Call::start_inferred`].
+    pub starts_inferred: u64,
     /// Stacks whose outermost frames could not be recorded: depths count from there.
     pub cut: u64,
 }

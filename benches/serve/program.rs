@@ -219,6 +219,7 @@ impl Program {
             duration: thread.clock - frame.start,
             resumed: frame.resumed,
             already_running: false,
+            start_inferred: false,
             exit,
             exception: raised.map(|(exception, _)| exception.clone()),
             message: raised.map(|(_, message)| message.into()),

@@ -49,6 +49,11 @@ pub enum Problem {
          without --with-trace-refs"
     )]
     Layout(&'static str),
+    /// Its own probes were asked for, and its JIT is on.
+    #[error(
+        "its probes do not see code compiled by its JIT; set PYTHON_JIT=0, or use the dispatch probes"
+    )]
+    Compiled,
     /// Probes were asked for that were not compiled in, or that do not see every call.
     #[error("{0}; use the dispatch probes instead")]
     Usdt(UsdtProblem),
@@ -134,6 +139,19 @@ pub fn plan_after(
     })
 }
 
+/// How to observe an interpreter in processes whose JIT is on ([`super::Jit`]).
+pub fn plan_compiled(interpreter: &Interpreter, choice: Choice) -> Result<Plan, PlanError> {
+    let plan = match choice {
+        Choice::Usdt => Err(Problem::Compiled),
+        Choice::Auto | Choice::Dispatch => derive(interpreter, Way::Compiled),
+    };
+    plan.map_err(|problem| PlanError {
+        interpreter: interpreter.name().to_owned(),
+        version: interpreter.version(),
+        problem,
+    })
+}
+
 /// Instructions of a function that are looked at for one to probe.
 const START_MAX: usize = 16;
 
@@ -148,6 +166,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             layout: None,
             thread_state: None,
             threads: None,
+            text: (0, 0),
             types: Vec::new(),
         });
     }
@@ -163,7 +182,10 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             handlers::probes(interpreter, &layout, PopSites::Function)?
         }
         Way::Handlers => (evaluator::probes(interpreter, &layout)?, Yields::Probed),
-        Way::PopFunction | Way::Names => return Err(Problem::NoOther),
+        Way::Compiled if version.minor >= 14 => {
+            handlers::probes(interpreter, &layout, PopSites::Compiled)?
+        }
+        Way::PopFunction | Way::Names | Way::Compiled => return Err(Problem::NoOther),
         Way::Usdt => (usdt::probes(interpreter, &layout)?, Yields::Probed),
     };
     for (kind, meaning, site) in [
@@ -185,6 +207,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout: Some(layout),
         thread_state,
         threads: thread_list::find(interpreter.elf()),
+        text: interpreter.elf().text(),
         types: static_types::find(interpreter.elf(), &layout),
     })
 }

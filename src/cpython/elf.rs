@@ -242,6 +242,14 @@ impl Elf {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// Where its instructions lie: from the first address on, so many bytes.
+    pub(super) fn text(&self) -> (u64, u64) {
+        let code = || self.sections.iter().filter(|it| it.alloc && it.executable);
+        let start = code().map(|it| it.address).min().unwrap_or_default();
+        let end = code().map(|it| it.address.saturating_add(it.size)).max();
+        (start, end.unwrap_or_default().saturating_sub(start))
+    }
+
     /// The linker's id of the build.
     pub(super) fn build_id(&self) -> Option<&[u8]> {
         const ID_MAX: usize = 64;

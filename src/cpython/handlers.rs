@@ -19,7 +19,7 @@ use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 use super::table::DispatchTable;
 use super::throw::throws;
 use super::unwinds::{pop_function, unwinds};
-use super::yields::yields;
+use super::yields::{partly_inferred, yields};
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
@@ -59,6 +59,8 @@ pub(super) enum PopSites {
     Callers,
     /// In the function that they call for it (3.12+).
     Function,
+    /// There, and compiled code may do it as well (3.14+).
+    Compiled,
 }
 
 /// All probes of a dispatch plan.
@@ -74,7 +76,7 @@ pub(super) fn probes(
     let mut probes = Vec::new();
     let opcodes = evaluator.opcodes;
     for opcode in opcodes.resumes {
-        probes.extend(evaluator.resume(opcode, registers));
+        probes.extend(evaluator.resume(opcode, opcodes.resumes, registers));
     }
     if !probes.iter().any(|probe| probe.site == "RESUME") {
         return Err(Problem::Site("RESUME"));
@@ -95,7 +97,9 @@ pub(super) fn probes(
             }
             probes.extend(unwinds(&evaluator, registers)?);
         }
-        PopSites::Function => probes.push(pop_function(&evaluator, registers)?),
+        PopSites::Function | PopSites::Compiled => {
+            probes.push(pop_function(&evaluator, registers)?);
+        }
     }
     let stack = evaluator.stack_pointer(registers);
     for opcode in opcodes.yields {
@@ -104,7 +108,16 @@ pub(super) fn probes(
     }
     let throws = throws(&evaluator, registers);
     probes.extend(throws.ok_or(Problem::Site("the entry of throw()"))?);
-    let yields = yields(&evaluator, registers, &mut probes);
+    let yields = match pops {
+        PopSites::Compiled => {
+            if let Some(executor) = opcodes.executor {
+                let probe = evaluator.executor(executor.enter, registers);
+                probes.push(probe.ok_or(Problem::Site("ENTER_EXECUTOR"))?);
+            }
+            partly_inferred(&evaluator, &mut probes).ok_or(Problem::Site("RESUME_CHECK"))?
+        }
+        PopSites::Callers | PopSites::Function => yields(&evaluator, registers, &mut probes),
+    };
     Ok((probes, yields))
 }
 
@@ -177,7 +190,29 @@ impl<'elf> Evaluator<'elf> {
         (count >= TELLING_MIN && count * 5 >= total * 4).then_some(registers)
     }
 
-    fn resume(&self, opcode: &Opcode, registers: Registers) -> Option<Probe> {
+    /// Where compiled code is entered.
+    fn executor(&self, number: u8, registers: Registers) -> Option<Probe> {
+        let opcode = Opcode {
+            name: "ENTER_EXECUTOR",
+            number,
+        };
+        let probe = self.resume(&opcode, std::slice::from_ref(&opcode), registers)?;
+        let Meaning::Resume {
+            next_instr,
+            oparg_delta,
+            ..
+        } = probe.meaning
+        else {
+            return None;
+        };
+        let meaning = Meaning::Executor {
+            next_instr,
+            oparg_delta,
+        };
+        Some(Probe { meaning, ..probe })
+    }
+
+    fn resume(&self, opcode: &Opcode, family: &[Opcode], registers: Registers) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
         // The argument is the second byte of the instruction.
         let delta = |since: i64| i8::try_from(registers.skew + 1 - since).ok();
@@ -194,7 +229,7 @@ impl<'elf> Evaluator<'elf> {
                     environment.finds(frame, registers.frame)
                         && environment.holds(*next_instr, registers.next_instr, *since)
                 };
-                self.belongs(address, self.opcodes.resumes, environment, agrees)
+                self.belongs(address, family, environment, agrees)
             })?;
             Some((address, (frame, next_instr, since)))
         };

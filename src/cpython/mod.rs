@@ -19,6 +19,7 @@ mod handlers;
 #[cfg(test)]
 mod hostile;
 mod interpreter;
+mod jit;
 mod layout;
 mod machine;
 mod opcode;
@@ -36,10 +37,11 @@ mod usdt;
 mod version;
 mod yields;
 
-pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after};
+pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after, plan_compiled};
 pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
+pub use jit::Jit;
 pub use layout::{Attributes, Copies, Gil, Layout, Methods, Objects};
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,

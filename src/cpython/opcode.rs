@@ -19,6 +19,8 @@ pub(super) struct Opcodes {
     /// What tells where the value is that a frame returns, in the versions that have
     /// `RETURN_CONST`.
     pub(super) by_instruction: Option<Returns>,
+    /// How compiled code is entered, where that may be at a `RESUME`: with the JIT of 3.15.
+    pub(super) executor: Option<Executor>,
     /// `RAISE_VARARGS`, whose handler leads to `exit_unwind` and to no other way out.
     pub(super) raise: u8,
 }
@@ -32,6 +34,20 @@ pub struct Returns {
     pub constant: [u8; 2],
     /// `EXTENDED_ARG`, which has the upper bits of the argument of the instruction behind it.
     pub extended_arg: u8,
+}
+
+/// The opcode by which compiled code is entered, and those before a `RESUME`, which tell in place of
+/// which one it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Executor {
+    /// `ENTER_EXECUTOR`.
+    pub enter: u8,
+    /// `POP_TOP`, behind `RETURN_GENERATOR` and before a generator's first `RESUME`.
+    pub pop_top: u8,
+    /// `RETURN_GENERATOR`.
+    pub return_generator: u8,
+    /// `YIELD_VALUE`, before all the others; and as tools that watch instrument it.
+    pub yields: [u8; 2],
 }
 
 /// An opcode's name and number.
@@ -77,6 +93,7 @@ const fn before_resume(unassigned: &'static [RangeInclusive<u8>]) -> Opcodes {
         returns: &[],
         yields: &[],
         by_instruction: None,
+        executor: None,
         raise: 130,
     }
 }
@@ -94,6 +111,7 @@ static V3_11: Opcodes = Opcodes {
     returns: &[op("RETURN_VALUE", 83)],
     yields: &[op("YIELD_VALUE", 86)],
     by_instruction: None,
+    executor: None,
     raise: 130,
 };
 
@@ -107,6 +125,7 @@ static V3_12: Opcodes = Opcodes {
         constant: [121, 247],
         extended_arg: 144,
     }),
+    executor: None,
     raise: 130,
 };
 
@@ -124,6 +143,7 @@ static V3_13: Opcodes = Opcodes {
         constant: [103, 240],
         extended_arg: 71,
     }),
+    executor: None,
     raise: 101,
 };
 
@@ -137,6 +157,7 @@ static V3_14: Opcodes = Opcodes {
     returns: &[op("RETURN_VALUE", 35)],
     yields: &[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)],
     by_instruction: None,
+    executor: None,
     raise: 104,
 };
 
@@ -151,5 +172,11 @@ static V3_15: Opcodes = Opcodes {
     returns: &[op("RETURN_VALUE", 33)],
     yields: &[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)],
     by_instruction: None,
+    executor: Some(Executor {
+        enter: 254,
+        pop_top: 29,
+        return_generator: 32,
+        yields: [119, 246],
+    }),
     raise: 103,
 };

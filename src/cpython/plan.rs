@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::opcode::{Opcodes, Returns};
+use super::opcode::{Executor, Opcodes, Returns};
 use super::{Gil, Layout, StaticType, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
@@ -50,13 +50,16 @@ pub enum Way {
     /// The same, with no more than the names that they give: for builds whose objects are laid
     /// out in an unknown way, or whose frames are found nowhere.
     Names,
+    /// [`Way::PopFunction`], for processes whose JIT is on (3.14+): compiled code runs no handler, but
+    /// has its frames popped by that function as well.
+    Compiled,
 }
 
 impl Way {
     /// What it is called.
     pub fn kind(self) -> PlanKind {
         match self {
-            Way::Handlers | Way::PopFunction => PlanKind::Dispatch,
+            Way::Handlers | Way::PopFunction | Way::Compiled => PlanKind::Dispatch,
             Way::Usdt | Way::Names => PlanKind::Usdt,
         }
     }
@@ -68,6 +71,7 @@ impl fmt::Display for Way {
             Way::Handlers => "its opcode handlers",
             Way::PopFunction => "the function that pops its frames",
             Way::Usdt => "its own probes (USDT)",
+            Way::Compiled => "what sees compiled code (the JIT)",
             Way::Names => "the names that its own probes (USDT) give",
         })
     }
@@ -111,6 +115,14 @@ pub enum Meaning {
         /// The site is the branch of a `RESUME_CHECK` which, with this zero flag, leads to the
         /// site of `RESUME`: then that one tells.
         gives_up: Option<bool>,
+    },
+    /// Compiled code is entered (3.15+, [`Way::Compiled`]): in place of a `RESUME`, as the instructions
+    /// before it tell, an activation starts or resumes.
+    Executor {
+        /// Register that points into the code object's instructions.
+        next_instr: Register,
+        /// Distance in bytes from that register's value to the opcode's argument.
+        oparg_delta: i8,
     },
     /// The frame evaluator was entered (up to 3.10), past its recursion check: an activation
     /// starts or resumes, told apart by the frame's `f_lasti`.
@@ -185,7 +197,7 @@ pub enum Meaning {
 impl fmt::Display for Meaning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Meaning::Resume { .. } => "start or resume",
+            Meaning::Resume { .. } | Meaning::Executor { .. } => "start or resume",
             Meaning::Eval { .. } => "start or resume",
             Meaning::Throw => "throw into generator",
             Meaning::Return | Meaning::ReturnConstant => "return",
@@ -323,6 +335,8 @@ pub enum Yields {
     /// As [`Yields::Probed`], with a probe that is single-stepped and that
     /// [`Plan::infer_yields`] can do without.
     Inferable,
+    /// By probes, but for those in compiled code ([`Way::Compiled`]): as [`Yields::Inferred`].
+    PartlyInferred,
     /// By no probe: at the thread's next event its generators are found to run or not to.
     Inferred,
 }
@@ -344,6 +358,8 @@ pub struct Plan {
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
+    /// The interpreter's own code: first address, and bytes.
+    pub text: (u64, u64),
     /// The interpreter's own types.
     pub types: Vec<StaticType>,
 }
@@ -373,6 +389,11 @@ impl Plan {
     /// frame returns is then to be found by its instruction. 3.12 and 3.13.
     pub fn returns(&self) -> Option<&'static Returns> {
         Opcodes::of(self.version.minor)?.by_instruction.as_ref()
+    }
+
+    /// What tells where compiled code is entered, where it may be at a function's start.
+    pub fn executor(&self) -> Option<&'static Executor> {
+        Opcodes::of(self.version.minor)?.executor.as_ref()
     }
 
     /// Whether it gives functions their qualified names (3.11+).

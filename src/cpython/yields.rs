@@ -28,22 +28,32 @@ pub(super) fn yields(
     if !stepped || evaluator.minor != 13 || !stores_state(evaluator, registers) {
         return Yields::Probed;
     }
-    let Some(resume) = probes.iter().find(|probe| probe.site == "RESUME") else {
-        return Yields::Probed;
-    };
-    let resume = resume.address;
+    match tell_resumptions(evaluator, probes) {
+        Some(()) => Yields::Inferable,
+        None => Yields::Probed,
+    }
+}
+
+/// How yields are seen besides compiled code: there they must be inferred. `None` where that is not
+/// possible.
+pub(super) fn partly_inferred(evaluator: &Evaluator<'_>, probes: &mut [Probe]) -> Option<Yields> {
+    tell_resumptions(evaluator, probes)?;
+    Some(Yields::PartlyInferred)
+}
+
+/// Has the probes on `RESUME`'s checking forms not tell what `RESUME`'s own does.
+fn tell_resumptions(evaluator: &Evaluator<'_>, probes: &mut [Probe]) -> Option<()> {
+    let resume = probes.iter().find(|probe| probe.site == "RESUME")?.address;
     for probe in probes
         .iter_mut()
-        .filter(|probe| probe.site == "RESUME_CHECK")
+        .filter(|probe| probe.site.starts_with("RESUME_CHECK"))
     {
-        let Some(condition) = gives_up(evaluator, probe.address, resume) else {
-            return Yields::Probed;
-        };
+        let condition = gives_up(evaluator, probe.address, resume)?;
         if let Meaning::Resume { gives_up, .. } = &mut probe.meaning {
             *gives_up = condition;
         }
     }
-    Yields::Inferable
+    Some(())
 }
 
 /// Whether `YIELD_VALUE` sets the generator's state where it is looked for.

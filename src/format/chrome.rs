@@ -246,6 +246,7 @@ impl<O: Output> ChromeWriter<O> {
             ("unfinished", call.exit == Exit::Unfinished),
             ("end_inferred", call.exit == Exit::InferredYield),
             ("already_running", call.already_running),
+            ("start_inferred", call.start_inferred),
             ("resume", call.resumed),
         ] {
             if holds {

@@ -110,6 +110,9 @@ impl<'a> Event<'a> {
             (b"yielded", Value::Scalar(b"true")) => self.flags.set(Flags::YIELDED, true),
             (b"unfinished", Value::Scalar(b"true")) => self.flags.set(Flags::UNFINISHED, true),
             (b"end_inferred", Value::Scalar(b"true")) => self.flags.set(Flags::END_INFERRED, true),
+            (b"start_inferred", Value::Scalar(b"true")) => {
+                self.flags.set(Flags::START_INFERRED, true);
+            }
             (b"resume", Value::Scalar(b"true")) => self.flags.set(Flags::RESUMED, true),
             (b"already_running", Value::Scalar(b"true")) => {
                 self.flags.set(Flags::ALREADY_RUNNING, true);

@@ -63,6 +63,7 @@ fn call(recording: &Recording, codes: &[Arc<Code>], thread: ThreadId, row: &Row)
         duration: row.duration,
         resumed: row.flags.has(Flags::RESUMED),
         already_running: row.flags.has(Flags::ALREADY_RUNNING),
+        start_inferred: row.flags.has(Flags::START_INFERRED),
         exit: exit(row.flags),
         exception: recording.exception(row).map(Arc::from),
         message: recording.message(row).map(Box::from),

@@ -42,6 +42,8 @@ pub(super) struct CallMembers<'r> {
     #[serde(skip_serializing_if = "is_false")]
     unfinished: bool,
     #[serde(skip_serializing_if = "is_false")]
+    start_inferred: bool,
+    #[serde(skip_serializing_if = "is_false")]
     end_inferred: bool,
 }
 
@@ -73,6 +75,7 @@ impl<'r> CallMembers<'r> {
             already_running: row.flags.has(Flags::ALREADY_RUNNING),
             began_in_gap: row.flags.has(Flags::BEGAN_IN_GAP),
             unfinished: row.flags.has(Flags::UNFINISHED),
+            start_inferred: row.flags.has(Flags::START_INFERRED),
             end_inferred: row.flags.has(Flags::END_INFERRED),
         }
     }

@@ -12,6 +12,7 @@ use super::interpreters::Interpreter;
 use super::output::TraceFile;
 use super::session::now;
 use super::standing::Snapshot;
+use crate::cpython::Way;
 use crate::event::{Event, EventKind, decode};
 use crate::format::{ChromeWriter, Ended, OutputFile};
 use crate::recording::{Collector, Footer, Recording};
@@ -147,6 +148,9 @@ impl Consumer {
             .classifier()
             .insert(pid, scope, interpreter.plan.has_qualified_names());
         self.interpreters.insert(pid, Rc::clone(interpreter));
+        if interpreter.plan.way == Way::Compiled {
+            self.builder.expect_compiled(pid);
+        }
         self.begun = true;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let name = cmdline

@@ -10,10 +10,11 @@ use anyhow::{Context as _, Result, anyhow};
 use rustc_hash::FxHashMap;
 
 use super::examine::open;
+use super::jit;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
-use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Plan, PlanError, Way};
+use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Jit, Plan, PlanError, Way};
 use crate::error::WithHint as _;
 use crate::tracer::{Build, Check, Probes, Remover, Tracer, Verdicts};
 
@@ -83,8 +84,10 @@ pub struct Interpreters<'o> {
     planner: Planner,
     choice: Choice,
     infer_yields: bool,
-    /// By file: what a path leads to differs between processes.
-    builds: FxHashMap<Identity, Rc<Interpreter>>,
+    /// By file, as what a path leads to differs between processes; and by whether the JIT is on there.
+    builds: FxHashMap<(Identity, bool), Rc<Interpreter>>,
+    /// The JIT of each file.
+    jits: FxHashMap<Identity, Jit>,
     /// In order of first use.
     order: Vec<Rc<Interpreter>>,
     probes: FxHashMap<u32, Probed>,
@@ -107,6 +110,7 @@ impl<'o> Interpreters<'o> {
             choice,
             infer_yields,
             builds: FxHashMap::default(),
+            jits: FxHashMap::default(),
             order: Vec::new(),
             probes: FxHashMap::default(),
             former: FxHashMap::default(),
@@ -382,7 +386,8 @@ impl<'o> Interpreters<'o> {
         }
     }
 
-    /// Attaches to a process whose interpreter nobody has run before.
+    /// Attaches to a process whose interpreter nobody has run before, or not with its JIT on or off as
+    /// this one has it.
     fn attach(
         &mut self,
         pid: u32,
@@ -395,7 +400,13 @@ impl<'o> Interpreters<'o> {
             let below = file.strip_prefix(format!("/proc/{pid}/root"));
             below.map_or_else(|_| file.to_owned(), |below| Path::new("/").join(below))
         });
-        let plan = (self.planner)(interpreter, self.choice, None).map_err(|error| {
+        let jit = interpreter.jit();
+        let compiles = jit::is_on(pid, jit);
+        let plan = match compiles {
+            true => cpython::plan_compiled(interpreter, self.choice),
+            false => (self.planner)(interpreter, self.choice, None),
+        };
+        let plan = plan.map_err(|error| {
             let shown = path.display();
             anyhow!(
                 "can't trace CPython {} ({shown}): {}",
@@ -407,7 +418,8 @@ impl<'o> Interpreters<'o> {
             ))
         })?;
         let fresh = self.load(path, interpreter.position_independent(), plan)?;
-        self.builds.insert(identity, Rc::clone(&fresh));
+        self.jits.insert(identity, jit);
+        self.builds.insert((identity, compiles), Rc::clone(&fresh));
         let bias = fresh.bias(pid, identity);
         self.probe(pid, file, &fresh, identity, bias)
     }
@@ -418,7 +430,11 @@ impl<'o> Interpreters<'o> {
         let Ok(identity) = identity(file) else {
             return Ok(None); // whatever is wrong with it, who examines it will tell
         };
-        let Some(known) = self.builds.get(&identity).map(Rc::clone) else {
+        let Some(jit) = self.jits.get(&identity) else {
+            return Ok(None);
+        };
+        let key = (identity, jit::is_on(pid, *jit));
+        let Some(known) = self.builds.get(&key).map(Rc::clone) else {
             return Ok(None);
         };
         let bias = known.bias(pid, identity);

@@ -16,6 +16,7 @@ mod deliver;
 mod family;
 mod freeze;
 mod halt;
+mod jit;
 mod maps;
 mod output;
 mod parents;

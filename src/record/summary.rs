@@ -8,6 +8,7 @@ use indicatif::HumanCount;
 use super::consumer::Consumer;
 use super::interpreters::Interpreters;
 use super::self_check::coverage;
+use crate::cpython::Way;
 use crate::error::say;
 use crate::recording::{Footer, Interpreter, Lost};
 use crate::trace::Totals;
@@ -86,6 +87,7 @@ impl Summary {
                     plan: found.plan.kind().to_string(),
                     sites,
                     checked,
+                    jit: found.plan.way == Way::Compiled,
                     findings,
                 }
             })
@@ -145,6 +147,7 @@ impl Summary {
             external,
             imports,
             threads,
+            starts_inferred,
             lost,
             cut,
         } = self.totals;
@@ -172,6 +175,7 @@ impl Summary {
                 plan,
                 sites,
                 checked,
+                jit: _,
                 findings,
             } = interpreter;
             let checked = if findings.is_empty() {
@@ -182,6 +186,13 @@ impl Summary {
             let build = if *free_threaded { " free-threaded" } else { "" };
             say(format_args!(
                 "pytrace: CPython {version}{build} ({path}), {plan} probes, {checked}"
+            ));
+        }
+        if self.interpreters.iter().any(|interpreter| interpreter.jit) {
+            say(format_args!(
+                "pytrace: the JIT was on: {} of the calls started in compiled code, no later than said; \
+                 generators may have gone on there unseen; PYTHON_JIT=0 makes all exact",
+                HumanCount(starts_inferred),
             ));
         }
         if let Some(cost) = self.cost {

@@ -57,6 +57,7 @@ impl Sink for Collector {
         let mut flags = Flags::default();
         flags.set(Flags::RESUMED, call.resumed);
         flags.set(Flags::ALREADY_RUNNING, call.already_running);
+        flags.set(Flags::START_INFERRED, call.start_inferred);
         flags.set(Flags::UNFINISHED, call.exit == Exit::Unfinished);
         flags.set(Flags::END_INFERRED, call.exit == Exit::InferredYield);
         flags.set(

@@ -12,11 +12,13 @@
 //! - a start of the frame on top again is the same start (3.12+: `RESUME` runs again after
 //!   instrumentation was switched on);
 //! - after lost events, and at a thread's first, the kernel program reports the frames that
-//!   are active, and the stack is made to agree.
+//!   are active, and the stack is made to agree;
+//! - so it is with frames that began in code compiled by the JIT (3.14+), see `compiled.rs`.
 //!
 //! Where events have no frames, see `named.rs`.
 
 mod agree;
+mod compiled;
 mod named;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,7 @@ mod values;
 use std::io;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::threads::{Frame, Pairing, Pairs, Threads};
 use super::{Call, Category, Code, CodeIs, Exit, Kind, Losses, Sink, ThreadId, Time, Totals};
@@ -55,10 +57,28 @@ pub struct Builder<C> {
     /// By process and address; a later record for the same address replaces the earlier.
     codes: FxHashMap<(u32, u64), KnownCode>,
     threads: Threads,
+    /// Processes whose JIT is on.
+    compiling: FxHashSet<u32>,
+    /// In these: suspended generators, by process and frame, with their code objects.
+    suspended: FxHashMap<(u32, u64), u64>,
     totals: Totals,
     losses: Losses,
     /// Puts values in words, where they are recorded.
     describer: Option<Describer>,
+}
+
+/// How an activation that is now on the stack got there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Began {
+    /// A probe saw it.
+    Seen(Enter),
+    /// Before the recording, or while events were lost.
+    Unseen,
+    /// In compiled code, since the thread's previous event.
+    Compiled {
+        /// As a generator that had yielded before.
+        resumed: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -78,6 +98,8 @@ impl<C: Classify> Builder<C> {
             filter,
             codes: FxHashMap::default(),
             threads: Threads::default(),
+            compiling: FxHashSet::default(),
+            suspended: FxHashMap::default(),
             totals: Totals::default(),
             losses: Losses::default(),
             describer: None,
@@ -139,6 +161,7 @@ impl<C: Classify> Builder<C> {
                 code,
                 depth,
                 cut,
+                compiled,
             } => {
                 let thread = self.threads.get_or_insert(event.thread);
                 if *depth == 0 {
@@ -146,6 +169,7 @@ impl<C: Classify> Builder<C> {
                 }
                 thread.running.push((*frame, *code));
                 thread.running_cut = *cut;
+                thread.running_compiled = *compiled;
             }
             EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
             EventKind::Exec { .. } | EventKind::ProcessEnd => {
@@ -177,6 +201,7 @@ impl<C: Classify> Builder<C> {
             self.end_thread(thread, time, sink)?;
         }
         self.codes.retain(|(of, _), _| *of != pid);
+        self.stop_compiling(pid);
         if let Some(describer) = &mut self.describer {
             describer.forget(pid);
         }
@@ -288,20 +313,13 @@ impl<C: Classify> Builder<C> {
                 self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
             }
         }
-        self.open(
-            event.thread,
-            event.time,
-            frame,
-            Some(previous),
-            code,
-            how,
-            false,
-        );
+        self.run_on(event.thread.pid, frame);
+        let began = Began::Seen(how);
+        self.open(event.thread, event.time, frame, Some(previous), code, began);
         Ok(())
     }
 
     /// Pushes an activation. `caller` is its caller's frame; `None`: the frame on top.
-    #[allow(clippy::too_many_arguments)]
     fn open(
         &mut self,
         id: ThreadId,
@@ -309,8 +327,7 @@ impl<C: Classify> Builder<C> {
         address: u64,
         caller: Option<u64>,
         code: u64,
-        how: Enter,
-        already_running: bool,
+        began: Began,
     ) {
         let Some(known) = self.codes.get(&(id.pid, code)) else {
             debug_assert!(
@@ -363,8 +380,13 @@ impl<C: Classify> Builder<C> {
                 category,
                 start: time,
                 duration: 0,
-                resumed: !matches!(how, Enter::Start | Enter::Named),
-                already_running,
+                resumed: match began {
+                    Began::Seen(how) => !matches!(how, Enter::Start | Enter::Named),
+                    Began::Unseen => false,
+                    Began::Compiled { resumed } => resumed,
+                },
+                already_running: began == Began::Unseen,
+                start_inferred: matches!(began, Began::Compiled { .. }),
                 exit: Exit::Unfinished,
                 exception: None,
                 message: None,
@@ -374,6 +396,7 @@ impl<C: Classify> Builder<C> {
         });
         if recorded {
             self.totals.calls += 1;
+            self.totals.starts_inferred += u64::from(matches!(began, Began::Compiled { .. }));
             match category {
                 Category::Internal => self.totals.internal += 1,
                 Category::External => self.totals.external += 1,
@@ -418,10 +441,16 @@ impl<C: Classify> Builder<C> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
+        let left = thread.stack.pop();
+        if let Some(Frame { address, code, .. }) = left
+            && matches!(exit, Exit::Yield | Exit::InferredYield)
+        {
+            self.suspend(event.thread.pid, address, code);
+        }
         if let Some(Frame {
             call: Some(mut call),
             ..
-        }) = thread.stack.pop()
+        }) = left
         {
             call.duration = event.time.0.saturating_sub(call.start.0);
             call.exit = exit;

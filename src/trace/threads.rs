@@ -12,6 +12,8 @@ pub(super) struct Thread {
     pub(super) running: Vec<(u64, u64)>,
     /// Whether there are frames below these.
     pub(super) running_cut: bool,
+    /// Whether they began in compiled code since the previous event, above the last of them.
+    pub(super) running_compiled: bool,
     /// What is missing before the next event.
     pub(super) gap: Option<Missing>,
     /// Number of the last recorded call.

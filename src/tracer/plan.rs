@@ -2,7 +2,7 @@
 
 use crate::bpf::frames::types;
 use crate::cpython::{
-    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Yielded,
+    FrameSource, Meaning, Methods, Objects, Plan, Probe, Register, ThreadStateSource, Way, Yielded,
     Yields,
 };
 
@@ -78,7 +78,10 @@ impl Entrance {
             | Meaning::Unwind
             | Meaning::Pop { .. }
             | Meaning::EvalExit { .. } => Entrance::Leave,
-            Meaning::Resume { .. } | Meaning::Eval { .. } | Meaning::Throw => Entrance::Enter,
+            Meaning::Resume { .. }
+            | Meaning::Executor { .. }
+            | Meaning::Eval { .. }
+            | Meaning::Throw => Entrance::Enter,
             Meaning::UsdtEntry if by_name => Entrance::NamedEntry,
             Meaning::UsdtEntry => Entrance::UsdtEntry,
             Meaning::UsdtReturn if by_name => Entrance::NamedReturn,
@@ -124,6 +127,10 @@ pub(super) fn cookie(
             oparg_delta,
             ..
         } => (probe::PROBE_RESUME, u64::from(next_instr.0), oparg_delta),
+        Meaning::Executor {
+            next_instr,
+            oparg_delta,
+        } => (probe::PROBE_EXECUTOR, u64::from(next_instr.0), oparg_delta),
         Meaning::Eval { throwflag } => (probe::PROBE_EVAL, register(throwflag), 0),
         Meaning::Throw => (probe::PROBE_THROW, NO_REGISTER, 0),
         Meaning::Return => (probe::PROBE_RETURN, NO_REGISTER, 0),
@@ -212,8 +219,25 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
         *slot = opcode;
     }
+    let compiled = plan.way == Way::Compiled;
+    let executor = plan.executor().filter(|_| compiled);
+    // Since 3.15, compiled code keeps what it returns in a register.
+    let (text, text_bytes) = if executor.is_some() {
+        plan.text
+    } else {
+        (0, 0)
+    };
     types::plan {
         code_tag_mask: layout.code_tag_mask,
+        text,
+        text_bytes,
+        code_instrumentation: code_instrumentation(layout.code_instructions, minor),
+        // enum _framestate, Include/internal/pycore_frame.h
+        generator_executing: if minor >= 15 { 4 } else { 0 },
+        compiled: u8::from(compiled),
+        pop_top_opcode: executor.map_or(0, |executor| executor.pop_top),
+        return_generator_opcode: executor.map_or(0, |executor| executor.return_generator),
+        yield_opcodes: executor.map_or([0; 2], |executor| executor.yields),
         tstate_offset,
         tstate_source: tstate_source.0,
         frame_state: frame_state.0,
@@ -248,7 +272,10 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
         resume_opcodes,
-        infer_yields: u8::from(plan.yields == Yields::Inferred),
+        infer_yields: u8::from(matches!(
+            plan.yields,
+            Yields::Inferred | Yields::PartlyInferred
+        )),
         code_copies: layout.copies.map_or(0, |copies| copies.code_array),
         frame_copy: layout.copies.map_or(0, |copies| copies.frame_index),
         copies_items: layout.copies.map_or(0, |copies| copies.array_items as u8),
@@ -258,4 +285,12 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         pad: [0; 5],
         tstate_thread_id: layout.tstate_thread_id,
     }
+}
+
+/// Where a code object has its `_co_instrumentation_version` (3.12+): `_co_monitoring`, since 3.14
+/// `_co_unique_id`, `_co_firsttraceable` and `co_extra` are between it and the instructions
+/// (`Include/cpython/code.h`).
+fn code_instrumentation(code_instructions: Option<u16>, minor: u8) -> u16 {
+    let before = if minor >= 14 { 40 } else { 32 };
+    code_instructions.map_or(0, |instructions| instructions.saturating_sub(before))
 }

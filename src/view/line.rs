@@ -161,6 +161,7 @@ impl CallWriter<'_, '_> {
         for (flag, mark) in [
             (Flags::RESUMED, " (resumed)"),
             (Flags::ALREADY_RUNNING, running),
+            (Flags::START_INFERRED, " (at least)"),
             (Flags::UNFINISHED, " (unfinished)"),
             (Flags::END_INFERRED, " (at most)"),
         ] {
@@ -277,6 +278,7 @@ mod tests {
             duration: 5,
             resumed: false,
             already_running: false,
+            start_inferred: false,
             exit: if raises {
                 Exit::Exception
             } else {

@@ -69,6 +69,7 @@ pub(crate) fn call(
         duration: end - start,
         resumed: false,
         already_running: false,
+        start_inferred: false,
         exit: Exit::Return,
         exception: None,
         message: None,

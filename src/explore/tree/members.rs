@@ -233,6 +233,7 @@ fn flags(flags: Flags) -> Vec<&'static str> {
     let words = [
         (Flags::RESUMED, "resumed"),
         (Flags::ALREADY_RUNNING, running),
+        (Flags::START_INFERRED, "start_inferred"),
         (Flags::UNFINISHED, "unfinished"),
         (Flags::END_INFERRED, "end_inferred"),
     ];

@@ -27,7 +27,8 @@ const KINDS = {
 };
 
 const FLAGS = {
-  resumed: "resumed", already_running: "already running", began_in_gap: "began in a gap", unfinished: "unfinished", end_inferred: "at most",
+  resumed: "resumed", already_running: "already running", began_in_gap: "began in a gap", unfinished: "unfinished",
+  start_inferred: "at least", end_inferred: "at most",
 };
 
 /** What is said of a call behind its name: category, flags. */
@@ -179,7 +180,8 @@ function duration(row) {
   const bar = h("span", { class: "share", "aria-hidden": "true" });
   bar.style.setProperty("--share", share);
   const mean = call.of > 1 ? "⌀ " : "";
-  const open = call.flags?.includes("unfinished") ? "≥ " : call.flags?.includes("end_inferred") ? "≤ " : "";
+  const [atLeast, atMost] = [["unfinished", "start_inferred"], ["end_inferred"]].map((flags) => flags.some((flag) => call.flags?.includes(flag)));
+  const open = atLeast && atMost ? "≈ " : atLeast ? "≥ " : atMost ? "≤ " : "";
   const spread = call.of > 1 ? `, ${time(call.min)} to ${time(call.max)}` : "";
   return h("div", {
     role: "gridcell", class: "time", title: `${together ? "together " : ""}${percent(share)} of the row it stands below${spread}`,

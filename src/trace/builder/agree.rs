@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::{Builder, Classify};
-use crate::event::{CodeRecord, Enter, Event};
+use super::{Began, Builder, Classify};
+use crate::event::{CodeRecord, Event};
 use crate::trace::{Exit, Gap, Missing, Sink, ThreadId, Time};
 
 impl<C: Classify> Builder<C> {
@@ -35,6 +35,7 @@ impl<C: Classify> Builder<C> {
         let state = self.threads.get_or_insert(thread);
         state.running = running;
         state.running_cut = cut;
+        state.running_compiled = false;
         self.reconcile(thread, time, sink)
     }
 
@@ -48,6 +49,9 @@ impl<C: Classify> Builder<C> {
             // What is missing shows where those end that run.
             let depth = self.depth_of(event.thread);
             return self.close_gap(event.thread, depth, event.time, sink);
+        }
+        if thread.running_compiled {
+            return self.take_compiled(event.thread, event.time, sink);
         }
         self.reconcile(event.thread, event.time, sink)
     }
@@ -104,7 +108,12 @@ impl<C: Classify> Builder<C> {
         top.map_or(0, |top| top.depth)
     }
 
-    fn reconcile(&mut self, id: ThreadId, time: Time, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn reconcile(
+        &mut self,
+        id: ThreadId,
+        time: Time,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
         let Some(thread) = self.threads.get_mut(id) else {
             return Ok(());
         };
@@ -134,7 +143,7 @@ impl<C: Classify> Builder<C> {
         let depth = self.depth_of(id);
         self.close_gap(id, depth, time, sink)?;
         for (address, code) in chain {
-            self.open(id, time, address, None, code, Enter::Start, true);
+            self.open(id, time, address, None, code, Began::Unseen);
         }
         Ok(())
     }

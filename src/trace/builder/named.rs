@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::{Builder, Classify};
+use super::{Began, Builder, Classify};
 use crate::event::{Enter, Event};
 use crate::trace::{Category, Exit, Sink};
 
@@ -16,7 +16,7 @@ impl<C: Classify> Builder<C> {
             thread.pairs.start(function);
         }
         let (id, time) = (event.thread, event.time);
-        self.open(id, time, function, None, code, Enter::Named, false);
+        self.open(id, time, function, None, code, Began::Seen(Enter::Named));
     }
 
     /// What seemed to start last has only made a generator: nothing has happened.

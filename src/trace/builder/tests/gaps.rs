@@ -91,6 +91,7 @@ impl Thread {
                 code: frame / 10,
                 depth,
                 cut: false,
+                compiled: false,
             });
         }
     }
