@@ -43,6 +43,12 @@ pub enum Problem {
     /// A version whose structures are not known.
     #[error("this version is not supported; supported are 3.6 to 3.15")]
     Version,
+    /// A version that came out after pytrace, and of which a build does not tell and show enough.
+    #[error(
+        "this version is newer than pytrace (3.15 is the newest that it knows), and {0}; \
+         use a newer pytrace, or a Python up to 3.15"
+    )]
+    Newer(&'static str),
     /// Objects are laid out differently without the GIL.
     #[error("free-threaded builds are not supported; use the build with the GIL")]
     FreeThreaded,
@@ -71,9 +77,13 @@ pub enum Problem {
     #[error("there is no other way to probe it")]
     NoOther,
     /// A symbol is missing that every CPython exports.
-    #[error("it does not export {0}; was its dynamic symbol table stripped?")]
+    #[error("it has no symbol {0}; use the file from before it was stripped")]
     Symbol(&'static str),
 }
+
+/// What is said where the opcodes are not known: those of all known versions are.
+const NO_OPCODES: Problem =
+    Problem::Newer("this build does not tell its opcodes, or tells others than it uses");
 
 /// Why an interpreter's own probes do not serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +155,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             version,
             probes: usdt::named_probes(interpreter)?,
             yields: Yields::Probed,
+            resumes: Vec::new(),
             layout: None,
             thread_state: None,
             threads: None,
@@ -154,8 +165,16 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
     if interpreter.free_threaded() {
         return Err(Problem::FreeThreaded);
     }
+    // Without their numbers, neither the handlers are found, nor what goes on is told from what starts.
+    if interpreter.opcodes().is_none()
+        && version.is_newer_than_known()
+        && interpreter.has_debug_offsets()
+    {
+        return Err(NO_OPCODES);
+    }
     let layout = interpreter.layout().map_err(|unknown| match unknown {
         Unknown::Version => Problem::Version,
+        Unknown::Newer(objects) => Problem::Newer(objects),
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
     let (mut probes, yields) = match way {
@@ -180,6 +199,10 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         version,
         probes,
         yields,
+        resumes: interpreter
+            .opcodes()
+            .map(|opcodes| opcodes.resumes.iter().map(|opcode| opcode.number).collect())
+            .unwrap_or_default(),
         layout: Some(layout),
         thread_state: thread_state::find(interpreter.elf(), version),
         threads: thread_list::find(interpreter.elf()),
@@ -196,7 +219,7 @@ fn freed(
     site: &'static str,
 ) -> Result<Probe, Problem> {
     const TP_DEALLOC: u64 = 48;
-    let object = elf.export(kind).ok_or(Problem::Symbol(kind))?;
+    let object = elf.symbol(kind).ok_or(Problem::Symbol(kind))?;
     let function = object
         .address
         .checked_add(TP_DEALLOC)

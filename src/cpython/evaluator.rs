@@ -11,7 +11,6 @@ use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
 use super::machine::{Environment, RDI, RDX, RSI, RSP, callee_saved, emulated, store};
-use super::opcode::Opcodes;
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
 
@@ -30,7 +29,7 @@ struct Arguments {
 pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
     let elf = interpreter.elf();
     let minor = interpreter.version().minor;
-    let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
+    let opcodes = interpreter.opcodes().ok_or(Problem::Version)?;
     let table = DispatchTable::find(elf, opcodes).ok_or(Problem::Table)?;
     let function = interpreter.evaluator();
     let handlers = table.handlers();

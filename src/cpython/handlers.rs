@@ -104,7 +104,7 @@ impl<'elf> Evaluator<'elf> {
     fn new(interpreter: &'elf Interpreter, layout: &Layout) -> Result<Evaluator<'elf>, Problem> {
         let elf = interpreter.elf();
         let minor = interpreter.version().minor;
-        let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
+        let opcodes = interpreter.opcodes().ok_or(Problem::Version)?;
         let table = DispatchTable::find(elf, opcodes).ok_or(Problem::Table)?;
         let entry = interpreter.evaluator();
         let flow = Flow::from(elf, table.handlers().into_iter().chain([entry]));

@@ -4,6 +4,7 @@
 //! an interpreter tells most of it itself; and every build shows some of it in its type objects.
 
 mod accessors;
+mod newer;
 mod objects;
 mod shown;
 mod table;
@@ -115,6 +116,8 @@ struct Sizes {
 pub(super) enum Unknown {
     /// A version that was never measured.
     Version,
+    /// A version that came out after pytrace, for this reason.
+    Newer(&'static str),
     /// The build's objects of this kind are others than those of its version.
     Objects(&'static str),
 }
@@ -126,6 +129,10 @@ pub(super) fn of_build(
     version: Version,
     offsets: Option<&DebugOffsets>,
 ) -> Result<Layout, Unknown> {
+    if version.is_newer_than_known() {
+        let offsets = offsets.ok_or(Unknown::Version)?;
+        return newer::of_build(elf, version, offsets);
+    }
     let measured = measured(version).ok_or(Unknown::Version)?;
     let told = offsets.zip(measured.words);
     let shown = shown::correct(elf, measured, told.is_some())?;

@@ -14,16 +14,19 @@ mod exits;
 mod file;
 mod flow;
 mod foreign;
+mod frozen;
 mod handlers;
 #[cfg(test)]
 mod hostile;
 mod interpreter;
 mod layout;
+mod linker;
 mod machine;
 mod opcode;
 mod plan;
 mod stack_pointer;
 mod static_types;
+mod stdlib;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,7 @@ pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use layout::{Attributes, Layout, Methods, Objects};
+pub use linker::Linker;
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
     Yielded, Yields,

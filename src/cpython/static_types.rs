@@ -20,11 +20,11 @@ const OB_TYPE: u64 = 8;
 /// Longer than any of the interpreter's.
 const NAME_MAX: usize = 63;
 
-/// Those that the file exports: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
+/// Those that the file has symbols of: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
 /// `None` through `None`.
 pub(super) fn find(elf: &Elf) -> Vec<StaticType> {
     let mut found = FxHashMap::default();
-    for (name, address) in elf.exports() {
+    for (name, address) in elf.named() {
         let plain = name.trim_start_matches('_');
         let type_address = if !plain.starts_with("Py") {
             None

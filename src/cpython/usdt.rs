@@ -131,7 +131,7 @@ pub(super) fn named_probes(interpreter: &Interpreter) -> Result<Vec<Probe>, Prob
     let mut probes = own_probes(interpreter, |_| FrameSource::Names)?;
     if interpreter.version().minor >= 15 {
         let function = elf
-            .export(MAKES_GENERATORS)
+            .symbol(MAKES_GENERATORS)
             .ok_or(Problem::Symbol(MAKES_GENERATORS))?
             .address;
         let (meaning, frame) = (Meaning::GeneratorMade, FrameSource::None);

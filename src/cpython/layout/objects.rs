@@ -1,5 +1,6 @@
 //! Where objects have what they hold: the values of arguments.
 
+pub(super) mod newer;
 mod since_3_11;
 mod until_3_10;
 

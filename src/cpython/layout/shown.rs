@@ -161,13 +161,13 @@ struct TypeObject<'e> {
 
 impl<'e> TypeObject<'e> {
     fn find(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
-        let address = elf.export(symbol)?.address;
+        let address = elf.symbol(symbol)?.address;
         Some(TypeObject { elf, address })
     }
 
     /// The one that a variable points to: so are the types of exceptions exported.
     fn pointed_to(elf: &'e Elf, symbol: &str) -> Option<TypeObject<'e>> {
-        let address = elf.pointer_at(elf.export(symbol)?.address)?;
+        let address = elf.pointer_at(elf.symbol(symbol)?.address)?;
         Some(TypeObject { elf, address })
     }
 
