@@ -234,8 +234,15 @@ fn a_process_with_several_interpreters_is_attached_to() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let trace = place.trace("t.json");
     let found = recorded(&trace, &OF_INTERPRETERS);
-    let whole = debian.run(&place, debian.python).truth;
-    assert_eq!(found, whole, "{}", ran.stderr);
+    let mut whole = debian.run(&place, debian.python).truth;
+    for calls in &mut whole {
+        // What the threads did before they waited: each made its interpreter.
+        if calls.first().is_some_and(|first| first == "new") {
+            calls.remove(0);
+        }
+    }
+    whole.sort();
+    assert!(found == whole, "{}", ran.stderr);
     let standing = |event: &&Value| event["args"]["already_running"] == true;
     let names = |thread: u64| -> Vec<&str> {
         let its = trace.events().filter(|event| event["tid"] == thread);
