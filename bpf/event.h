@@ -257,7 +257,8 @@ enum event_kind {
 	EVENT_EXEC, /* struct event_process: a held target is stopped before the new program's
 		       first instruction; head.tid is what the calling thread's id was, which
 		       has become the process's */
-	EVENT_LOADED, /* struct event_process: and again at its entry point, libraries mapped */
+	EVENT_LOADED, /* struct event_process: and again at its entry point, libraries mapped, or
+			 when it has mapped libpython later */
 	EVENT_THREAD_END, /* struct event_process */
 	EVENT_FORK, /* struct event_process of the child, which has not run yet */
 	EVENT_BORN, /* struct event_process: a copy of an interpreter's process is stopped before

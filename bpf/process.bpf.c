@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
+#include "linker.h"
 #include "pressure.h"
 
 struct watched {
@@ -218,6 +219,31 @@ int process_loaded(struct pt_regs *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 
 	return tell_start(EVENT_LOADED, id >> 32, id);
+}
+
+/* On the function that a dynamic linker calls for debuggers whenever it has mapped libraries, before
+ * anything of theirs runs: dlopen() may have mapped CPython's. The cookie is the distance from there
+ * to the linker's struct r_debug. */
+SEC("uprobe")
+int process_mapped(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+
+	if (bpf_map_lookup_elem(&pythons, &tgid) ||
+	    !may_have_libpython(ctx->rip + bpf_get_attach_cookie(ctx)))
+		return 0;
+	return tell_start(EVENT_LOADED, tgid, id);
+}
+
+/* The same on kernels without cookies (before 5.15): whatever it has mapped. */
+SEC("uprobe")
+int process_mapped_any(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+
+	return bpf_map_lookup_elem(&pythons, &tgid) ? 0 : tell_start(EVENT_LOADED, tgid, id);
 }
 
 SEC("raw_tp/sched_process_exit")

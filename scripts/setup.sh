@@ -51,6 +51,11 @@ if [ "$purpose" = test ]; then
     /usr/bin/python3 -c 'import test.test_json' 2>/dev/null ||
         miss "libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite" \
             "the truth tests trace the standard library's tests"
+    need_command gdb gdb "its Python is traced"
+    need_command vim.nox vim-nox "likewise"
+    need_command /usr/bin/python3-config python3-dev \
+        "programs that Python is linked into are traced: its headers and libraries"
+    need_file /usr/include/expat.h libexpat1-dev "the static one of these needs it"
     need_command gpgv gpgv "verifies what debootstrap fetches"
     need_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring \
         "the keys for that"

@@ -103,7 +103,17 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
         .filter(|note| note.provider == "python")
         .count();
     writeln!(out, "interpreter      {}", file.display())?;
-    writeln!(out, "version          CPython {}", interpreter.version())?;
+    let newer = match interpreter.version().is_newer_than_known() {
+        true => {
+            ", newer than pytrace: what follows is derived from what this build tells and shows"
+        }
+        false => "",
+    };
+    writeln!(
+        out,
+        "version          CPython {}{newer}",
+        interpreter.version()
+    )?;
     let gil = match interpreter.free_threaded() {
         true => ", free-threaded",
         false => "",

@@ -21,13 +21,13 @@ use anyhow::{Context as _, Result, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
     ErrorKind, Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType,
-    RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
+    ProgramMut, RingBuffer, RingBufferBuilder, UprobeMultiOpts, UprobeOpts,
 };
 use nix::unistd::getpgrp;
 
 use crate::bpf::frames::types;
 use crate::bpf::process;
-use crate::cpython::Plan;
+use crate::cpython::{Linker, Plan};
 use crate::error::WithHint as _;
 use births::Births;
 use frames::{Frames, OpenFrames};
@@ -133,9 +133,19 @@ impl<'o> Tracer<'o> {
             true => Births::AtFirstReturn,
         };
         births.choose(&mut open.progs);
+        let progs = &mut open.progs;
+        progs.process_mapped.set_autoload(settings.attach_cookies);
+        progs
+            .process_mapped_any
+            .set_autoload(!settings.attach_cookies);
         if settings.uprobe_multi {
-            let loaded = &mut open.progs.process_loaded;
-            loaded.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+            for program in [
+                &mut progs.process_loaded,
+                &mut progs.process_mapped,
+                &mut progs.process_mapped_any,
+            ] {
+                program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+            }
         }
         if settings.preallocate {
             let maps = &mut open.maps;
@@ -235,19 +245,51 @@ impl<'o> Tracer<'o> {
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
     /// linked.
     pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Probes> {
-        let loaded = &self.process.progs.process_loaded;
+        self.hold_at(
+            &self.process.progs.process_loaded,
+            pid,
+            executable,
+            offset,
+            0,
+        )
+        .with_context(|| format!("failed to probe the entry point of process {pid}"))
+    }
+
+    /// Stops the process when its dynamic linker, which is in this file, has mapped a libpython.
+    pub fn hold_at_mapping(&self, pid: u32, file: &Path, linker: &Linker) -> Result<Probes> {
+        let progs = &self.process.progs;
+        let (program, cookie) = match self.settings.attach_cookies {
+            true => (&progs.process_mapped, linker.libraries.cast_unsigned()),
+            false => (&progs.process_mapped_any, 0),
+        };
+        self.hold_at(program, pid, file, linker.mapped, cookie)
+            .with_context(|| format!("failed to probe the dynamic linker of process {pid}"))
+    }
+
+    /// Puts a program that stops a process on an instruction.
+    fn hold_at(
+        &self,
+        program: &ProgramMut<'_>,
+        pid: u32,
+        file: &Path,
+        offset: u64,
+        cookie: u64,
+    ) -> Result<Probes> {
         let (process, offset) = (pid_of(pid)?, usize::try_from(offset)?);
         let link = if self.settings.uprobe_multi {
             let opts = UprobeMultiOpts {
                 offsets: vec![offset],
+                cookies: vec![cookie],
                 ..UprobeMultiOpts::default()
             };
-            loaded.attach_uprobe_multi_with_opts(process, executable, "", opts)
+            program.attach_uprobe_multi_with_opts(process, file, "", opts)
         } else {
-            loaded.attach_uprobe_with_opts(process, executable, offset, UprobeOpts::default())
-        };
-        let link =
-            link.with_context(|| format!("failed to probe the entry point of process {pid}"))?;
+            let opts = UprobeOpts {
+                cookie,
+                ..UprobeOpts::default()
+            };
+            program.attach_uprobe_with_opts(process, file, offset, opts)
+        }?;
         Ok(Probes { links: vec![link] })
     }
 

@@ -43,6 +43,12 @@ pub enum Problem {
     /// A version whose structures are not known.
     #[error("this version is not supported; supported are 3.6 to 3.15")]
     Version,
+    /// A version that came out after pytrace, and of which a build does not tell and show enough.
+    #[error(
+        "this version is newer than pytrace (3.15 is the newest that it knows), and {0}; \
+         use a newer pytrace, or a Python up to 3.15"
+    )]
+    Newer(&'static str),
     /// Fields of its objects are elsewhere than in releases of its version.
     #[error(
         "its {0} objects are not those of this version; use a release build, unmodified and \
@@ -73,9 +79,13 @@ pub enum Problem {
     #[error("there is no other way to probe it")]
     NoOther,
     /// A symbol is missing that every CPython exports.
-    #[error("it does not export {0}; was its dynamic symbol table stripped?")]
+    #[error("it has no symbol {0}; use the file from before it was stripped")]
     Symbol(&'static str),
 }
+
+/// What is said where the opcodes are not known: those of all known versions are.
+const NO_OPCODES: Problem =
+    Problem::Newer("this build does not tell its opcodes, or tells others than it uses");
 
 /// Why an interpreter's own probes do not serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +152,10 @@ pub fn plan_after(
 /// How to observe an interpreter in processes whose JIT is on ([`super::Jit`]).
 pub fn plan_compiled(interpreter: &Interpreter, choice: Choice) -> Result<Plan, PlanError> {
     let plan = match choice {
+        // What else compiled code does by then is not known.
+        _ if interpreter.version().is_newer_than_known() => {
+            Err(Problem::Newer("its JIT is on, which PYTHON_JIT=0 changes"))
+        }
         Choice::Usdt => Err(Problem::Compiled),
         Choice::Auto | Choice::Dispatch => derive(interpreter, Way::Compiled),
     };
@@ -163,6 +177,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             version,
             probes: usdt::named_probes(interpreter)?,
             yields: Yields::Probed,
+            resumes: Vec::new(),
             layout: None,
             thread_state: None,
             threads: None,
@@ -170,8 +185,16 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             types: Vec::new(),
         });
     }
+    // Without their numbers, neither the handlers are found, nor what goes on is told from what starts.
+    if interpreter.opcodes().is_none()
+        && version.is_newer_than_known()
+        && interpreter.has_debug_offsets()
+    {
+        return Err(NO_OPCODES);
+    }
     let layout = interpreter.layout().map_err(|unknown| match unknown {
         Unknown::Version => Problem::Version,
+        Unknown::Newer(objects) => Problem::Newer(objects),
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
     let (mut probes, yields) = match way {
@@ -204,6 +227,10 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         version,
         probes,
         yields,
+        resumes: interpreter
+            .opcodes()
+            .map(|opcodes| opcodes.resumes.iter().map(|opcode| opcode.number).collect())
+            .unwrap_or_default(),
         layout: Some(layout),
         thread_state,
         threads: thread_list::find(interpreter.elf()),
@@ -222,7 +249,7 @@ fn freed(
     site: &'static str,
 ) -> Result<Probe, Problem> {
     let tp_dealloc = u64::from(layout.type_name()) + 24;
-    let object = elf.export(kind).ok_or(Problem::Symbol(kind))?;
+    let object = elf.symbol(kind).ok_or(Problem::Symbol(kind))?;
     let function = object
         .address
         .checked_add(tp_dealloc)

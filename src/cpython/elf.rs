@@ -271,15 +271,9 @@ impl Elf {
         self.symbols.len() > self.exported
     }
 
-    /// A symbol the file exports.
-    pub(super) fn export(&self, name: &str) -> Option<Symbol> {
-        self.find(self.symbols.get(..self.exported)?, name)
-    }
-
-    /// The exported symbols: names and virtual addresses.
-    pub(super) fn exports(&self) -> impl Iterator<Item = (&str, u64)> {
-        let exported = self.symbols.get(..self.exported).unwrap_or_default();
-        exported
+    /// All symbols the file defines: names and virtual addresses.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.symbols
             .iter()
             .filter_map(|symbol| Some((self.name(symbol.name)?, symbol.address)))
     }
@@ -289,9 +283,18 @@ impl Elf {
         c_string(self.bytes_at(address)?)
     }
 
-    /// A symbol the file defines, exported or local.
+    /// A symbol the file defines: one that it exports, else one of its full symbol table, which is
+    /// all that a program has of a library that was linked into it (unless with `-rdynamic`).
     pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
-        self.find(&self.symbols, name)
+        self.symbols
+            .iter()
+            .find(|symbol| {
+                let bytes = self.data.get(symbol.name..).unwrap_or_default();
+                bytes
+                    .strip_prefix(name.as_bytes())
+                    .is_some_and(|rest| rest.first() == Some(&0))
+            })
+            .copied()
     }
 
     /// The name of a symbol at exactly that address.
@@ -339,6 +342,12 @@ impl Elf {
         }
     }
 
+    /// Whether it has the dynamic linker look for a symbol that others define.
+    pub(super) fn imports(&self, name: &str) -> bool {
+        let mut names = self.dynamic_names.iter();
+        names.any(|offset| self.name(*offset) == Some(name)) && self.symbol(name).is_none()
+    }
+
     /// A section as 8-byte words, relocations applied.
     pub(super) fn words(&self, section: &Section) -> Vec<u64> {
         let mut words: Vec<u64> = self
@@ -378,18 +387,6 @@ impl Elf {
         self.relocations
             .get(index)
             .map(|(_, relocation)| *relocation)
-    }
-
-    fn find(&self, symbols: &[Symbol], name: &str) -> Option<Symbol> {
-        symbols
-            .iter()
-            .find(|symbol| {
-                let bytes = self.data.get(symbol.name..).unwrap_or_default();
-                bytes
-                    .strip_prefix(name.as_bytes())
-                    .is_some_and(|rest| rest.first() == Some(&0))
-            })
-            .copied()
     }
 
     fn name(&self, offset: usize) -> Option<&str> {

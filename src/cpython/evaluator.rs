@@ -6,13 +6,12 @@ use rustc_hash::FxHashSet;
 
 use super::derive::{Problem, past_landing_pad, probe};
 use super::elf::Elf;
+use super::environment::Environment;
 use super::exits::Exits;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::Environment;
 use super::machine::{RDI, RDX, RSI, RSP, callee_saved, emulated, store};
-use super::opcode::Opcodes;
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::table::DispatchTable;
 
@@ -31,7 +30,7 @@ struct Arguments {
 pub(super) fn probes(interpreter: &Interpreter, layout: &Layout) -> Result<Vec<Probe>, Problem> {
     let elf = interpreter.elf();
     let minor = interpreter.version().minor;
-    let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
+    let opcodes = interpreter.opcodes().ok_or(Problem::Version)?;
     let function = interpreter.evaluator();
     let table = DispatchTable::find(elf, opcodes, function).ok_or(Problem::Table)?;
     let handlers = table.handlers();

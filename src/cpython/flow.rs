@@ -175,7 +175,7 @@ pub(super) fn function_name(elf: &Elf, address: u64) -> Option<&str> {
 pub(super) fn function_address(elf: &Elf, address: u64) -> u64 {
     plt_slot(elf, address)
         .and_then(|slot| elf.imported_at(slot))
-        .and_then(|name| elf.export(name))
+        .and_then(|name| elf.symbol(name))
         .map_or(address, |symbol| symbol.address)
 }
 

@@ -8,6 +8,10 @@ use super::elf::{Elf, ElfError};
 /// Bytes at a file's start in which packers leave their mark.
 const MARK_WITHIN: usize = 1024;
 
+/// The section that CPython 3.7+ has its state in, which debuggers find by it
+/// (`Python/pylifecycle.c`). `strip` leaves it.
+const RUNTIME: &str = ".PyRuntime";
+
 /// What a file is instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreign {
@@ -25,12 +29,16 @@ pub enum Foreign {
     Python2,
     /// A CPython that does not tell its version where others do.
     UnknownVersion,
+    /// A CPython was linked into it, of whose symbols none is left.
+    Stripped,
     /// CPython 3.0 to 3.5: its evaluator has another name and other frames.
     Before36,
     /// Packed by UPX: what it is shows only in memory.
     Packed,
     /// Without section headers, which tell what its bytes are.
     NoSections,
+    /// Any other program that may load libraries as it runs: one of CPython's, maybe.
+    Loader,
     /// Any other program or library.
     Other,
 }
@@ -51,12 +59,15 @@ impl fmt::Display for Foreign {
             }
             Foreign::Python2 => f.write_str("a Python 2"),
             Foreign::UnknownVersion => f.write_str("a CPython of unknown version"),
+            Foreign::Stripped => {
+                f.write_str("a program with CPython in it whose symbols were stripped")
+            }
             Foreign::Before36 => f.write_str("a CPython older than 3.6"),
             Foreign::Packed => f.write_str("packed by UPX: what it is cannot be seen"),
             Foreign::NoSections => {
                 f.write_str("an ELF file without section headers: what it is cannot be seen")
             }
-            Foreign::Other => f.write_str("not a CPython"),
+            Foreign::Loader | Foreign::Other => f.write_str("not a CPython"),
         }
     }
 }
@@ -70,6 +81,7 @@ impl Foreign {
                 | Foreign::Python2
                 | Foreign::Before36
                 | Foreign::UnknownVersion
+                | Foreign::Stripped
         )
     }
 
@@ -85,10 +97,14 @@ impl Foreign {
             Foreign::Elf(_) | Foreign::UnknownVersion => {
                 "install that Python again, or use another one"
             }
+            Foreign::Stripped => {
+                "use the program from before `strip`, or link it with -rdynamic: then Python's \
+                 symbols stay"
+            }
             Foreign::Packed => "unpack it with `upx -d`",
             Foreign::NoSections => "use the file from before sstrip; plain strip does no harm",
             Foreign::Script(_) => "name the interpreter itself, not a script that starts it",
-            Foreign::Empty | Foreign::Data | Foreign::Other => {
+            Foreign::Empty | Foreign::Data | Foreign::Loader | Foreign::Other => {
                 "name CPython's executable, such as /usr/bin/python3"
             }
         }
@@ -126,15 +142,19 @@ impl Foreign {
                 .iter()
                 .any(|name| name.rsplit('/').next().unwrap_or(name).starts_with(prefix))
         };
-        let exports = |name: &str| elf.export(name).is_some();
-        if needs("libpypy") || exports("pypy_main_startup") {
+        let defines = |name: &str| elf.symbol(name).is_some();
+        if needs("libpypy") || defines("pypy_main_startup") {
             Foreign::Implementation("PyPy")
         } else if is_micropython(elf) {
             Foreign::Implementation("MicroPython")
-        } else if needs("libpython2.") || exports("PyEval_EvalFrameEx") && exports("PyInt_Type") {
+        } else if needs("libpython2.") || defines("PyEval_EvalFrameEx") && defines("PyInt_Type") {
             Foreign::Python2
-        } else if exports("PyEval_EvalFrameEx") && exports("PyCode_Type") {
+        } else if defines("PyEval_EvalFrameEx") && defines("PyCode_Type") {
             Foreign::Before36
+        } else if elf.section(RUNTIME).is_some() {
+            Foreign::Stripped
+        } else if may_load(elf) {
+            Foreign::Loader
         } else {
             Foreign::Other
         }
@@ -142,7 +162,7 @@ impl Foreign {
 
     /// Tells by the file's name what its content does not: launchers of Java programs.
     pub(super) fn named(self, path: &Path) -> Foreign {
-        if !matches!(self, Foreign::Other | Foreign::Script(_)) {
+        if !matches!(self, Foreign::Loader | Foreign::Other | Foreign::Script(_)) {
             return self;
         }
         let real = path.canonicalize();
@@ -159,6 +179,23 @@ impl Foreign {
             Foreign::Implementation(implementation)
         })
     }
+}
+
+/// Whether a program may call `dlopen`: itself, or by a library of its own. Those of the C library and
+/// of compilers do not load anybody's Python.
+fn may_load(elf: &Elf) -> bool {
+    const LOAD_NOTHING: [&str; 8] = [
+        "libc.so.6",
+        "libm.so.6",
+        "libpthread.so.0",
+        "librt.so.1",
+        "libgcc_s.so.1",
+        "libstdc++.so.6",
+        "ld-linux-x86-64.so.2",
+        "libc.musl-x86_64.so.1",
+    ];
+    let loads = |name: &String| !LOAD_NOTHING.contains(&name.as_str());
+    elf.needed().iter().any(loads) || elf.imports("dlopen") || elf.imports("dlmopen")
 }
 
 /// Whether its version banner is there: `MicroPython v1.26.1 on 2025-09-13; linux ...`

@@ -9,10 +9,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::aliases::{aliases, slot_of};
 use super::derive::{Problem, probe};
 use super::elf::Elf;
+use super::environment::{Environment, Origin};
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::{Environment, Origin};
 use super::machine::{RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
@@ -125,7 +125,7 @@ impl<'elf> Evaluator<'elf> {
     fn new(interpreter: &'elf Interpreter, layout: &Layout) -> Result<Evaluator<'elf>, Problem> {
         let elf = interpreter.elf();
         let minor = interpreter.version().minor;
-        let opcodes = Opcodes::of(minor).ok_or(Problem::Version)?;
+        let opcodes = interpreter.opcodes().ok_or(Problem::Version)?;
         let entry = interpreter.evaluator();
         let table = DispatchTable::find(elf, opcodes, entry).ok_or(Problem::Table)?;
         let flow = Flow::from(elf, table.handlers().into_iter().chain([entry]));
@@ -277,7 +277,11 @@ impl<'elf> Evaluator<'elf> {
         let found = place(&Environment::new()).or_else(|| place(self.with_aliases(registers)));
         let (address, frame, held) = match found {
             Some(found) => found,
-            None => (handler, registers.frame.frame()?, stack.map(|stack| (stack, 0))),
+            None => (
+                handler,
+                registers.frame.frame()?,
+                stack.map(|stack| (stack, 0)),
+            ),
         };
         let probe = self.probe(address, meaning, frame, opcode.name)?;
         // What is given back is on top of the stack as the handler finds it.

@@ -55,6 +55,27 @@ fn miniatures_have_plans() {
     }
 }
 
+/// Opcodes are confirmed by frozen modules, which miniatures have none of.
+#[test]
+fn a_newer_version_that_tells_too_little_has_no_plan() {
+    let mut bytes = miniature::interpreter(15);
+    let cookie = b"xdebugpy";
+    let mut places = bytes.windows(cookie.len());
+    let offsets = places
+        .position(|bytes| bytes == cookie)
+        .expect("debug offsets");
+    // The minor version in PY_VERSION_HEX, the next word.
+    let minor = offsets + cookie.len() + 2;
+    assert_eq!(bytes[minor], 15);
+    bytes[minor] = 16;
+    let outcomes = outcomes(bytes);
+    assert_eq!(outcomes.len(), CHOICES.len());
+    for outcome in outcomes {
+        let problem = outcome.expect_err("a problem");
+        assert!(matches!(problem, Problem::Newer(_)), "{problem:?}");
+    }
+}
+
 /// A damaged file is examined as fast as a whole one, or nearly.
 #[test]
 fn tampered_miniatures_are_no_panic() {

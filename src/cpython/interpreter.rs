@@ -9,9 +9,10 @@ use super::elf::{Elf, ElfError};
 use super::file;
 use super::foreign::Foreign;
 use super::layout::{self, Layout};
+use super::opcode::{self, Opcodes};
 use super::plan::Version;
 use super::usdt::{self, Note};
-use super::version;
+use super::{stdlib, version};
 
 /// Bytes at a file's start that tell what it is where it is no ELF file: room for a `#!` line
 /// (`BINPRM_BUF_SIZE`).
@@ -70,6 +71,7 @@ pub struct Interpreter {
     evaluator: u64,
     notes: Vec<Note>,
     debug_offsets: Option<DebugOffsets>,
+    opcodes: Option<&'static Opcodes>,
 }
 
 impl Interpreter {
@@ -94,7 +96,9 @@ impl Interpreter {
         let head = head.get(..started).unwrap_or_default();
         let found = if head.starts_with(&object::elf::ELFMAG) {
             let data = file::read(&file, metadata.len() as usize).map_err(failed)?;
-            Interpreter::from_bytes(&path.display().to_string(), data)
+            Interpreter::examine(&path.display().to_string(), data, |version| {
+                stdlib::opcode_metadata(path, version)
+            })
         } else {
             Found::Foreign(Foreign::of_text(head))
         };
@@ -106,6 +110,11 @@ impl Interpreter {
 
     /// Examines a file's bytes; `name` is for messages.
     pub fn from_bytes(name: &str, data: Vec<u8>) -> Found {
+        Interpreter::examine(name, data, |_| None)
+    }
+
+    /// The same; `module` has the text of its standard library's `_opcode_metadata`, if needed.
+    fn examine(name: &str, data: Vec<u8>, module: impl FnOnce(Version) -> Option<String>) -> Found {
         let head: Vec<u8> = data.iter().copied().take(HEAD).collect();
         let elf = match Elf::parse(data) {
             Ok(elf) => elf,
@@ -115,8 +124,8 @@ impl Interpreter {
         // `PyEval_EvalFrameDefault` without underscore is what unstable-API builds may export.
         let evaluator = ["_PyEval_EvalFrameDefault", "PyEval_EvalFrameDefault"]
             .iter()
-            .find_map(|symbol| elf.export(symbol));
-        let (Some(evaluator), Some(_)) = (evaluator, elf.export("PyCode_Type")) else {
+            .find_map(|symbol| elf.symbol(symbol));
+        let (Some(evaluator), Some(_)) = (evaluator, elf.symbol("PyCode_Type")) else {
             return not_an_interpreter(&elf);
         };
         let debug_offsets = DebugOffsets::read(&elf);
@@ -124,8 +133,13 @@ impl Interpreter {
         let Some(version) = told.or_else(|| version::of(&elf)) else {
             return Found::Foreign(Foreign::UnknownVersion);
         };
+        let opcodes = match version.is_newer_than_known() && debug_offsets.is_some() {
+            true => opcode::told(&elf, module(version).as_deref()),
+            false => Opcodes::of(version.minor),
+        };
         Found::Interpreter(Box::new(Interpreter {
             name: name.to_owned(),
+            opcodes,
             version,
             evaluator: evaluator.address,
             notes: usdt::notes(&elf),
@@ -175,6 +189,11 @@ impl Interpreter {
     /// The static probes compiled into it.
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// Its opcodes; `None` for a version that is not known, and does not tell them.
+    pub(super) fn opcodes(&self) -> Option<&'static Opcodes> {
+        self.opcodes
     }
 
     /// Where fields lie in its objects.

@@ -5,6 +5,7 @@
 
 mod accessors;
 mod free_threaded;
+mod newer;
 mod objects;
 mod shown;
 mod table;
@@ -162,6 +163,8 @@ struct Sizes {
 pub(super) enum Unknown {
     /// A version that was never measured.
     Version,
+    /// A version that came out after pytrace, for this reason.
+    Newer(&'static str),
     /// The build's objects of this kind are others than those of its version.
     Objects(&'static str),
 }
@@ -174,6 +177,10 @@ pub(super) fn of_build(
     offsets: Option<&DebugOffsets>,
 ) -> Result<Layout, Unknown> {
     let gil = Gil::of(offsets);
+    if version.is_newer_than_known() {
+        let offsets = offsets.ok_or(Unknown::Version)?;
+        return newer::of_build(elf, version, offsets);
+    }
     let measured = measured(version, gil).ok_or(Unknown::Version)?;
     let told = offsets.zip(measured.words);
     let shown = shown::correct(elf, measured, told.is_some())?;

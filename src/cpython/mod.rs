@@ -15,17 +15,20 @@ mod exits;
 mod file;
 mod flow;
 mod foreign;
+mod frozen;
 mod handlers;
 #[cfg(test)]
 mod hostile;
 mod interpreter;
 mod jit;
 mod layout;
+mod linker;
 mod machine;
 mod opcode;
 mod plan;
 mod stack_pointer;
 mod static_types;
+mod stdlib;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,7 @@ pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
 pub use jit::Jit;
 pub use layout::{Attributes, Copies, Gil, Layout, Methods, Objects};
+pub use linker::Linker;
 pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
     Yielded, Yields,

@@ -1,6 +1,10 @@
 //! Opcode numbers, which CPython fixes for each minor version.
 
+mod told;
+
 use std::ops::RangeInclusive;
+
+pub(super) use told::opcodes as told;
 
 /// The opcodes of one minor version that the plan needs
 /// (`Include/opcode_ids.h`, before 3.13 `Include/opcode.h`).

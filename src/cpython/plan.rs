@@ -16,6 +16,17 @@ pub struct Version {
     pub micro: Option<u8>,
 }
 
+impl Version {
+    /// The newest minor version of which all is known beforehand.
+    const NEWEST: u8 = 15;
+
+    /// Whether it came out after pytrace: then nothing is known of it but what a build tells and
+    /// shows.
+    pub fn is_newer_than_known(self) -> bool {
+        self.minor > Self::NEWEST
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)?;
@@ -167,7 +178,7 @@ pub enum Meaning {
     ///   generator (0x20), coroutine (0x80) or asynchronous generator (0x200), only the object
     ///   is made, and no `function__return` follows: not an activation.
     /// - The frame is owned by a generator (1): a resumption, where `instr_ptr` is at one of
-    ///   [`Plan::resume_opcodes`] with an argument that is not 0 under
+    ///   [`Plan::resumes`] with an argument that is not 0 under
     ///   [`Layout::resume_location_mask`]; else a start.
     UsdtEntry,
     /// `function__return`.
@@ -180,7 +191,7 @@ pub enum Meaning {
     /// forms, and when an exception leaves a frame; the frame is still the current one:
     /// - An exception, where the thread state has one.
     /// - A yield, where the frame is owned by a generator (1) and `instr_ptr` is at one of
-    ///   [`Plan::resume_opcodes`].
+    ///   [`Plan::resumes`].
     /// - Else a return. The shim frame under an `__init__` that a specialised call entered
     ///   returns as well, without ever having been entered.
     UsdtReturn,
@@ -352,6 +363,8 @@ pub struct Plan {
     pub probes: Vec<Probe>,
     /// How it sees generators yield.
     pub yields: Yields,
+    /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.
+    pub resumes: Vec<u8>,
     /// Where fields lie in this version's objects; `None` for [`Way::Names`], which reads none.
     pub layout: Option<Layout>,
     /// How a thread finds its thread state, where that is known.
@@ -400,12 +413,5 @@ impl Plan {
     pub fn has_qualified_names(&self) -> bool {
         let layout = self.layout.as_ref();
         layout.is_some_and(|layout| layout.code_qualname.is_some())
-    }
-
-    /// Numbers of the `RESUME` opcode and its forms in this version; none up to 3.10.
-    pub fn resume_opcodes(&self) -> Vec<u8> {
-        Opcodes::of(self.version.minor)
-            .map(|opcodes| opcodes.resumes.iter().map(|opcode| opcode.number).collect())
-            .unwrap_or_default()
     }
 }

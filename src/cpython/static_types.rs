@@ -18,11 +18,11 @@ pub struct StaticType {
 /// Longer than any of the interpreter's.
 const NAME_MAX: usize = 63;
 
-/// Those that the file exports: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
+/// Those that the file has symbols of: types as `Py…_Type`, exceptions through pointers `PyExc_…`, and that of
 /// `None` through `None`.
 pub(super) fn find(elf: &Elf, layout: &Layout) -> Vec<StaticType> {
     let mut found = FxHashMap::default();
-    for (name, address) in elf.exports() {
+    for (name, address) in elf.named() {
         let plain = name.trim_start_matches('_');
         let type_address = if !plain.starts_with("Py") {
             None

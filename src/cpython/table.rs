@@ -53,14 +53,19 @@ impl DispatchTable {
             }
         }
         let mut found = search.found;
-        let several = found.iter().any(|(_, table)| table.address != found[0].1.address);
+        let several = found
+            .iter()
+            .any(|(_, table)| table.address != found[0].1.address);
         let flow = several.then(|| Flow::from(elf, [evaluator]));
         let refers = |table: &DispatchTable| {
-            flow.as_ref().is_none_or(|flow| flow.refers_to(table.address))
+            flow.as_ref()
+                .is_none_or(|flow| flow.refers_to(table.address))
         };
         // The first of equals.
         found.reverse();
-        let best = found.into_iter().max_by_key(|(score, table)| (refers(table), *score));
+        let best = found
+            .into_iter()
+            .max_by_key(|(score, table)| (refers(table), *score));
         best.map(|(_, table)| table)
     }
 
@@ -231,7 +236,10 @@ mod tests {
     #[test]
     fn a_dispatch_table_is_known_by_its_unassigned_opcodes() {
         let table = table();
-        assert_eq!(shared_by_unassigned(&table, &(0..=255), opcodes()), Some(UNKNOWN));
+        assert_eq!(
+            shared_by_unassigned(&table, &(0..=255), opcodes()),
+            Some(UNKNOWN)
+        );
         assert_eq!(score(&table, UNKNOWN, opcodes()), Some(256 - 44));
     }
 

@@ -24,7 +24,7 @@ pub struct ThreadList {
 /// which returns one field. So the layout of `_PyRuntime` and `PyInterpreterState`, which patch
 /// releases and build options change, need not be known.
 pub(super) fn find(elf: &Elf) -> Option<ThreadList> {
-    let function = |name: &str| Some(function_address(elf, elf.export(name)?.address));
+    let function = |name: &str| Some(function_address(elf, elf.symbol(name)?.address));
     Some(ThreadList {
         head: global(elf, function("PyInterpreterState_Head")?)?,
         interpreter_next: field(elf, function("PyInterpreterState_Next")?)?,

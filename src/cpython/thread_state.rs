@@ -21,7 +21,7 @@ pub(super) fn find(elf: &Elf, version: Version) -> Option<ThreadStateSource> {
         "PyThreadState_Get",
     ];
     names.iter().find_map(|name| {
-        let function = elf.export(name)?.address;
+        let function = elf.symbol(name)?.address;
         if version.minor >= 12 {
             thread_local(elf, function, 2)
         } else {
@@ -153,7 +153,7 @@ pub(super) fn global(elf: &Elf, function: u64) -> Option<u64> {
     match (elf.imported_at(address), through) {
         (None, None) => Some(address),
         (Some(name), Some((_, place))) => {
-            elf.export(name)?.address.checked_add_signed(place.offset)
+            elf.symbol(name)?.address.checked_add_signed(place.offset)
         }
         // The linker has resolved the slot to a variable of this file.
         (None, Some((_, place))) => elf.pointer_at(address)?.checked_add_signed(place.offset),

@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap;
 
 use super::derive::{Problem, UsdtProblem, past_landing_pad, probe};
 use super::elf::Elf;
+use super::environment::{Environment, Value};
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::{Environment, Value};
 use super::machine::{changes, decode, ends, general, is_jump, load, place};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::throw::throw;
@@ -132,7 +132,7 @@ pub(super) fn named_probes(interpreter: &Interpreter) -> Result<Vec<Probe>, Prob
     let mut probes = own_probes(interpreter, |_| FrameSource::Names)?;
     if interpreter.version().minor >= 15 {
         let function = elf
-            .export(MAKES_GENERATORS)
+            .symbol(MAKES_GENERATORS)
             .ok_or(Problem::Symbol(MAKES_GENERATORS))?
             .address;
         let (meaning, frame) = (Meaning::GeneratorMade, FrameSource::None);

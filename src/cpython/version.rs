@@ -23,7 +23,7 @@ pub(super) fn of(elf: &Elf) -> Option<Version> {
 
 /// The data symbol `Py_Version` (3.11+), as big as a C long.
 fn from_symbol(elf: &Elf) -> Option<Version> {
-    let symbol = elf.export("Py_Version")?;
+    let symbol = elf.symbol("Py_Version")?;
     let word = elf.bytes_at(symbol.address)?.first_chunk::<8>()?;
     from_hex(u64::from_le_bytes(*word))
 }

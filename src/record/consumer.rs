@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::classify::Scopes;
 use super::interpreters::Interpreter;
 use super::output::TraceFile;
+use super::proving::Proving;
 use super::session::now;
 use super::standing::Snapshot;
 use crate::cpython::Way;
@@ -112,6 +113,8 @@ pub(super) enum Finished {
 pub(super) struct Consumer {
     builder: Builder<Scopes>,
     output: Output,
+    /// What is not passed on yet.
+    proving: Proving,
     interpreters: FxHashMap<u32, Rc<Interpreter>>,
     begun: bool,
     named: FxHashSet<ThreadId>,
@@ -130,6 +133,7 @@ impl Consumer {
         Consumer {
             builder: Builder::new(Scopes::default(), filter).with_values(describer),
             output,
+            proving: Proving::default(),
             interpreters: FxHashMap::default(),
             begun: false,
             named: FxHashSet::default(),
@@ -151,6 +155,7 @@ impl Consumer {
         if interpreter.plan.way == Way::Compiled {
             self.builder.expect_compiled(pid);
         }
+        self.proving.begin(pid, interpreter);
         self.begun = true;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let name = cmdline
@@ -194,7 +199,10 @@ impl Consumer {
             _ if event.thread == self.last_named => {}
             _ => self.name_thread(event.thread),
         }
-        match self.builder.push(&event, &mut self.output) {
+        match self
+            .builder
+            .push(&event, &mut self.proving.before(&mut self.output))
+        {
             Ok(None) => {}
             Ok(Some(is)) => {
                 let interpreter = self.interpreters.get(&event.thread.pid);
@@ -211,6 +219,7 @@ impl Consumer {
     pub(super) fn replace_interpreter(&mut self, pids: &[u32], interpreter: &Rc<Interpreter>) {
         for pid in pids {
             self.interpreters.insert(*pid, Rc::clone(interpreter));
+            self.proving.begin(*pid, interpreter);
             let qualified = interpreter.plan.has_qualified_names();
             self.builder.classifier().set_qualified(*pid, qualified);
             if interpreter.plan.layout.is_none() {
@@ -227,6 +236,27 @@ impl Consumer {
         self.builder.pairing(pids, main_only)
     }
 
+    /// What is kept back until its plan has proved right.
+    pub(super) fn proving(&self) -> &Proving {
+        &self.proving
+    }
+
+    /// An interpreter's plan has proved right.
+    pub(super) fn trust(&mut self, interpreter: &Interpreter) {
+        let result = self.proving.trust(interpreter, &mut self.output);
+        self.note(result);
+    }
+
+    /// It has proved wrong: what it has told is forgotten. Returns how many calls that were.
+    pub(super) fn distrust(&mut self, interpreter: &Interpreter) -> u64 {
+        let mut calls = 0;
+        for call in self.proving.distrust(interpreter) {
+            self.builder.uncount(&call);
+            calls += 1;
+        }
+        calls
+    }
+
     /// The next thing to act upon.
     pub(super) fn next_turn(&mut self) -> Option<Turn> {
         self.turns.pop_front()
@@ -234,7 +264,9 @@ impl Consumer {
 
     /// The process has ended.
     pub(super) fn end_process(&mut self, pid: u32, time: Time) {
-        let result = self.builder.end_process(pid, time, &mut self.output);
+        let result =
+            self.builder
+                .end_process(pid, time, &mut self.proving.before(&mut self.output));
         self.note(result);
     }
 
@@ -264,7 +296,7 @@ impl Consumer {
                 stack.cut,
                 codes,
                 snapshot.time,
-                &mut self.output,
+                &mut self.proving.before(&mut self.output),
             );
             self.note(result);
         }
@@ -310,7 +342,9 @@ impl Consumer {
 
     /// Ends the open calls.
     pub(super) fn end(&mut self, time: Time) {
-        let result = self.builder.finish(time, &mut self.output);
+        let result = self
+            .builder
+            .finish(time, &mut self.proving.before(&mut self.output));
         self.note(result);
     }
 

@@ -34,7 +34,7 @@ pub fn of_process(pid: u32) -> Result<PathBuf> {
 /// start one.
 pub(super) fn check(program: &Path, found: Option<&Found>) -> Result<()> {
     match found {
-        Some(Found::Foreign(Foreign::Script(_) | Foreign::Other)) => Ok(()),
+        Some(Found::Foreign(Foreign::Script(_) | Foreign::Loader | Foreign::Other)) => Ok(()),
         Some(Found::Foreign(foreign)) => Err(refusal(program, foreign)),
         // Whether it can be run is for the kernel to say.
         Some(_) | None => Ok(()),
@@ -62,6 +62,11 @@ pub(super) fn refusal_of(pid: u32, foreign: &Foreign) -> anyhow::Error {
     );
     match foreign {
         Foreign::Other => error.hint(process::cure(pid)),
+        Foreign::Loader => error.hint(format!(
+            "{}; a program that loads Python later is traced from its start: pytrace -- {}",
+            process::cure(pid),
+            program.display()
+        )),
         foreign => error.hint(foreign.cure()),
     }
 }
@@ -74,9 +79,11 @@ pub(super) fn not_runnable(
 ) -> anyhow::Error {
     let shown = program.display();
     match found {
-        Some(Found::Foreign(foreign)) if *foreign != Foreign::Other => error
-            .context(format!("failed to run {shown}, which is {foreign}"))
-            .hint(foreign.cure()),
+        Some(Found::Foreign(foreign)) if !matches!(foreign, Foreign::Loader | Foreign::Other) => {
+            error
+                .context(format!("failed to run {shown}, which is {foreign}"))
+                .hint(foreign.cure())
+        }
         _ => error.context(format!("failed to run {shown}")),
     }
 }

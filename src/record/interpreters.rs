@@ -1,5 +1,7 @@
 //! The interpreters of a recording: which a process runs, how it is probed, and that it is.
 
+mod loading;
+
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,12 +11,15 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, anyhow};
 use rustc_hash::FxHashMap;
 
+use self::loading::Hold;
 use super::examine::open;
 use super::jit;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
-use crate::cpython::{self, Choice, Foreign, Found, InterpreterError, Jit, Plan, PlanError, Way};
+use crate::cpython::{
+    self, Choice, Foreign, Found, InterpreterError, Jit, Linker, Plan, PlanError, Way,
+};
 use crate::error::WithHint as _;
 use crate::tracer::{Build, Check, Probes, Remover, Tracer, Verdicts};
 
@@ -63,6 +68,15 @@ pub(super) type Failures = Vec<(u32, anyhow::Error)>;
 pub type Planner = fn(&cpython::Interpreter, Choice, Option<Way>) -> Result<Plan, PlanError>;
 
 impl Interpreter {
+    /// Whether nothing of what it tells is to be believed yet: its version came out after pytrace,
+    /// and it has not been seen to be right.
+    pub(super) fn must_prove(&self) -> bool {
+        let has_frames = self.plan.layout.is_some();
+        self.plan.version.is_newer_than_known()
+            && has_frames
+            && self.findings.borrow().awaits_pairing()
+    }
+
     /// The kernel programs for it.
     pub(super) fn build(&self) -> Build {
         self.build
@@ -95,7 +109,10 @@ pub struct Interpreters<'o> {
     /// is the same interpreter, the same probes are in it already, and others must not be put beside
     /// them.
     former: FxHashMap<u32, Probed>,
-    entry_holds: FxHashMap<u32, Probes>,
+    /// Where processes are to be held that may have a libpython by then.
+    holds: FxHashMap<u32, Hold>,
+    /// Dynamic linkers, by file; `None`: it is none that was understood.
+    linkers: FxHashMap<Identity, Option<Linker>>,
     /// The first Python that was run and cannot be traced.
     foreign: Option<(PathBuf, Foreign)>,
     remover: Remover,
@@ -114,7 +131,8 @@ impl<'o> Interpreters<'o> {
             order: Vec::new(),
             probes: FxHashMap::default(),
             former: FxHashMap::default(),
-            entry_holds: FxHashMap::default(),
+            holds: FxHashMap::default(),
+            linkers: FxHashMap::default(),
             foreign: None,
             remover: Remover::default(),
         }
@@ -239,7 +257,7 @@ impl<'o> Interpreters<'o> {
     /// thread's takes (Linux 6.18, `uprobe_multi_link_filter()` in `kernel/trace/bpf_trace.c` and
     /// `de_thread()` in `fs/exec.c`), and put no breakpoints into the new program.
     pub fn executed(&mut self, pid: u32, by_main: bool, held: bool) -> Result<Look> {
-        self.remove_entry_hold(pid);
+        self.remove_hold(pid);
         if let Some(probed) = self.probes.remove(&pid) {
             self.forget(pid, &probed);
             if by_main {
@@ -274,8 +292,7 @@ impl<'o> Interpreters<'o> {
             Found::NeedsLibpython {
                 entry: Some(entry), ..
             } => {
-                let hold = self.tracer.hold_at_entry(pid, &exe, entry)?;
-                self.entry_holds.insert(pid, hold);
+                self.hold_at_entry(pid, &exe, entry)?;
                 if !held && !maps::libpythons(pid)?.is_empty() {
                     return self.loaded(pid);
                 }
@@ -288,6 +305,9 @@ impl<'o> Interpreters<'o> {
                     let program = process::program(pid).unwrap_or(exe);
                     self.foreign = Some((program, foreign.clone()));
                 }
+                if foreign == Foreign::Loader {
+                    self.hold_at_mapping(pid);
+                }
                 Ok(Look::Foreign(foreign))
             }
         }
@@ -295,7 +315,7 @@ impl<'o> Interpreters<'o> {
 
     /// Attaches to a process whose libraries are loaded.
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
-        self.remove_entry_hold(pid);
+        self.remove_hold(pid);
         let look = self.look_at_libraries(pid);
         self.remove_former(pid);
         look
@@ -339,7 +359,7 @@ impl<'o> Interpreters<'o> {
 
     /// The process runs nothing of what it ran any more.
     pub fn left(&mut self, pid: u32) {
-        self.remove_entry_hold(pid);
+        self.remove_hold(pid);
         self.remove_former(pid);
         if let Some(probed) = self.probes.remove(&pid) {
             self.forget(pid, &probed);
@@ -368,7 +388,7 @@ impl<'o> Interpreters<'o> {
     /// Takes all probes away, and these.
     pub fn detach(&mut self, others: Option<Probes>) {
         self.stop();
-        let holds = self.entry_holds.drain().map(|(_, hold)| hold);
+        let holds = self.holds.drain().map(|(_, hold)| hold.probes);
         let probed = self.probes.drain().chain(self.former.drain());
         let probes = probed.map(|(_, probed)| probed.probes);
         Probes::remove_all(probes.chain(holds).chain(others));
@@ -378,12 +398,6 @@ impl<'o> Interpreters<'o> {
     /// Lets a build's probes record again, in this process alone.
     pub fn start_only(&mut self, interpreter: &Interpreter, pid: u32) {
         self.tracer.start_only(interpreter.build, pid);
-    }
-
-    fn remove_entry_hold(&mut self, pid: u32) {
-        if let Some(hold) = self.entry_holds.remove(&pid) {
-            self.remover.remove(hold);
-        }
     }
 
     /// Attaches to a process whose interpreter nobody has run before, or not with its JIT on or off as

@@ -8,6 +8,9 @@ use anyhow::{Context as _, Result};
 
 use super::paths::RootResolver;
 
+/// How the names of CPython's libraries begin.
+const LIBPYTHON: &str = "libpython3.";
+
 /// One line of `/proc/PID/maps` (Linux, `Documentation/filesystems/proc.rst`).
 #[derive(Debug, PartialEq, Eq)]
 struct Mapping<'a> {
@@ -23,6 +26,16 @@ struct Mapping<'a> {
 /// lead to the very file: whatever mount namespace it is in, and, where pytrace has
 /// CAP_CHECKPOINT_RESTORE, whether or not it still has a name.
 pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
+    files(pid, LIBPYTHON)
+}
+
+/// Likewise its dynamic linker, whose name differs between systems: `ld-linux-x86-64.so.2`,
+/// `ld-2.31.so`, `ld-musl-x86_64.so.1`. `None` where it has none.
+pub(super) fn linker(pid: u32) -> Option<PathBuf> {
+    files(pid, "ld-").ok()?.into_iter().next()
+}
+
+fn files(pid: u32, prefix: &str) -> Result<Vec<PathBuf>> {
     let text = read(pid)?;
     let mut files: Vec<(u64, u64, PathBuf)> = Vec::new();
     for mapping in text.lines().filter_map(parse) {
@@ -30,7 +43,7 @@ pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
         let known = files
             .iter()
             .any(|(device, inode, _)| (*device, *inode) == (mapping.device, mapping.inode));
-        if name.starts_with("libpython3.") && !known {
+        if name.starts_with(prefix) && !known {
             files.push((mapping.device, mapping.inode, file_of(pid, &mapping)));
         }
     }
@@ -58,7 +71,7 @@ pub(super) fn libpython_paths(text: &str) -> Vec<PathBuf> {
     for mapping in text.lines().filter_map(parse) {
         let name = mapping.path.rsplit('/').next().unwrap_or_default();
         let path = PathBuf::from(mapping.path);
-        if name.starts_with("libpython3.") && !paths.contains(&path) {
+        if name.starts_with(LIBPYTHON) && !paths.contains(&path) {
             paths.push(path);
         }
     }

@@ -22,6 +22,7 @@ mod output;
 mod parents;
 mod process;
 mod progress;
+mod proving;
 mod self_check;
 mod session;
 mod shebang;
@@ -225,6 +226,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         launched: None,
         family: Family::default(),
         holds,
+        copies: Vec::new(),
         parents: Parents::default(),
         watchdog,
         lossless: options.lossless,
@@ -276,6 +278,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         }
     }
     consumer.borrow_mut().end(session::now());
+    session.prove_rest();
     if session.left_alone > 1 {
         say(format_args!(
             "pytrace: {} processes were traced no further",

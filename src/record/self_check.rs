@@ -110,6 +110,16 @@ impl Findings {
         !self.paired
     }
 
+    /// Judges by what there is, where there will not be more: whether some starts and ends go
+    /// together, few don't, and every probe that was reached found its frame.
+    pub(super) fn is_right_so_far(&self, checks: &[Check], pairing: Pairing) -> bool {
+        let Pairing { paired, unpaired } = pairing;
+        let no_failure = checks.iter().all(|check| {
+            !check.has_lost() && matches!(check.state, CheckState::Pending | CheckState::Passed)
+        });
+        no_failure && paired > 0 && unpaired * PAIRING_TOLERANCE <= paired + unpaired
+    }
+
     /// Whether it made events go missing.
     pub(super) fn explain_losses(&self) -> bool {
         let mut list = self.list.iter();

@@ -113,7 +113,10 @@ pub(super) struct Session<'s, 'o> {
     /// The processes that are followed.
     pub(super) family: Family,
     /// Which of them are held.
+    /// Which of them are held.
     pub(super) holds: Holds,
+    /// Copies of programs that may load Python, and when they were made.
+    pub(super) copies: Vec<(u32, Instant)>,
     /// Who may have been misled by that.
     pub(super) parents: Parents,
     /// Lets them go should this not.
@@ -145,6 +148,7 @@ impl<'o> Session<'_, 'o> {
             let before = self.consumer.borrow().records();
             self.drain(BATCH);
             self.heed_turns()?;
+            self.watch_copies();
             self.parents.look(&self.holds);
             self.check_plans()?;
             let records = self.consumer.borrow().records();

@@ -21,6 +21,8 @@ pub(super) struct Summary {
     elapsed: Duration,
     interpreters: Vec<Interpreter>,
     lost: Vec<Lost>,
+    /// Versions among them that came out after pytrace.
+    newer: Vec<String>,
     /// What recording a call costs here, as calibrated.
     cost: Option<Duration>,
     /// Whether events are missing as probes did not find their frames.
@@ -69,16 +71,25 @@ impl Summary {
             let pending = checks.iter().any(|check| check.has_lost());
             pending || interpreter.findings.borrow().explain_losses()
         });
+        let mut newer: Vec<String> = found
+            .iter()
+            .filter(|found| found.plan.version.is_newer_than_known())
+            .map(|found| found.plan.version.to_string())
+            .collect();
+        newer.dedup();
         let interpreters = found
             .iter()
             .map(|found| {
                 let checks = interpreters.checks(found);
                 let (checked, sites) = coverage(&found.plan, &checks);
                 let mut findings = found.findings.borrow().describe();
+                let is_newer = found.plan.version.is_newer_than_known();
                 if interpreters.tracer().lacks_values(&found.plan) {
-                    findings.push(
-                        "no values: this build's objects are not those of its version".to_owned(),
-                    );
+                    let objects = match is_newer {
+                        true => "newer than pytrace",
+                        false => "not those of its version",
+                    };
+                    findings.push(format!("no values: this build's objects are {objects}"));
                 }
                 Interpreter {
                     path: found.path.display().to_string(),
@@ -96,6 +107,7 @@ impl Summary {
             totals,
             elapsed,
             interpreters,
+            newer,
             lost: losses.iter().map(Lost::from).collect(),
             cost,
             probes_failed,
@@ -193,6 +205,12 @@ impl Summary {
                 "pytrace: the JIT was on: {} of the calls started in compiled code, no later than said; \
                  generators may have gone on there unseen; PYTHON_JIT=0 makes all exact",
                 HumanCount(starts_inferred),
+            ));
+        }
+        for version in &self.newer {
+            say(format_args!(
+                "pytrace: CPython {version} is newer than this pytrace: how it is traced was derived \
+                 from what it tells of itself"
             ));
         }
         if let Some(cost) = self.cost {

@@ -236,6 +236,17 @@ impl<C: Classify> Builder<C> {
         }
     }
 
+    /// A call that was made of wrong events is none.
+    pub fn uncount(&mut self, call: &Call) {
+        let of_category = match call.category {
+            Category::Internal => &mut self.totals.internal,
+            Category::External => &mut self.totals.external,
+            Category::Import => &mut self.totals.imports,
+        };
+        *of_category = of_category.saturating_sub(1);
+        self.totals.calls = self.totals.calls.saturating_sub(1);
+    }
+
     /// What was lost.
     pub fn losses(&self) -> &Losses {
         &self.losses

@@ -216,8 +216,8 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         layout.code_qualname.unwrap_or(0),
     ];
     let mut resume_opcodes = [0; 4];
-    for (slot, opcode) in resume_opcodes.iter_mut().zip(plan.resume_opcodes()) {
-        *slot = opcode;
+    for (slot, opcode) in resume_opcodes.iter_mut().zip(&plan.resumes) {
+        *slot = *opcode;
     }
     let compiled = plan.way == Way::Compiled;
     let executor = plan.executor().filter(|_| compiled);

@@ -57,7 +57,7 @@ struct Chain {
 fn chain(elf: &Elf, function: &str, start: Option<Register>) -> Chain {
     let mut facts = InstructionInfoFactory::new();
     let mut chain = Chain::default();
-    let Some(symbol) = elf.export(function) else {
+    let Some(symbol) = elf.symbol(function) else {
         return chain;
     };
     let mut pointer = start;

@@ -167,14 +167,14 @@ struct TypeObject<'e> {
 
 impl<'e> TypeObject<'e> {
     fn find(elf: &'e Elf, ob_type: u16, symbol: &str) -> Option<TypeObject<'e>> {
-        let object = elf.export(symbol)?.address;
+        let object = elf.symbol(symbol)?.address;
         let address = object.checked_add(ob_type.into())?;
         Some(TypeObject { elf, address })
     }
 
     /// The one that a variable points to: so are the types of exceptions exported.
     fn pointed_to(elf: &'e Elf, ob_type: u16, symbol: &str) -> Option<TypeObject<'e>> {
-        let object = elf.pointer_at(elf.export(symbol)?.address)?;
+        let object = elf.pointer_at(elf.symbol(symbol)?.address)?;
         let address = object.checked_add(ob_type.into())?;
         Some(TypeObject { elf, address })
     }

@@ -35,7 +35,12 @@ impl Session<'_, '_> {
                     .borrow_mut()
                     .look(&interpreter.plan, &checks, pairing);
             match judgement {
-                Judgement::Fine => {}
+                Judgement::Fine if interpreter.must_prove() => {
+                    if self.consumer.borrow().proving().is_full(&interpreter) {
+                        self.prove(&interpreter, &pids);
+                    }
+                }
+                Judgement::Fine => self.trust(&interpreter),
                 Judgement::Noted(finding) => self.say_finding(&interpreter, &finding),
                 Judgement::Wrong { finding, fatal } => {
                     self.say_finding(&interpreter, &finding);
@@ -47,6 +52,50 @@ impl Session<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// A plan that had to prove itself has done so.
+    fn trust(&mut self, interpreter: &Interpreter) {
+        if interpreter.plan.version.is_newer_than_known() {
+            self.consumer.borrow_mut().trust(interpreter);
+        }
+    }
+
+    /// Judges a plan of a newer CPython by what has been seen of these processes.
+    fn prove(&mut self, interpreter: &Interpreter, pids: &[u32]) {
+        let checks = self.interpreters.checks(interpreter);
+        let pairing = self.consumer.borrow().pairing(pids, false);
+        let is_right = interpreter
+            .findings
+            .borrow()
+            .is_right_so_far(&checks, pairing);
+        if is_right {
+            return self.trust(interpreter);
+        }
+        self.forget_untrusted(interpreter);
+    }
+
+    /// What a plan has told that did not prove right is none of the recording's.
+    fn forget_untrusted(&mut self, interpreter: &Interpreter) {
+        let calls = self.consumer.borrow_mut().distrust(interpreter);
+        if calls > 0 {
+            self.progress.clear();
+            say(format_args!(
+                "pytrace: CPython {} ({}): {calls} calls are left out: nothing shows that they are \
+                 right, and this version is newer than pytrace",
+                interpreter.plan.version,
+                interpreter.path.display(),
+            ));
+        }
+    }
+
+    /// Judges those that have not proved themselves before the end.
+    pub(in crate::record) fn prove_rest(&mut self) {
+        let unproved = self.consumer.borrow().proving().interpreters();
+        for interpreter in unproved {
+            let pids = self.consumer.borrow().proving().processes(&interpreter);
+            self.prove(&interpreter, &pids);
+        }
     }
 
     fn say_finding(&mut self, interpreter: &Interpreter, finding: &Finding) {
@@ -72,6 +121,13 @@ impl Session<'_, '_> {
         let stopped: Vec<Held> = ours.filter_map(|pid| self.stop(*pid)).collect();
         self.drain(usize::MAX >> 1);
         let (version, path) = (failed.plan.version, failed.path.display());
+        if failed.plan.version.is_newer_than_known() {
+            for pid in pids {
+                // What runs was found in the wrong way, too.
+                self.consumer.borrow_mut().end_process(*pid, now());
+            }
+            self.forget_untrusted(failed);
+        }
         let outcome = self.interpreters.fall_back(failed, finding);
         let refused = match outcome {
             Ok((next, failures)) => {

@@ -1,6 +1,8 @@
 //! What a session does about what happens to processes: attaches to those that are held, and lets them
 //! go.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -13,6 +15,9 @@ use crate::record::interpreters::Look;
 use crate::record::process;
 use crate::tracer::{Held, Why};
 
+/// By then, a copy of a process that was made to run another program does.
+const BEFORE_EXEC: Duration = Duration::from_millis(20);
+
 impl Session<'_, '_> {
     /// Follows what has happened to processes: attaches to those that the kernel holds, and lets
     /// them go.
@@ -21,6 +26,7 @@ impl Session<'_, '_> {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
+            let has_run = self.interpreters.is_loader(turn.pid);
             let heeded = self.heed(turn);
             if let Some(Err(why)) = halt {
                 let why = match why {
@@ -36,8 +42,8 @@ impl Session<'_, '_> {
                 && process::is_alive(turn.pid)
                 && process::program(turn.pid).is_some()
             {
-                // It must not run untraced.
-                if self.launched == Some(turn.pid) {
+                // It must not run untraced. A program that has run for long must not be lost, either.
+                if self.launched == Some(turn.pid) && !has_run {
                     let _ = kill(pid_of(turn), Signal::SIGKILL);
                     return Err(error);
                 }
@@ -61,16 +67,21 @@ impl Session<'_, '_> {
         let look = match kind {
             TurnKind::Forked { parent } => {
                 self.family.fork(parent, pid);
+                if self.interpreters.is_loader(parent) {
+                    self.copies.push((pid, Instant::now()));
+                }
                 return Ok(());
             }
             TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
             TurnKind::Executed { by_main } => {
+                self.copies.retain(|(copy, _)| *copy != pid);
                 self.standing.retain(|stacks| stacks.pid != pid);
                 self.interpreters.executed(pid, by_main, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
             TurnKind::Stopped => return Ok(()),
             TurnKind::Ended => {
+                self.copies.retain(|(copy, _)| *copy != pid);
                 // With a root, the recording may be over, which tidies everything at once.
                 if !self.family.is_root(pid) {
                     self.interpreters.left(pid);
@@ -83,6 +94,25 @@ impl Session<'_, '_> {
         match look? {
             Look::Attached(interpreter) => self.begin(pid, &interpreter),
             Look::Loading | Look::Foreign(_) => Ok(()),
+        }
+    }
+
+    /// Watches copies of programs that may load Python, as far as they go on without another program.
+    pub(super) fn watch_copies(&mut self) {
+        let grown = self
+            .copies
+            .extract_if(.., |(_, born)| born.elapsed() >= BEFORE_EXEC);
+        for (pid, _) in grown.collect::<Vec<_>>() {
+            let begun = match self.interpreters.copy_of_loader(pid) {
+                Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = begun
+                && process::is_alive(pid)
+            {
+                self.complain(pid, error);
+            }
         }
     }
 

@@ -29,13 +29,13 @@ fn layout_of(data: Vec<u8>) -> Result<Layout, Problem> {
 }
 
 fn basic_size(symbol: &str) -> impl Fn(&Elf) -> u64 {
-    move |elf| elf.export(symbol).expect("exported").address + 32
+    move |elf| elf.symbol(symbol).expect("exported").address + 32
 }
 
 /// Where the offset of a member of a type's instances is.
 fn member(symbol: &str, name: &str) -> impl Fn(&Elf) -> u64 {
     move |elf| {
-        let address = elf.export(symbol).expect("exported").address;
+        let address = elf.symbol(symbol).expect("exported").address;
         let members = elf.pointer_at(address + 240).expect("members");
         let named = |member: &u64| {
             let text = elf.pointer_at(*member).expect("a name");
@@ -85,7 +85,7 @@ fn frames_that_are_not_those_measured_are_refused_unless_the_build_tells() {
 #[test]
 fn a_member_table_without_end_is_not_followed_forever() {
     // It points to itself: every entry's name is some text that is not asked for.
-    let code = |elf: &Elf| elf.export("PyCode_Type").expect("exported").address;
+    let code = |elf: &Elf| elf.symbol("PyCode_Type").expect("exported").address;
     let original = elf(tests::bytes());
     let data = changed(|elf| code(elf) + 240, code(&original));
     assert_eq!(layout_of(data), Err(Problem::Layout("code")));
