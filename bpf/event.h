@@ -105,7 +105,8 @@ enum probe_kind {
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
 #define COOKIE_KIND(cookie)  ((cookie)&0xff)
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
-#define COOKIE_EXTRA(cookie) ((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
+#define COOKIE_EXTRA(cookie)                                                                       \
+	((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
 /* From next_instr to the argument; from the stack to what is yielded. */
 #define COOKIE_DELTA(cookie)	((__s8)((cookie) >> 24 & 0xff))
 #define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */

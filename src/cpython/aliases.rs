@@ -33,7 +33,9 @@ pub(super) fn slot_of(flow: &Flow, fields: &[i64]) -> Option<Place> {
             *votes.entry(slot).or_default() += 1;
         }
     }
-    let most = votes.into_iter().max_by_key(|(slot, count)| (*count, slot.offset));
+    let most = votes
+        .into_iter()
+        .max_by_key(|(slot, count)| (*count, slot.offset));
     most.map(|(slot, _)| slot)
 }
 
@@ -125,11 +127,7 @@ fn step(
 }
 
 /// Whether an instruction may write to a part of a slot, other than through a pointer.
-fn may_write(
-    instruction: &Instruction,
-    slot: Place,
-    facts: &mut InstructionInfoFactory,
-) -> bool {
+fn may_write(instruction: &Instruction, slot: Place, facts: &mut InstructionInfoFactory) -> bool {
     facts.info(instruction).used_memory().iter().any(|used| {
         let offset = used.displacement() as i64;
         let bytes = i64::try_from(used.memory_size().size()).unwrap_or(i64::MAX);

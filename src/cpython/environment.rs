@@ -131,12 +131,7 @@ impl Environment {
     }
 
     /// Whether a register holds the whole of `origin` plus `delta`.
-    pub(super) fn holds(
-        &self,
-        register: Register,
-        origin: impl Into<Origin>,
-        delta: i64,
-    ) -> bool {
+    pub(super) fn holds(&self, register: Register, origin: impl Into<Origin>, delta: i64) -> bool {
         let value = Value {
             delta,
             ..Value::of(origin)
@@ -168,7 +163,9 @@ impl Environment {
         let written = self.written.iter().flatten().map(|(slot, _)| *slot);
         own.into_iter().chain(written).find_map(|slot| {
             // As far from its base as that has not moved.
-            let moved = self.get(slot.base).filter(|base| base.origin == slot.base)?;
+            let moved = self
+                .get(slot.base)
+                .filter(|base| base.origin == slot.base)?;
             let offset = slot.offset.checked_sub(moved.delta)?;
             let source = Origin::Slot(Place { offset, ..slot }).frame()?;
             self.finds(source, origin).then_some(source)
@@ -409,7 +406,10 @@ mod tests {
             base: RBP,
             offset: -0x48,
         };
-        assert_eq!(environment.source_of(Origin::Slot(slot(-0x48))), Some(source));
+        assert_eq!(
+            environment.source_of(Origin::Slot(slot(-0x48))),
+            Some(source)
+        );
         assert_eq!(environment.source_of(Origin::Slot(slot(-0x30))), None);
     }
 

@@ -6,11 +6,11 @@ use rustc_hash::FxHashSet;
 
 use super::derive::{Problem, past_landing_pad, probe};
 use super::elf::Elf;
+use super::environment::Environment;
 use super::exits::Exits;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::Environment;
 use super::machine::{RDI, RDX, RSI, RSP, callee_saved, emulated, store};
 use super::opcode::Opcodes;
 use super::plan::{FrameSource, Meaning, Probe, Register};

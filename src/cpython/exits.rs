@@ -11,12 +11,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::derive::probe;
 use super::elf::Elf;
+use super::environment::Environment;
 use super::flow::{Flow, function_name};
 use super::layout::Layout;
-use super::environment::Environment;
 use super::machine::{
-    RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, load, store,
-    successor, tested_for_zero,
+    RSP, changes, emulated, ends, is_any_call, is_call, is_conditional, load, store, successor,
+    tested_for_zero,
 };
 use super::plan::{FrameSource, Meaning, Probe, Register};
 

@@ -9,10 +9,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::aliases::{aliases, slot_of};
 use super::derive::{Problem, probe};
 use super::elf::Elf;
+use super::environment::{Environment, Origin};
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::{Environment, Origin};
 use super::machine::{RSP, emulated, ends, is_conditional, is_jump, store};
 use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
@@ -242,7 +242,11 @@ impl<'elf> Evaluator<'elf> {
         let found = place(&Environment::new()).or_else(|| place(self.with_aliases(registers)));
         let (address, frame, held) = match found {
             Some(found) => found,
-            None => (handler, registers.frame.frame()?, stack.map(|stack| (stack, 0))),
+            None => (
+                handler,
+                registers.frame.frame()?,
+                stack.map(|stack| (stack, 0)),
+            ),
         };
         let probe = self.probe(address, meaning, frame, opcode.name)?;
         // What is given back is on top of the stack as the handler finds it.

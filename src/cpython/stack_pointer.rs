@@ -3,8 +3,8 @@
 use iced_x86::InstructionInfoFactory;
 use rustc_hash::FxHashMap;
 
-use super::handlers::{Evaluator, Registers};
 use super::environment::{Environment, Origin};
+use super::handlers::{Evaluator, Registers};
 use super::machine::{ends, is_conditional, is_jump, load, store};
 use super::plan::Register;
 

@@ -5,8 +5,8 @@ use rustc_hash::FxHashSet;
 
 use super::derive::probe;
 use super::elf::Elf;
-use super::flow::Flow;
 use super::environment::Environment;
+use super::flow::Flow;
 use super::handlers::{Evaluator, Registers};
 use super::machine::{
     Place, RDX, RSI, decode, emulated, ends, is_call, is_conditional, place, tested_for_zero,
@@ -21,8 +21,10 @@ const BLOCK_MAX: usize = 48;
 
 /// `cmp [place], 0` of 4 bytes, where the flag is kept on the stack.
 fn place_tested_for_zero(instruction: &Instruction) -> Option<Place> {
-    let is = matches!(instruction.code(), Code::Cmp_rm32_imm8 | Code::Cmp_rm32_imm32)
-        && instruction.op0_kind() == OpKind::Memory
+    let is = matches!(
+        instruction.code(),
+        Code::Cmp_rm32_imm8 | Code::Cmp_rm32_imm32
+    ) && instruction.op0_kind() == OpKind::Memory
         && instruction.immediate(1) == 0;
     is.then(|| place(instruction)).flatten()
 }
@@ -45,9 +47,15 @@ pub(super) fn throws(evaluator: &Evaluator<'_>, registers: Registers) -> Option<
         .filter(|(_, instruction)| is_call(instruction))
         .map(|(_, call)| call.near_branch_target())
         .find(|callee| flow.predecessors(*callee).len() >= JUMPS_MIN)?;
-    let calls = calls_of(elf, error)
-        .into_iter()
-        .filter_map(|call| probe(elf, &call, Meaning::Throw, registers.frame.frame()?, "throw"));
+    let calls = calls_of(elf, error).into_iter().filter_map(|call| {
+        probe(
+            elf,
+            &call,
+            Meaning::Throw,
+            registers.frame.frame()?,
+            "throw",
+        )
+    });
     Some(calls.collect()).filter(|calls: &Vec<Probe>| !calls.is_empty())
 }
 
@@ -97,7 +105,9 @@ pub(super) fn throw(elf: &Elf, flow: &Flow, entry: u64) -> Option<Probe> {
         }
         let tested = tested_for_zero(instruction)
             .map(|register| environment.get(register))
-            .or_else(|| place_tested_for_zero(instruction).map(|place| environment.get_slot(place)));
+            .or_else(|| {
+                place_tested_for_zero(instruction).map(|place| environment.get_slot(place))
+            });
         if let Some(value) = tested {
             flag_tested = value.is_some_and(|value| value.origin == RDX && value.delta == 0);
         } else if instruction.rflags_modified() != 0 {

@@ -7,9 +7,7 @@ use super::derive::{Problem, past_landing_pad, probe};
 use super::environment::Environment;
 use super::flow::{Flow, function_address};
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
-use super::machine::{
-    RDI, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor,
-};
+use super::machine::{RDI, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 
 /// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
@@ -99,11 +97,7 @@ fn comparisons(flow: &Flow, field: i64) -> Vec<Comparison> {
 /// `RETURN_VALUE` leads to first are that opcode's; the others are `exit_unwind`'s and those
 /// of the instrumented returns. (With `Py_DEBUG` an error may come behind a return:
 /// `LLTRACE_RESUME_FRAME`, `Python/ceval_macros.h`.)
-fn pops(
-    evaluator: &Evaluator<'_>,
-    registers: Registers,
-    raising: &FxHashSet<u64>,
-) -> Vec<Probe> {
+fn pops(evaluator: &Evaluator<'_>, registers: Registers, raising: &FxHashSet<u64>) -> Vec<Probe> {
     let Some(function) = clear_and_pop(evaluator, registers) else {
         return Vec::new();
     };
@@ -163,7 +157,13 @@ pub(super) fn pop_function(
             let frame = FrameSource::Register(RSI);
             let site = "frame_clear_and_pop";
             let thread_state = Some(RDI);
-            probe(evaluator.elf, &first, Meaning::Pop { thread_state }, frame, site)
+            probe(
+                evaluator.elf,
+                &first,
+                Meaning::Pop { thread_state },
+                frame,
+                site,
+            )
         })
         .ok_or(Problem::Site("frame_clear_and_pop"))
 }

@@ -5,10 +5,10 @@ use rustc_hash::FxHashMap;
 
 use super::derive::{Problem, UsdtProblem, past_landing_pad, probe};
 use super::elf::Elf;
+use super::environment::{Environment, Value};
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
-use super::environment::{Environment, Value};
 use super::machine::{changes, decode, ends, general, is_jump, load, place};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 use super::throw::throw;

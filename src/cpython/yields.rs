@@ -8,8 +8,8 @@
 use iced_x86::{Code, ConditionCode, InstructionInfoFactory, OpKind};
 use rustc_hash::FxHashSet;
 
-use super::handlers::{Evaluator, HANDLER_MAX, Registers};
 use super::environment::Environment;
+use super::handlers::{Evaluator, HANDLER_MAX, Registers};
 use super::machine::{ends, is_conditional, is_jump, place};
 use super::plan::{Meaning, Probe, Yields};
 
