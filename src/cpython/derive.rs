@@ -64,10 +64,7 @@ pub enum Problem {
     #[error("{0}; use the dispatch probes instead")]
     Usdt(UsdtProblem),
     /// The dispatch table was not found.
-    #[error(
-        "no dispatch table of 256 opcode handlers; it was probably built without computed \
-         gotos (gcc and clang use them unless configured not to)"
-    )]
+    #[error("no table of opcode handlers; another build of CPython may have one that is known")]
     Table,
     /// A place in the interpreter was not found in its machine code.
     #[error(

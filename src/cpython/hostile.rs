@@ -15,6 +15,7 @@ mod mutate;
 mod objects;
 
 use elf::Image;
+use miniature::Dispatch;
 use objects::MINORS;
 
 const CHOICES: [Choice; 3] = [Choice::Auto, Choice::Usdt, Choice::Dispatch];
@@ -73,6 +74,52 @@ fn a_newer_version_that_tells_too_little_has_no_plan() {
     for outcome in outcomes {
         let problem = outcome.expect_err("a problem");
         assert!(matches!(problem, Problem::Newer(_)), "{problem:?}");
+    }
+}
+
+/// What a miniature's plan says of its sites: their frames, by name.
+fn frames(minor: u8, kind: Dispatch) -> Vec<(&'static str, Meaning, String)> {
+    let file = miniature::interpreter_with(minor, kind);
+    let Found::Interpreter(interpreter) = Interpreter::from_bytes("miniature", file) else {
+        panic!("3.{minor}, {kind:?}: not an interpreter");
+    };
+    let plan = plan(&interpreter, Choice::Dispatch).expect("a plan");
+    assert_eq!(plan.way, Way::Handlers, "3.{minor}, {kind:?}");
+    let sites = plan.probes.iter();
+    let sites = sites.filter(|probe| probe.frame != FrameSource::None);
+    assert!(sites.clone().all(|probe| probe.emulated));
+    sites
+        .map(|probe| (probe.site, probe.meaning, probe.frame.to_string()))
+        .collect()
+}
+
+#[test]
+fn a_switch_has_a_plan_with_frames_on_the_stack() {
+    for minor in [13, 15] {
+        let frames = frames(minor, Dispatch::Switch);
+        for site in ["RESUME", "RETURN_VALUE", "YIELD_VALUE"] {
+            let found = frames.iter().find(|(name, ..)| *name == site);
+            let (_, _, frame) = found.expect(site);
+            assert_eq!(frame, "[rbp-48]", "3.{minor}: {site}");
+        }
+    }
+}
+
+#[test]
+fn handlers_that_are_functions_have_a_plan() {
+    for minor in [13, 15] {
+        let frames = frames(minor, Dispatch::TailCalls);
+        let of = |site| -> Vec<(Meaning, &str)> {
+            let found = frames.iter().filter(|(name, ..)| *name == site);
+            found
+                .map(|(_, meaning, frame)| (*meaning, &**frame))
+                .collect()
+        };
+        let unwind = Meaning::Pop { thread_state: None };
+        assert_eq!(of("exit_unwind"), [(unwind, "r12")], "3.{minor}");
+        assert_eq!(of("RETURN_VALUE"), [(Meaning::Return, "r12")]);
+        // One for each copy of the evaluator.
+        assert_eq!(of("throw"), [(Meaning::Throw, "r12"); 2]);
     }
 }
 

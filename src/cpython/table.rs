@@ -53,9 +53,8 @@ impl DispatchTable {
             }
         }
         let mut found = search.found;
-        let several = found
-            .iter()
-            .any(|(_, table)| table.address != found[0].1.address);
+        let first = found.first().map(|(_, table)| table.address);
+        let several = found.iter().any(|(_, table)| Some(table.address) != first);
         let flow = several.then(|| Flow::from(elf, [evaluator]));
         let refers = |table: &DispatchTable| {
             flow.as_ref()
@@ -194,6 +193,11 @@ fn shared_by_unassigned<Word: Copy + Eq>(
         .flat_map(|range| usize::from(*range.start())..=usize::from(*range.end()))
         .filter_map(|opcode| window.get(opcode.checked_sub(first)?));
     let unknown = *entries.next()?;
+    // Most of what is no table shows here at once: zeros, above all.
+    let raise = usize::from(opcodes.raise).checked_sub(first)?;
+    if window.get(raise) == Some(&unknown) {
+        return None;
+    }
     entries.all(|entry| *entry == unknown).then_some(unknown)
 }
 
@@ -216,6 +220,7 @@ fn score(window: &[u64], unknown: u64, opcodes: &Opcodes) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::library;
     use super::*;
 
     const UNKNOWN: u64 = 0x9000;
@@ -241,6 +246,43 @@ mod tests {
             Some(UNKNOWN)
         );
         assert_eq!(score(&table, UNKNOWN, opcodes()), Some(256 - 44));
+    }
+
+    /// A `switch` of 256 cases, as compilers make one of the evaluator without computed gotos.
+    #[test]
+    fn a_table_of_distances_is_found() {
+        let cases: String = (0..=255u8)
+            .filter(|opcode| !opcodes().is_unassigned(*opcode))
+            .map(|opcode| {
+                format!("case {opcode}: sum ^= f({opcode}, sum); sum += {opcode}; break;")
+            })
+            .collect();
+        let unassigned: String = (0..=255u8)
+            .filter(|opcode| opcodes().is_unassigned(*opcode))
+            .map(|opcode| format!("case {opcode}:"))
+            .collect();
+        let source = format!(
+            "long f(int, long);\n\
+             long run(const unsigned char *next, long sum) {{ for (;;) switch (*next++) {{\n\
+             {cases} {unassigned} return f(-1, sum); }} }}"
+        );
+        let elf = library(&source, &["-Wl,--unresolved-symbols=ignore-all"]);
+        let run = elf.symbol("run").expect("a function").address;
+        let table = DispatchTable::find(&elf, opcodes(), run).expect("a table");
+        assert!(table.handlers().len() > 200);
+        assert!(
+            table
+                .handlers()
+                .into_iter()
+                .all(|handler| elf.is_code(handler))
+        );
+        assert_eq!(table.handler(130), None, "an unassigned opcode");
+    }
+
+    #[test]
+    fn a_table_may_lack_both_ends() {
+        let opcodes = Opcodes::of(9).expect("3.9 is supported");
+        assert_eq!(spans(opcodes), [0..=255, 1..=255, 0..=165, 1..=165]);
     }
 
     #[test]

@@ -33,7 +33,8 @@ fn place_tested_for_zero(instruction: &Instruction) -> Option<Place> {
 ///
 /// Where handlers are functions, the evaluator itself is but a small one, which compilers copy into
 /// others. All copies call `error` for an exception that is thrown in, as a handler is called;
-/// nobody else does, as handlers go on to each other by jumps.
+/// nobody else does, as handlers go on to each other by jumps. (A copy of `exit_unwind` in them, for
+/// a frame that would be too deep, calls it for a caller within the same evaluator: there is none.)
 pub(super) fn throws(evaluator: &Evaluator<'_>, registers: Registers) -> Option<Vec<Probe>> {
     let Evaluator {
         elf, flow, entry, ..
