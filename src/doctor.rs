@@ -104,9 +104,10 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
         .count();
     writeln!(out, "interpreter      {}", file.display())?;
     writeln!(out, "version          CPython {}", interpreter.version())?;
-    let gil = match interpreter.free_threaded() {
-        true => ", free-threaded",
-        false => "",
+    let gil = if interpreter.free_threaded() {
+        ", free-threaded"
+    } else {
+        ""
     };
     writeln!(out, "build            {shape}{gil}")?;
     writeln!(out, "USDT probes      {usdt}")?;
