@@ -103,20 +103,20 @@ fn write_interpreter(file: &Path, interpreter: &Interpreter, out: &mut String) -
         .filter(|note| note.provider == "python")
         .count();
     writeln!(out, "interpreter      {}", file.display())?;
-    let newer = match interpreter.version().is_newer_than_known() {
-        true => {
-            ", newer than pytrace: what follows is derived from what this build tells and shows"
-        }
-        false => "",
+    let newer = if interpreter.version().is_newer_than_known() {
+        ", newer than pytrace: what follows is derived from what this build tells and shows"
+    } else {
+        ""
     };
     writeln!(
         out,
         "version          CPython {}{newer}",
         interpreter.version()
     )?;
-    let gil = match interpreter.free_threaded() {
-        true => ", free-threaded",
-        false => "",
+    let gil = if interpreter.free_threaded() {
+        ", free-threaded"
+    } else {
+        ""
     };
     writeln!(out, "build            {shape}{gil}")?;
     writeln!(out, "USDT probes      {usdt}")?;
