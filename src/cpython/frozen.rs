@@ -13,8 +13,8 @@ const CODES_MAX: usize = 1 << 16;
 /// The longest bytecode that is read. That of `_bootstrap_external` has some 5 KB.
 const BYTECODE_MAX: usize = 1 << 16;
 
-/// Instructions of `RESUME`'s argument that say where it is (`pycore_opcode_utils.h`): behind a
-/// yield, `yield from`, or `await`; the mask of 3.15.
+/// The bits of `RESUME`'s argument that say where it is (`RESUME_OPARG_LOCATION_MASK` in
+/// `pycore_opcode_utils.h`, 3.15), and what they are behind a yield, `yield from`, or `await`.
 const LOCATION_MASK: u8 = 7;
 const AFTER_YIELD: std::ops::RangeInclusive<u8> = 1..=3;
 /// All bits of it that 3.15 has.
@@ -87,7 +87,7 @@ fn code(bytes: &[u8], at: usize) -> Option<&[[u8; 2]]> {
         return None;
     }
     let length = word(22)? as usize;
-    let sound = word(13)? <= 0xffff && word(17)? < FLAGS_MAX && length % 2 == 0;
+    let sound = word(13)? <= 0xffff && word(17)? < FLAGS_MAX && length & 1 == 0;
     if !sound || length == 0 || length > BYTECODE_MAX {
         return None;
     }
