@@ -22,6 +22,9 @@ else
         for python in "$root"/usr/bin/python3.*; do
             [[ ${python##*/} =~ ^python3\.[0-9]+(-libpython)?$ ]] || continue
             interpreters+=("Debian $suite=$root:${python#"$root"}")
+            # Built with a JIT that is off by default.
+            [[ ${python##*/} =~ ^python3\.1[45]$ ]] || continue
+            interpreters+=("Debian $suite, JIT=$root:${python#"$root"} PYTHON_JIT=1")
         done
     done
 

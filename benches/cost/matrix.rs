@@ -145,6 +145,8 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         Meaning::Throw | Meaning::Unwind | Meaning::Pop { .. } => false,
         Meaning::GeneratorMade | Meaning::CodeFreed | Meaning::TypeFreed => false,
         Meaning::UsdtEntry | Meaning::UsdtReturn => true,
+        // Only where the JIT is on.
+        Meaning::Executor { .. } => false,
     };
     let at_branches = plan
         .probes

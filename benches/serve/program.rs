@@ -247,6 +247,8 @@ impl Program {
                 path: "/usr/bin/python3.11".into(),
                 version: "3.11.2".into(),
                 plan: "dispatch".into(),
+                free_threaded: false,
+                jit: false,
                 sites: 6,
                 checked: 6,
                 findings: Vec::new(),

@@ -1,5 +1,7 @@
 """Several threads in the same compiled functions (3.14+)."""
 
+# since: 3.14
+# compiled
 import threading
 
 N = 4000

@@ -42,8 +42,9 @@ class Failure(Exception):
 class Target:
     """An interpreter, where its files are, and how commands are run in its system."""
 
-    def __init__(self, python, chroot, tests, work, packages):
+    def __init__(self, python, chroot, tests, work, packages, settings=()):
         self.python = python
+        self.settings = dict(settings)  # of its environment
         self.chroot = chroot
         self.tests = tests  # these three are paths as the target sees them
         self.work = work
@@ -54,6 +55,7 @@ class Target:
         )
         for name in ("PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH"):
             self.environment.pop(name, None)
+        self.environment.update(self.settings)
         # Else pytrace runs the program as the user behind sudo, who may not write where we do.
         self.environment.pop("SUDO_UID", None)
         self.version, self.compiler, self.interpreter = self._describe()
@@ -128,7 +130,7 @@ class Workplace:
         self.places = [self.work]
         self._targets = 0
 
-    def target(self, python, chroot=None):
+    def target(self, python, chroot=None, settings=()):
         """An interpreter to be tested."""
         chroot = None if chroot in (None, "/") else os.path.realpath(chroot)
         tests, packages = TESTS, self.packages
@@ -138,7 +140,8 @@ class Workplace:
             self._copy_to(chroot)
             packages = packages and tests / "packages"
         self._targets += 1
-        return Target(python, chroot, tests, self.work / str(self._targets), packages)
+        work = self.work / str(self._targets)
+        return Target(python, chroot, tests, work, packages, settings)
 
     def _copy_to(self, root):
         """Puts the tests where they have the same paths in and outside: pytrace resolves --scope."""
@@ -272,6 +275,10 @@ class Case:
         self.run(command, directory)
         truth = self.own_counts() if self.program.counts_itself else self.truth(scopes)
         document = compare.load_json(trace)
+        if self.program.is_compiled and "PYTHON_JIT" in self.target.settings:
+            events = (event["args"] for event in document["traceEvents"] if event["ph"] == "X")
+            if not any(args.get("start_inferred") for args in events):
+                raise Failure("no call started in compiled code")
         outcome = compare.report(truth, document, self.program.artefacts)
         if not outcome[0] or not self.program.with_values or self.program.counts_itself:
             return outcome

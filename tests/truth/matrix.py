@@ -3,7 +3,8 @@
     python matrix.py --pytrace BIN --packages DIR [--full] [--tools LIST] [--save FILE]
                      NAME=ROOT:PYTHON...
 
-NAME is what the table calls the interpreter PYTHON of the system below ROOT (/: this one's). One
+NAME is what the table calls the interpreter PYTHON of the system below ROOT (/: this one's). Behind a
+blank, a setting of the environment may follow: with one, only the programs that say `# compiled` run. One
 line per comparison that differs or is skipped, with its reason, then the table:
 
     interpreter  version  build  plan  |  programs identical, without a tool and with each
@@ -49,18 +50,25 @@ class Matrix:
     def add(self, specification):
         """Adds an interpreter: its rows."""
         name, _, place = specification.partition("=")
+        place, *settings = place.split(" ")
         root, _, python = place.rpartition(":")
         try:
-            target = self.workplace.target(python, root)
+            settings = [setting.split("=", 1) for setting in settings]
+            target = self.workplace.target(python, root, settings)
             # Before it, there are no packages to fetch (fetch-packages.sh).
             target.may_lack_modules = target.version < (3, 8)
-            self.rows += [Row(name, target, plan) for plan in target.plans(self.options.pytrace)]
+            plans = target.plans(self.options.pytrace)
+            if target.settings:
+                plans = [plan for plan in plans if plan == "dispatch"]
+            self.rows += [Row(name, target, plan) for plan in plans]
         except (Failure, OSError, ValueError) as error:
             self.problems.append("%s: %s" % (name, error))
             print("-- not tested: %s" % self.problems[-1], flush=True)
 
     def programs(self, row, tool):
         """Those to be run."""
+        if row.target.settings:
+            return [] if tool else [each for each in self.everything if each.is_compiled]
         if self.options.full:
             return self.everything
         same = (each for each in self.rows if each.target.version[:2] == row.target.version[:2])

@@ -22,6 +22,7 @@ class Program:
         self.source = path.read_text(encoding="utf-8")
         self.with_values = self._declares("values")
         self.runs_alone = self._declares("alone")
+        self.is_compiled = self._declares("compiled")
         self.counts_itself = self._declared("oracle") == "counts"
         self.exit_code = int(self._declared("exit") or 0)
         self.since = tuple(map(int, re.findall(r"\d+", self._declared("since"))))

@@ -3,6 +3,9 @@
     python run.py --pytrace BIN [--python P]... [--chroot ROOT] [--probes PLAN]... [PROGRAM]...
     python run.py [--python P]... [PROGRAM]...
 
+With --jit, PYTHON_JIT=1 is in the environment, and some calls must have started in compiled code in
+every program that says `# compiled`.
+
 For every interpreter, every program (default: all of tests/programs) and every variant that the
 program declares: one row of a table, with what differs below it. Exits with 1 if anything does.
 Without --pytrace the oracle runs twice, and the two must agree: that the program is the same each
@@ -35,6 +38,7 @@ A program declares, in comments at the start of a line:
     # requires: M [N...]  skipped where one of these modules can't be imported
     # each: A=M [B=N...]  run it with the argument A and `scope-of: M`, then with B and N
                           (repeatable); skipped where the module A can't be imported
+    # compiled            with the JIT on, calls start in compiled code
     # large: A [B...]     with these arguments it makes half a million calls and more: not where a
                           tool is active, of which each calls some functions
     # alone               not where a tool is active: it has objects that bear no looking at
@@ -61,7 +65,8 @@ def make_cases(options, workplace):
     programs = find_programs(options.programs)
     number = 0
     for python in options.python or [sys.executable]:
-        target = workplace.target(python, options.chroot)
+        settings = {"PYTHON_JIT": "1"} if options.jit else {}
+        target = workplace.target(python, options.chroot, settings)
         tools = [tool for tool in options.tool or [None] if exists(tool, target)]
         for program in programs:
             ways = itertools.product(program.settings(), options.probes or [None], tools)
@@ -106,6 +111,7 @@ def main():
     parser.add_argument("--chroot", metavar="ROOT", help="the interpreters are inside ROOT")
     parser.add_argument("--probes", action="append", help="pytrace's --probes (repeatable)")
     parser.add_argument("--tool", action="append", choices=TOOLS, help="(repeatable)")
+    parser.add_argument("--jit", action="store_true", help="switch the JIT on (3.14 and later)")
     parser.add_argument("--values", action="store_true", help="compare values of all programs")
     parser.add_argument("--packages", metavar="DIR", help="what fetch-packages.sh filled")
     parser.add_argument("--jobs", type=int, default=2, help="at the same time (default: 2)")
