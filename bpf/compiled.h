@@ -230,8 +230,13 @@ __noinline int never_ran(__u64 frame)
 {
 	struct frame_head head;
 
-	return read_frame(&head, frame) &&
-	       FIELD(__u64, &head, plan.frame_lasti) <= first_traceable(frame_code(&head));
+	__u64 code;
+
+	if (!read_frame(&head, frame))
+		return 0;
+	code = frame_code(&head);
+	return FIELD(__u64, &head, plan.frame_lasti) <=
+	       code + plan.code_instructions + first_traceable(code);
 }
 
 /*

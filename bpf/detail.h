@@ -176,7 +176,7 @@ static __always_inline __u8 executor_detail(struct pt_regs *ctx, __u64 cookie,
 	__u8 before[2 * CODE_UNIT] = {}, detail = ENTER_NONE;
 
 	if (!resumable) {
-		if (at == first_traceable(code))
+		if (at == code + plan.code_instructions + first_traceable(code))
 			detail = ENTER_START;
 	} else {
 		bpf_probe_read_user(before, sizeof(before), (void *)(at - sizeof(before)));

@@ -85,6 +85,8 @@ __noinline int capture_instance(scratch_arg passed, __u64 object, __u64 type)
 	depth = scratch->depth[(scratch->next - 1) & (QUEUE_MAX - 1)];
 	if (!(state->transparent && values.max_depth) && !(depth = depth_below(value, depth)))
 		return 0;
+	if (!can_watch(scratch, value))
+		return 0;
 	switch (state->attributes) {
 	case ATTRIBUTES_DICT:
 		array = dict_place(object, state);

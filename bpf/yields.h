@@ -15,7 +15,8 @@
 
 /* What a PyGenObject has before its frame (3.13: Include/internal/pycore_genobject.h): from
  * gi_exc_state.previous_item on, which is null unless the generator runs, up to gi_frame_state, a
- * char and four bytes of padding before the frame (the plan has seen YIELD_VALUE store there). */
+ * char and four bytes of padding before the frame: in 3.13 the plan has seen YIELD_VALUE store
+ * there, 3.14 and 3.15 have it in the same place. */
 #define GENERATOR_HEAD	24
 #define GENERATOR_STATE (GENERATOR_HEAD - 5)
 

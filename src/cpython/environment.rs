@@ -29,9 +29,11 @@ impl Origin {
     pub(super) fn frame(self) -> Option<FrameSource> {
         Some(match self {
             Origin::Register(register) => FrameSource::Register(register),
+            // What a probe's cookie has room for: 16 bits, of words.
             Origin::Slot(slot) => FrameSource::Stack {
                 base: slot.base,
-                offset: i32::try_from(slot.offset).ok()?,
+                offset: (slot.offset % 8 == 0 && i16::try_from(slot.offset / 8).is_ok())
+                    .then_some(slot.offset as i32)?,
             },
         })
     }

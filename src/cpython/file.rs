@@ -1,8 +1,9 @@
 //! Reading of an ELF file what its examination needs.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader64, SectionHeader64};
@@ -12,6 +13,26 @@ use super::elf::SECTIONS_MAX;
 
 /// Bytes that are always read: the headers, and where packers leave their mark.
 const HEAD: usize = 4096;
+
+/// Opens a regular file that a process names, and tells its length in bytes. Nothing else in its place
+/// is opened, which a device may notice, or waited for, as a pipe would be. Fails where it is none, or
+/// was exchanged meanwhile.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+    let named = fs::metadata(path)?;
+    if !named.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let opened = file.metadata()?;
+    if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok((file, opened.len()))
+}
 
 /// The bytes of a file of this length, with zeroes in place of what nobody looks at: debug
 /// information, which is most of a file that has any. Memory that stays zero costs none.

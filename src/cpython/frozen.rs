@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn opcodes_are_what_they_are_used_for() {
         let function: &[[u8; 2]] = &[[128, 0], [9, 1], [35, 0]];
-        let generator: &[[u8; 2]] = &[[34, 0], [128, 0], [120, 0], [128, 5], [35, 0]];
+        let generator: &[[u8; 2]] = &[[34, 0], [128, 0], [120, 0], [128, 9], [35, 0]];
         let codes = [vec![function; 150], vec![generator; 3]].concat();
         let bytecode = Bytecode(codes);
         assert!(bytecode.agrees(128, 35, 120));

@@ -47,7 +47,11 @@ impl fmt::Display for Jit {
 impl Interpreter {
     /// Its JIT.
     pub fn jit(&self) -> Jit {
-        if self.version().minor < 14 || self.elf().symbol("_PyOptimizer_Optimize").is_none() {
+        // Free-threaded builds compile nothing (`Python/optimizer.c`, 3.15).
+        if self.version().minor < 14
+            || self.free_threaded()
+            || self.elf().symbol("_PyOptimizer_Optimize").is_none()
+        {
             return Jit::None;
         }
         // Where it can't be told, only those pay for it who have such a build.

@@ -1,6 +1,5 @@
 //! The dynamic linker: where it lets debuggers know of the libraries that it maps.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::derive::past_landing_pad;
@@ -25,12 +24,11 @@ pub struct Linker {
 impl Linker {
     /// Examines a file. `None` where it is no dynamic linker, or cannot be read.
     pub fn open(path: &Path) -> Option<Linker> {
-        let file = File::open(path).ok()?;
-        let metadata = file.metadata().ok()?;
-        if !metadata.is_file() || metadata.len() > FILE_MAX {
+        let (file, size) = file::open_regular(path).ok()?;
+        if size > FILE_MAX {
             return None;
         }
-        let data = file::read(&file, metadata.len() as usize).ok()?;
+        let data = file::read(&file, size as usize).ok()?;
         Linker::of(&Elf::parse(data).ok()?)
     }
 

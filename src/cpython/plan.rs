@@ -17,13 +17,17 @@ pub struct Version {
 }
 
 impl Version {
-    /// The newest minor version of which all is known beforehand.
-    const NEWEST: u8 = 15;
+    /// The newest version of which all is known beforehand.
+    pub(super) const NEWEST: Version = Version {
+        major: 3,
+        minor: 15,
+        micro: None,
+    };
 
     /// Whether it came out after pytrace: then nothing is known of it but what a build tells and
     /// shows.
     pub fn is_newer_than_known(self) -> bool {
-        self.minor > Self::NEWEST
+        (self.major, self.minor) > (Self::NEWEST.major, Self::NEWEST.minor)
     }
 }
 

@@ -1,12 +1,16 @@
 //! The standard library that belongs to an interpreter's file, as far as it is needed to know the
 //! interpreter: read as text, never run.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::file::open_regular;
 use super::plan::Version;
+
+/// Directories above the interpreter's file that are looked into. A library is two levels below
+/// `lib` at most (`lib/x86_64-linux-gnu`); further up, others may write.
+const LEVELS_MAX: usize = 3;
 
 /// The module has some 10 KB.
 const MODULE_MAX: u64 = 1 << 20;
@@ -18,7 +22,7 @@ const MODULE_MAX: u64 = 1 << 20;
 pub(super) fn opcode_metadata(interpreter: &Path, version: Version) -> Option<String> {
     let directory = format!("python{}.{}", version.major, version.minor);
     files_of(interpreter).iter().find_map(|file| {
-        let above = file.ancestors().skip(1);
+        let above = file.ancestors().skip(1).take(LEVELS_MAX);
         let places = above.flat_map(|above| {
             let plain = above.join(&directory);
             [plain, above.join("lib").join(&directory)]
@@ -51,16 +55,7 @@ fn files_of(file: &Path) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let mut options = OpenOptions::new();
-    // A pipe in its place must not be waited for.
-    let file: File = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let (file, _) = open_regular(path).ok()?;
     let mut text = String::new();
     file.take(MODULE_MAX).read_to_string(&mut text).ok()?;
     Some(text)

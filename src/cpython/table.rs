@@ -48,8 +48,13 @@ impl DispatchTable {
         };
         for section in elf.sections() {
             if section.alloc && !section.executable {
-                search.pointers(section.address, &elf.words(section))?;
-                search.distances(section.address, elf.section_bytes(section))?;
+                // Once enough has been looked at, what was found has to do.
+                let looked = search
+                    .pointers(section.address, &elf.words(section))
+                    .and_then(|()| search.distances(section.address, elf.section_bytes(section)));
+                if looked.is_none() {
+                    break;
+                }
             }
         }
         let mut found = search.found;
@@ -100,8 +105,12 @@ fn spans(opcodes: &Opcodes) -> Vec<RangeInclusive<u8>> {
     let assigned = |opcode: &u8| !opcodes.is_unassigned(*opcode);
     let first = (0..=255).find(assigned).unwrap_or(0);
     let last = (0..=255).rev().find(assigned).unwrap_or(255);
-    let mut spans = vec![0..=255, first..=255, 0..=last, first..=last];
-    spans.dedup();
+    let mut spans = Vec::new();
+    for span in [0..=255, first..=255, 0..=last, first..=last] {
+        if !spans.contains(&span) {
+            spans.push(span);
+        }
+    }
     spans
 }
 

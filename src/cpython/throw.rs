@@ -29,6 +29,11 @@ fn place_tested_for_zero(instruction: &Instruction) -> Option<Place> {
     is.then(|| place(instruction)).flatten()
 }
 
+/// Whether an instruction goes on to any opcode; a jump through the global offset table leaves the file.
+fn dispatches(instruction: &Instruction) -> bool {
+    instruction.is_jmp_near_indirect() && !instruction.is_ip_rel_memory_operand()
+}
+
 /// Where throwing into generators is seen.
 ///
 /// Where handlers are functions, the evaluator itself is but a small one, which compilers copy into
@@ -40,7 +45,7 @@ pub(super) fn throws(evaluator: &Evaluator<'_>, registers: Registers) -> Option<
         elf, flow, entry, ..
     } = evaluator;
     let own = Flow::from(elf, [*entry]);
-    if own.iter().any(|(_, at)| at.is_jmp_near_indirect()) {
+    if own.iter().any(|(_, at)| dispatches(at)) {
         return Some(vec![throw(elf, flow, *entry)?]);
     }
     let error = own

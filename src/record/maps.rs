@@ -30,9 +30,9 @@ pub(super) fn libpythons(pid: u32) -> Result<Vec<PathBuf>> {
 }
 
 /// Likewise its dynamic linker, whose name differs between systems: `ld-linux-x86-64.so.2`,
-/// `ld-2.31.so`, `ld-musl-x86_64.so.1`. `None` where it has none.
-pub(super) fn linker(pid: u32) -> Option<PathBuf> {
-    files(pid, "ld-").ok()?.into_iter().next()
+/// `ld-2.31.so`, `ld-musl-x86_64.so.1`. Others may have such a name, too.
+pub(super) fn linkers(pid: u32) -> Vec<PathBuf> {
+    files(pid, "ld-").unwrap_or_default()
 }
 
 fn files(pid: u32, prefix: &str) -> Result<Vec<PathBuf>> {

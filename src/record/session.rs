@@ -113,7 +113,6 @@ pub(super) struct Session<'s, 'o> {
     /// The processes that are followed.
     pub(super) family: Family,
     /// Which of them are held.
-    /// Which of them are held.
     pub(super) holds: Holds,
     /// Copies of programs that may load Python, and when they were made.
     pub(super) copies: Vec<(u32, Instant)>,

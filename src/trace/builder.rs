@@ -245,6 +245,7 @@ impl<C: Classify> Builder<C> {
         };
         *of_category = of_category.saturating_sub(1);
         self.totals.calls = self.totals.calls.saturating_sub(1);
+        self.threads.uncount(call.thread);
     }
 
     /// What was lost.
@@ -287,10 +288,13 @@ impl<C: Classify> Builder<C> {
             true => CodeIs::Of(code.category),
             false => CodeIs::Shim,
         };
+        // Threads that run at the same time may both tell of it: its parameters follow upon one of
+        // these records at least. None of what was there before is called behind the new one's.
+        let before = self.codes.remove(&(pid, record.address));
         let known = KnownCode {
             code: Arc::new(code),
             activation,
-            parameters: None,
+            parameters: before.and_then(|before| before.parameters),
         };
         self.codes.insert((pid, record.address), known);
         is

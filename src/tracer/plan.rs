@@ -289,7 +289,7 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
 
 /// Where a code object has its `_co_instrumentation_version` (3.12+): `_co_monitoring`, since 3.14
 /// `_co_unique_id`, `_co_firsttraceable` and `co_extra` are between it and the instructions
-/// (`Include/cpython/code.h`).
+/// (`Include/cpython/code.h`; with the GIL: no other build is compiled).
 fn code_instrumentation(code_instructions: Option<u16>, minor: u8) -> u16 {
     let before = if minor >= 14 { 40 } else { 32 };
     code_instructions.map_or(0, |instructions| instructions.saturating_sub(before))

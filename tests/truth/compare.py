@@ -51,6 +51,11 @@ CONTEXT = 8
 SHOWN_PROBLEMS = 10
 
 
+def had_jit(document):
+    """Whether an interpreter of a trace had its JIT on."""
+    return any(each.get("jit") for each in document["pytrace"]["interpreters"])
+
+
 def load_json(path):
     """Reads a JSON file, gzipped or not."""
     opener = gzip.open if str(path).endswith(".gz") else open
@@ -431,14 +436,18 @@ def compare_counts(truth, trace):
         if found[name] < expected:
             yield "%s: %d activations, should be %d or more" % (name, found[name], expected)
     for name, pattern in truth.get("matching", {}).items():
-        wrong = [
-            text
+        arguments = [
+            activation.values.get("arguments") or {}
             for thread in trace.threads
             for activation in thread.activations
             if activation.name == name
-            for text in (activation.values.get("arguments") or {}).values()
-            if not re.fullmatch(pattern, text)
         ]
+        texts = [text for each in arguments for text in each.values()]
+        if not all(arguments):
+            yield "%s: %d calls have no arguments" % (name, arguments.count({}))
+        if 2 * sum("<changed>" in text for text in texts) > len(texts):
+            yield "%s: most arguments are <changed>" % name
+        wrong = [text for text in texts if not re.fullmatch(pattern, text)]
         for text in wrong[:SHOWN_PROBLEMS]:
             yield "%s: an argument is %s" % (name, text)
         if len(wrong) > SHOWN_PROBLEMS:

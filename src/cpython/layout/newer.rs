@@ -6,13 +6,6 @@ use crate::cpython::debug_offsets::DebugOffsets;
 use crate::cpython::elf::Elf;
 use crate::cpython::plan::Version;
 
-/// The newest version that was measured.
-const NEWEST: Version = Version {
-    major: 3,
-    minor: 15,
-    micro: None,
-};
-
 /// Where fields lie in the build's objects. Three witnesses are heard:
 /// - its debug offsets, read where the newest known version has them: they grow in the middle, and
 ///   then something else is read;
@@ -27,7 +20,7 @@ pub(super) fn of_build(
 ) -> Result<Layout, Unknown> {
     let moved = Unknown::Newer("what this build tells of its objects does not agree");
     let gil = Gil::of(Some(offsets));
-    let newest = measured(NEWEST, gil).ok_or(Unknown::Version)?;
+    let newest = measured(Version::NEWEST, gil).ok_or(Unknown::Version)?;
     let words = newest.words.as_ref().ok_or(Unknown::Version)?;
     let shown = shown::correct(elf, newest, true).map_err(|_| moved)?;
     let shown = accessors::frames(elf, accessors::exception(elf, version, shown));
@@ -36,9 +29,9 @@ pub(super) fn of_build(
         return Err(moved);
     }
     // Where something has moved, calls have no values.
-    let objects = objects::of_build(elf, NEWEST, Some(offsets), newest);
+    let objects = objects::of_build(elf, Version::NEWEST, Some(offsets), newest);
     let layout = Layout {
-        objects: objects.filter(|found| objects::of(NEWEST, gil) == Some(*found)),
+        objects: objects.filter(|found| objects::of(Version::NEWEST, gil) == Some(*found)),
         ..told
     };
     layout.with_frame_head().ok_or(moved)

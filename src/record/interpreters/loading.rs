@@ -32,18 +32,16 @@ impl Interpreters<'_> {
 
     /// Has a process held should it load a libpython as it runs.
     pub(super) fn hold_at_mapping(&mut self, pid: u32) {
-        let Some(file) = maps::linker(pid) else {
-            return; // static, and loads nothing
-        };
-        let Ok(identity) = identity(&file) else {
-            return;
-        };
-        let linker = *self
-            .linkers
-            .entry(identity)
-            .or_insert_with(|| Linker::open(&file));
-        let probes =
-            linker.and_then(|linker| self.tracer.hold_at_mapping(pid, &file, &linker).ok());
+        // A static one has none, and loads nothing.
+        let probes = maps::linkers(pid).into_iter().find_map(|file| {
+            let identity = identity(&file).ok()?;
+            let linker = self
+                .linkers
+                .entry(identity)
+                .or_insert_with(|| Linker::open(&file))
+                .as_ref()?;
+            self.tracer.hold_at_mapping(pid, &file, linker).ok()
+        });
         // Without, it is as any other program. Most never load one.
         if let Some(probes) = probes {
             let hold = Hold {

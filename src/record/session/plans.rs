@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::{Session, now};
 use crate::error::{WithHint as _, say};
@@ -37,7 +37,7 @@ impl Session<'_, '_> {
             match judgement {
                 Judgement::Fine if interpreter.must_prove() => {
                     if self.consumer.borrow().proving().is_full(&interpreter) {
-                        self.prove(&interpreter, &pids);
+                        self.prove_or_leave(&interpreter, &pids)?;
                     }
                 }
                 Judgement::Fine => self.trust(&interpreter),
@@ -61,8 +61,25 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Judges a plan of a newer CPython by what has been seen of these processes.
-    fn prove(&mut self, interpreter: &Interpreter, pids: &[u32]) {
+    /// Judges a plan of a newer CPython by what has been seen of these processes; they are left if
+    /// that is not right, as what comes would not be, either.
+    fn prove_or_leave(&mut self, interpreter: &Interpreter, pids: &[u32]) -> Result<()> {
+        if self.prove(interpreter, pids) {
+            return Ok(());
+        }
+        let (version, path) = (interpreter.plan.version, interpreter.path.display());
+        let error = anyhow!(
+            "can't trace CPython {version} ({path}): it is newer than pytrace, and nothing shows that \
+             what its probes tell is right"
+        );
+        self.give_up(
+            pids,
+            error.hint("use a newer pytrace, or a Python up to 3.15"),
+        )
+    }
+
+    /// Judges a plan of a newer CPython by what has been seen of these processes: whether it is right.
+    fn prove(&mut self, interpreter: &Interpreter, pids: &[u32]) -> bool {
         let checks = self.interpreters.checks(interpreter);
         let pairing = self.consumer.borrow().pairing(pids, false);
         let is_right = interpreter
@@ -70,9 +87,11 @@ impl Session<'_, '_> {
             .borrow()
             .is_right_so_far(&checks, pairing);
         if is_right {
-            return self.trust(interpreter);
+            self.trust(interpreter);
+        } else {
+            self.forget_untrusted(interpreter);
         }
-        self.forget_untrusted(interpreter);
+        is_right
     }
 
     /// What a plan has told that did not prove right is none of the recording's.
@@ -144,8 +163,9 @@ impl Session<'_, '_> {
                 }
                 Ok(())
             }
-            // The rest goes on to be recorded; what this site misses is counted.
-            Err(_) if !fatal => Ok(()),
+            // The rest goes on to be recorded; what this site misses is counted. Of a newer version
+            // nothing is trusted any more.
+            Err(_) if !fatal && !failed.plan.version.is_newer_than_known() => Ok(()),
             Err(error) => {
                 let error = error
                     .context(format!("can't trace CPython {version} ({path}): {finding}"))

@@ -26,7 +26,7 @@ impl Session<'_, '_> {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
-            let has_run = self.interpreters.is_loader(turn.pid);
+            let has_run = turn.kind == TurnKind::Loaded && self.interpreters.is_loader(turn.pid);
             let heeded = self.heed(turn);
             if let Some(Err(why)) = halt {
                 let why = match why {
@@ -67,7 +67,8 @@ impl Session<'_, '_> {
         let look = match kind {
             TurnKind::Forked { parent } => {
                 self.family.fork(parent, pid);
-                if self.interpreters.is_loader(parent) {
+                let is_copy = self.copies.iter().any(|(copy, _)| *copy == parent);
+                if is_copy || self.interpreters.is_loader(parent) {
                     self.copies.push((pid, Instant::now()));
                 }
                 return Ok(());
