@@ -11,7 +11,13 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=bpf");
     let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
     let arch = env::var("CARGO_CFG_TARGET_ARCH").context("cargo sets the target")?;
-    for name in ["frames", "frames_old", "process", "floor"] {
+    for name in [
+        "frames",
+        "frames_old",
+        "frames_compiled",
+        "process",
+        "floor",
+    ] {
         SkeletonBuilder::new()
             .source(format!("bpf/{name}.bpf.c"))
             .obj(out.join(format!("{name}.bpf.o")))

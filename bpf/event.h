@@ -92,12 +92,11 @@ struct plan {
 	__u8 code_first_traceable; /* how far before the instructions, 3.11+ */
 	__u8 infer_yields; /* YIELD_VALUE has no probe, or not everywhere: see yields.h */
 	__u8 generator_executing; /* what gi_frame_state is while a generator runs */
-	__u8 compiled; /* 3.14+: the JIT is on, see compiled.h */
 	/* 3.15+, with the JIT: the opcodes by which ENTER_EXECUTOR tells in place of which RESUME it is */
 	__u8 pop_top_opcode;
 	__u8 return_generator_opcode;
 	__u8 yield_opcodes[2];
-	__u8 pad[5];
+	__u8 pad[6];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */

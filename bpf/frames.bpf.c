@@ -151,7 +151,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 		else if (settled)
 			return settled == SETTLED_SAME ? 0 : lose_as(verdict, id, EVENT_ENTER);
 	}
-	if (plan.compiled && !tell_compiled(frame_previous(head), false, id))
+	if (COMPILED && !tell_compiled(frame_previous(head), false, id))
 		return lose_as(verdict, id, EVENT_ENTER);
 	if (values.wanted)
 		scratch->parameters = state->parameters;
@@ -209,11 +209,11 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 	if (!read_frame(&head, frame))
 		return 0;
 	key.code = frame_code(&head);
-	state = plan.compiled ? meet_code(&key, frame, id) : bpf_map_lookup_elem(&codes, &key);
+	state = COMPILED ? meet_code(&key, frame, id) : bpf_map_lookup_elem(&codes, &key);
 	if (!state)
 		return EXIT_UNMET;
 	judged = state->resumable ? EXIT_RESUMABLE : 0;
-	if (plan.compiled && state->resumable &&
+	if (COMPILED && state->resumable &&
 	    FIELD(__u8, &head, plan.frame_owner) != FRAME_OWNED_BY_GENERATOR)
 		return 0; /* a generator was to be made, and could not */
 	verdict = verdict_of(state, &key);
@@ -308,7 +308,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 			/* A thread's first event, and the end of what ran before. Else it is the
 			 * shim of a specialised class call, which is never entered. */
 			if (stack_is_known(id))
-				return plan.compiled ? lose_unjudged(id, EVENT_EXIT) : 0;
+				return COMPILED ? lose_unjudged(id, EVENT_EXIT) : 0;
 			if (!know_stack(frame, id))
 				return lose_unjudged(id, EVENT_EXIT);
 			judged = judge_exit(frame, id);
@@ -322,7 +322,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 
 	tstate = leaving_thread_state(ctx, cookie, id);
 	detail = exit_detail(cookie, frame, is_raising(ctx, cookie, tstate), resumable);
-	if (plan.compiled && !told && detail == EXIT_UNWIND && never_ran(frame))
+	if (COMPILED && !told && detail == EXIT_UNWIND && never_ran(frame))
 		return 0;
 	if (!know_stack(frame, id))
 		return lose_end(judged, id);
@@ -330,7 +330,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		settled = settle_yields(frame, 0, 0, DOES_LEAVE, id);
 	if (settled < 0)
 		return lose_end(judged, id);
-	if (plan.compiled && !(told && (!resumable || settled == SETTLED_LEFT))) {
+	if (COMPILED && !(told && (!resumable || settled == SETTLED_LEFT))) {
 		if (!tell_compiled(frame, true, id))
 			return lose_end(judged, id);
 		*slot_of(frame, id) = 0;

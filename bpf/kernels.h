@@ -17,6 +17,13 @@
 #include "event.h"
 #include "python.h"
 
+/* Whether the interpreter's JIT is on: frames_compiled.bpf.c. */
+#ifdef WITH_COMPILED
+#define COMPILED true
+#else
+#define COMPILED false
+#endif
+
 #ifndef BEFORE_5_15
 
 #define HAS_LOOPS bpf_core_enum_value_exists(enum bpf_func_id___newer, BPF_FUNC_loop___newer)

@@ -89,6 +89,7 @@ struct scratch {
 	__u8 backwards[PICKED_MAX / 2]; /* the same, as it lies there */
 	__u32 current; /* where in the record the value is that is being captured */
 	__u32 watched; /* of `watch` */
+	__u32 freed; /* types_freed when the object was read */
 	struct watched watch[WATCHED_MAX];
 	__u64 picked[PICKED_MAX]; /* of a table's keys and values, those that are there */
 	__u8 data[DATA_MAX + VALUE_MAX];

@@ -128,7 +128,7 @@ static __always_inline long walk_from(struct walk_room *room, __u32 index, struc
 		 * found to have yielded when their caller goes on. */
 		if (plan.infer_yields && state->resumable)
 			insert_generator(walk->frame, previous, room->key.code, walk->id);
-		if (plan.compiled)
+		if (COMPILED)
 			keep_slot(walk->frame, state, verdict_of(state, &room->key), walk->id);
 	}
 	walk->frame = previous;

@@ -98,7 +98,7 @@ __noinline int capture_next(scratch_arg passed)
 	struct type_state *state = NULL;
 	struct value *value;
 	__u64 object, type, *cached;
-	__u32 place, limit, freed;
+	__u32 place, limit;
 	__u8 depth, shape;
 
 	if (!values.wanted || !scratch || scratch->next >= scratch->tail ||
@@ -130,7 +130,7 @@ __noinline int capture_next(scratch_arg passed)
 		end_value(scratch, value, 0);
 		return 1;
 	}
-	freed = types_freed;
+	scratch->freed = types_freed;
 	if (!read_head(scratch, object) || is_dead(scratch)) {
 		value->shape = SHAPE_UNREADABLE;
 		end_value(scratch, value, 0);
@@ -149,8 +149,8 @@ __noinline int capture_next(scratch_arg passed)
 		if (state && shape != SHAPE_FIELDS)
 			*cached = cache_tag(type, scratch->id >> 32) | shape;
 		/* It may have been this one, and what is known of it came too late to be forgotten. */
-		if (FREE_THREADED && types_freed != freed)
-			forget_type(type, scratch->id >> 32);
+		if (FREE_THREADED && types_freed != scratch->freed)
+			forget_met_type(type, scratch->id);
 	}
 	if (depth & DEPTH_SHALLOW) {
 		capture_shallow(scratch, value, object, shape);

@@ -37,6 +37,13 @@ pub(crate) static FRAMES_OLD: &[u8] = &Aligned(*include_bytes!(concat!(
 )))
 .0;
 
+/// And those for interpreters whose JIT is on.
+pub(crate) static FRAMES_COMPILED: &[u8] = &Aligned(*include_bytes!(concat!(
+    env!("OUT_DIR"),
+    "/frames_compiled.bpf.o"
+)))
+.0;
+
 /// The life of the traced processes.
 pub(crate) mod process {
     include!(concat!(env!("OUT_DIR"), "/process.skel.rs"));

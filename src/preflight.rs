@@ -149,6 +149,11 @@ impl Machine {
         self.version >= Some(KernelVersion(6, 13))
     }
 
+    /// Whether programs that trace have stacks of their own (Linux 6.13, e00931c02568).
+    pub fn private_stacks(&self) -> bool {
+        self.version >= Some(KernelVersion(6, 13))
+    }
+
     /// Whether maps of programs that trace must not grow (before Linux 6.1, 34dd3bad1a6f).
     pub fn preallocates(&self) -> bool {
         self.version < Some(KernelVersion(6, 1))

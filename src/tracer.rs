@@ -17,7 +17,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use libbpf_rs::skel::{OpenSkel as _, SkelBuilder as _};
 use libbpf_rs::{
     ErrorKind, Link, MapCore as _, MapFlags, MapHandle, OpenObject, PrintLevel, ProgramAttachType,
@@ -27,7 +27,7 @@ use nix::unistd::getpgrp;
 
 use crate::bpf::frames::types;
 use crate::bpf::process;
-use crate::cpython::{Linker, Plan};
+use crate::cpython::{Linker, Plan, Way};
 use crate::error::WithHint as _;
 use births::Births;
 use frames::{Frames, OpenFrames};
@@ -76,6 +76,9 @@ pub struct Settings {
     pub attach_cookies: bool,
     /// Whether maps are to have all their memory from the start: for kernels before 6.1.
     pub preallocate: bool,
+    /// Whether programs have stacks of their own (Linux 6.13, commit e00931c02568), as those need
+    /// that are for interpreters whose JIT is on.
+    pub private_stacks: bool,
     /// Whether one link may hold many probes of a process (uprobe-multi with a working pid
     /// filter: Linux 6.10, commit 46ba0e49b642).
     pub uprobe_multi: bool,
@@ -301,7 +304,15 @@ impl<'o> Tracer<'o> {
         if self.builds.len() >= MAX_BUILDS {
             bail!("more than {MAX_BUILDS} different plans in one recording");
         }
-        let mut open = OpenFrames::open(self.settings.attach_cookies)?;
+        let compiled = plan.way == Way::Compiled;
+        if compiled && !self.settings.private_stacks {
+            return Err(anyhow!(
+                "the JIT of CPython {} is on, which takes Linux 6.13",
+                plan.version
+            )
+            .hint("PYTHON_JIT=0 in the program's environment has it traced here"));
+        }
+        let mut open = OpenFrames::open(self.settings.attach_cookies, compiled)?;
         if self.settings.preallocate {
             open.preallocate()?;
         }

@@ -200,6 +200,7 @@ fn probes_again_and_again_cost_the_program_nothing() {
         only_user: None,
         attach_cookies: machine.attach_cookies,
         preallocate: false,
+        private_stacks: machine.private_stacks(),
         ring_bytes: 1 << 20,
         external_calls: true,
         uprobe_multi: machine.multi_probes(),

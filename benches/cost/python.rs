@@ -180,6 +180,7 @@ pub(crate) fn settings(machine: &Machine) -> Settings {
         only_user: None,
         attach_cookies: machine.attach_cookies,
         preallocate: machine.preallocates(),
+        private_stacks: machine.private_stacks(),
         external_calls: true,
         uprobe_multi: machine.multi_probes(),
         values: None,

@@ -157,6 +157,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         external_calls: options.external_calls,
         attach_cookies: machine.attach_cookies,
         preallocate: machine.preallocates(),
+        private_stacks: machine.private_stacks(),
         uprobe_multi: machine.multi_probes(),
         signals_tasks: machine.signals_tasks(),
         follow: options.follow,

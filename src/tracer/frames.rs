@@ -14,7 +14,7 @@ use libbpf_rs::{
 };
 
 use super::plan::Entrance;
-use crate::bpf::{FRAMES, FRAMES_OLD, frames::types};
+use crate::bpf::{FRAMES, FRAMES_COMPILED, FRAMES_OLD, frames::types};
 
 /// Programs that are not loaded yet.
 pub(super) struct OpenFrames {
@@ -23,10 +23,16 @@ pub(super) struct OpenFrames {
 
 impl OpenFrames {
     /// `cookies`: whether the kernel has attach cookies, and what came with and before them.
-    pub(super) fn open(cookies: bool) -> Result<OpenFrames> {
+    /// `compiled`: whether they are for an interpreter whose JIT is on.
+    pub(super) fn open(cookies: bool, compiled: bool) -> Result<OpenFrames> {
+        let form = match (cookies, compiled) {
+            (_, true) => FRAMES_COMPILED,
+            (true, false) => FRAMES,
+            (false, false) => FRAMES_OLD,
+        };
         let object = ObjectBuilder::default()
             .name("frames")
-            .and_then(|builder| builder.open_memory(if cookies { FRAMES } else { FRAMES_OLD }))
+            .and_then(|builder| builder.open_memory(form))
             .context("failed to open the kernel programs")?;
         Ok(OpenFrames { object })
     }

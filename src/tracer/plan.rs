@@ -234,7 +234,6 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         code_instrumentation: code_instrumentation(layout.code_instructions, minor),
         // enum _framestate, Include/internal/pycore_frame.h
         generator_executing: if minor >= 15 { 4 } else { 0 },
-        compiled: u8::from(compiled),
         pop_top_opcode: executor.map_or(0, |executor| executor.pop_top),
         return_generator_opcode: executor.map_or(0, |executor| executor.return_generator),
         yield_opcodes: executor.map_or([0; 2], |executor| executor.yields),
@@ -282,7 +281,7 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         ob_type: layout.ob_type as u8,
         str_kind_bit: layout.str_kind_bit as u8,
         code_first_traceable: layout.code_first_traceable.unwrap_or(0) as u8,
-        pad: [0; 5],
+        pad: [0; 6],
         tstate_thread_id: layout.tstate_thread_id,
     }
 }
