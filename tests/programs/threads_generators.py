@@ -3,6 +3,7 @@
 Each thread gets them from the one before it, in order. What runs in a frame that another thread has
 left, maybe by an exception, is the next thread's.
 """
+# since: 3.7
 import queue
 import threading
 
