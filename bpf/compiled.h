@@ -181,21 +181,13 @@ static long chain_step(__u32 index, struct chain *chain)
 	return 0;
 }
 
-/* Where the kernel has no loops. */
-#define CHAIN_UNROLLED 64
-
 __noinline int walk_chain(__u64 frame, __u64 id, __u64 generator, __u32 leaves)
 {
 	struct chain chain = {
 		.frame = frame, .id = id, .generator = generator, .leaves = leaves != 0};
 
-	if (HAS_LOOPS) {
-		bpf_loop(RUNNING_MAX, chain_step, &chain, 0);
-	} else {
-		for (__u32 i = 0; i < CHAIN_UNROLLED; i++)
-			if (chain_step(i, &chain))
-				break;
-	}
+	/* Every kernel that these programs are for has loops. */
+	bpf_loop(RUNNING_MAX, chain_step, &chain, 0);
 	if (chain.failed || chain.frame)
 		return 0;
 	return !chain.generators || order_generators(id, chain.generators);
@@ -206,10 +198,10 @@ __noinline int walk_chain(__u64 frame, __u64 id, __u64 generator, __u32 leaves)
  * where that was not possible. */
 static __always_inline bool tell_compiled(__u64 frame, bool leaves, __u64 id)
 {
-	__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id), generator = 0;
 	struct generators *mine;
+	__u64 generator = 0;
 
-	if (!frame || (tag <= SLOT_FLAGS && !(tag & SLOT_RESUMABLE)))
+	if (!frame || is_known(frame, 0, id))
 		return true;
 	if (may_have_generators(id)) {
 		__u32 top;
@@ -230,13 +222,8 @@ __noinline int never_ran(__u64 frame)
 {
 	struct frame_head head;
 
-	__u64 code;
-
-	if (!read_frame(&head, frame))
-		return 0;
-	code = frame_code(&head);
-	return FIELD(__u64, &head, plan.frame_lasti) <=
-	       code + plan.code_instructions + first_traceable(code);
+	return read_frame(&head, frame) &&
+	       FIELD(__u64, &head, plan.frame_lasti) <= first_to_run(&head);
 }
 
 /*

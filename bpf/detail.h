@@ -72,6 +72,12 @@ static __always_inline __u64 instructions_of(const struct frame_head *head)
 			    FIELD(__u32, head, plan.frame_copy) * sizeof(__u64));
 }
 
+/* Where in these the first traceable one is. */
+static __always_inline __u64 first_to_run(const struct frame_head *head)
+{
+	return instructions_of(head) + first_traceable(frame_code(head));
+}
+
 /*
  * Whether a generator's frame has not got to its first RESUME, the first traceable instruction:
  * then an exception thrown into it is what starts it.
@@ -80,8 +86,7 @@ static __always_inline bool is_unstarted(const struct frame_head *head)
 {
 	if (!plan.code_instructions)
 		return FIELD(__s32, head, plan.frame_lasti) == -1;
-	return FIELD(__u64, head, plan.frame_lasti) <
-	       instructions_of(head) + first_traceable(frame_code(head));
+	return FIELD(__u64, head, plan.frame_lasti) < first_to_run(head);
 }
 
 /* RESUME's argument where a generator expression is only being made (RESUME_AT_GENEXPR_START,
@@ -176,7 +181,7 @@ static __always_inline __u8 executor_detail(struct pt_regs *ctx, __u64 cookie,
 	__u8 before[2 * CODE_UNIT] = {}, detail = ENTER_NONE;
 
 	if (!resumable) {
-		if (at == code + plan.code_instructions + first_traceable(code))
+		if (at == first_to_run(head))
 			detail = ENTER_START;
 	} else {
 		bpf_probe_read_user(before, sizeof(before), (void *)(at - sizeof(before)));

@@ -280,11 +280,6 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_false(flag: &bool) -> bool {
-    !flag
-}
-
 impl Footer {
     /// The format that this version of pytrace writes.
     pub const FORMAT: u32 = 1;
@@ -326,7 +321,7 @@ pub struct Interpreter {
     /// state.
     pub checked: usize,
     /// Whether its JIT was on (3.14+): calls may have started in compiled code.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub jit: bool,
     /// What these checks found wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -284,6 +284,17 @@ pub struct Totals {
     pub cut: u64,
 }
 
+impl Totals {
+    /// The count of the calls of a category.
+    fn of(&mut self, category: Category) -> &mut u64 {
+        match category {
+            Category::Internal => &mut self.internal,
+            Category::External => &mut self.external,
+            Category::Import => &mut self.imports,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

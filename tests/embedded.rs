@@ -84,17 +84,20 @@ fn loader(place: &Place) -> PathBuf {
 const HOSTS_THREADS: usize = 7;
 const HOSTS_CALLS: usize = 3000;
 
+/// host.c's workload is traced whole.
+#[track_caller]
+fn hosts_python_is_traced(place: &Place, host: &Path, args: &[&str]) {
+    let command = [&[host.to_str().unwrap(), SOURCES], args].concat();
+    let twice = Twice::run(place, &command);
+    twice.is_whole(&["workload.py"], HOSTS_THREADS, HOSTS_CALLS);
+}
+
 #[test]
 #[ignore = "needs root and eBPF"]
 fn a_program_that_links_libpython_is_traced_whichever_way_it_does() {
     for archive in [None, Some(("-no-pie", "")), Some(("-pie", "-pic"))] {
         let place = Place::new();
-        let host = linked(&place, "host.c", archive);
-        Twice::run(&place, &[host.to_str().unwrap(), SOURCES]).is_whole(
-            &["workload.py"],
-            HOSTS_THREADS,
-            HOSTS_CALLS,
-        );
+        hosts_python_is_traced(&place, &linked(&place, "host.c", archive), &[]);
     }
 }
 
@@ -102,12 +105,7 @@ fn a_program_that_links_libpython_is_traced_whichever_way_it_does() {
 #[ignore = "needs root and eBPF"]
 fn of_a_libpython_that_is_loaded_as_a_program_runs_nothing_is_lost() {
     let place = Place::new();
-    let host = loader(&place);
-    Twice::run(&place, &[host.to_str().unwrap(), SOURCES]).is_whole(
-        &["workload.py"],
-        HOSTS_THREADS,
-        HOSTS_CALLS,
-    );
+    hosts_python_is_traced(&place, &loader(&place), &[]);
 }
 
 /// As a server's children do: PostgreSQL's load PL/Python when it is first used.
@@ -115,9 +113,7 @@ fn of_a_libpython_that_is_loaded_as_a_program_runs_nothing_is_lost() {
 #[ignore = "needs root and eBPF"]
 fn a_copy_of_a_program_may_load_it_as_well() {
     let place = Place::new();
-    let host = loader(&place);
-    let twice = Twice::run(&place, &[host.to_str().unwrap(), SOURCES, "fork"]);
-    twice.is_whole(&["workload.py"], HOSTS_THREADS, HOSTS_CALLS);
+    hosts_python_is_traced(&place, &loader(&place), &["fork"]);
 }
 
 #[test]

@@ -37,6 +37,16 @@ pub struct PlanError {
     pub problem: Problem,
 }
 
+impl PlanError {
+    fn of(interpreter: &Interpreter, problem: Problem) -> PlanError {
+        PlanError {
+            interpreter: interpreter.name().to_owned(),
+            version: interpreter.version(),
+            problem,
+        }
+    }
+}
+
 /// What a plan lacks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -139,11 +149,7 @@ pub fn plan_after(
             Err(_) => {}
         }
     }
-    Err(PlanError {
-        interpreter: interpreter.name().to_owned(),
-        version: interpreter.version(),
-        problem,
-    })
+    Err(PlanError::of(interpreter, problem))
 }
 
 /// How to observe an interpreter in processes whose JIT is on ([`super::Jit`]).
@@ -156,11 +162,7 @@ pub fn plan_compiled(interpreter: &Interpreter, choice: Choice) -> Result<Plan, 
         Choice::Usdt => Err(Problem::Compiled),
         Choice::Auto | Choice::Dispatch => derive(interpreter, Way::Compiled),
     };
-    plan.map_err(|problem| PlanError {
-        interpreter: interpreter.name().to_owned(),
-        version: interpreter.version(),
-        problem,
-    })
+    plan.map_err(|problem| PlanError::of(interpreter, problem))
 }
 
 /// Instructions of a function that are looked at for one to probe.

@@ -15,12 +15,12 @@ use super::elf::SECTIONS_MAX;
 const HEAD: usize = 4096;
 
 /// Opens a regular file that a process names, and tells its length in bytes. Nothing else in its place
-/// is opened, which a device may notice, or waited for, as a pipe would be. Fails where it is none, or
+/// is opened, which a device may notice, or waited for, as a pipe would be. `None` where it is none, or
 /// was exchanged meanwhile.
-pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+pub(super) fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
     let named = fs::metadata(path)?;
     if !named.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Ok(None);
     }
     let mut options = OpenOptions::new();
     let file = options
@@ -28,10 +28,8 @@ pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
     let opened = file.metadata()?;
-    if (opened.dev(), opened.ino()) != (named.dev(), named.ino()) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok((file, opened.len()))
+    let same = (opened.dev(), opened.ino()) == (named.dev(), named.ino());
+    Ok(same.then_some((file, opened.len())))
 }
 
 /// The bytes of a file of this length, with zeroes in place of what nobody looks at: debug

@@ -82,20 +82,17 @@ impl Interpreter {
             path: path.to_owned(),
             source,
         };
-        // A path that a process names may be a pipe or a device, which must not be waited for:
-        // look before opening.
-        let metadata = std::fs::metadata(path).map_err(failed)?;
-        if !metadata.is_file() || metadata.len() > FILE_MAX {
+        let opened = file::open_regular(path).map_err(failed)?;
+        let Some((mut file, size)) = opened.filter(|(_, size)| *size <= FILE_MAX) else {
             return Err(InterpreterError::NotAFile {
                 path: path.to_owned(),
             });
-        }
-        let mut file = File::open(path).map_err(failed)?;
+        };
         let mut head = [0; HEAD];
         let started = read_start(&mut file, &mut head).map_err(failed)?;
         let head = head.get(..started).unwrap_or_default();
         let found = if head.starts_with(&object::elf::ELFMAG) {
-            let data = file::read(&file, metadata.len() as usize).map_err(failed)?;
+            let data = file::read(&file, size as usize).map_err(failed)?;
             Interpreter::examine(&path.display().to_string(), data, |version| {
                 stdlib::opcode_metadata(path, version)
             })

@@ -24,7 +24,7 @@ pub struct Linker {
 impl Linker {
     /// Examines a file. `None` where it is no dynamic linker, or cannot be read.
     pub fn open(path: &Path) -> Option<Linker> {
-        let (file, size) = file::open_regular(path).ok()?;
+        let (file, size) = file::open_regular(path).ok()??;
         if size > FILE_MAX {
             return None;
         }

@@ -55,7 +55,7 @@ fn files_of(file: &Path) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let (file, _) = open_regular(path).ok()?;
+    let (file, _) = open_regular(path).ok()??;
     let mut text = String::new();
     file.take(MODULE_MAX).read_to_string(&mut text).ok()?;
     Some(text)

@@ -316,12 +316,10 @@ impl<'o> Interpreters<'o> {
     /// Attaches to a process whose libraries are loaded.
     pub fn loaded(&mut self, pid: u32) -> Result<Look> {
         // Where it was something else that looked like one, one may still come.
-        let look = match maps::libpythons(pid) {
-            Ok(libraries) if libraries.is_empty() && self.is_loader(pid) => {
-                return Ok(Look::Foreign(Foreign::Loader));
-            }
-            _ => self.look_at_libraries(pid),
-        };
+        if self.is_loader(pid) && maps::libpythons(pid).is_ok_and(|found| found.is_empty()) {
+            return Ok(Look::Foreign(Foreign::Loader));
+        }
+        let look = self.look_at_libraries(pid);
         if !matches!(look, Ok(Look::Foreign(Foreign::Loader))) {
             self.remove_hold(pid);
         }

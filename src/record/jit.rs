@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 
 use super::process;
 use crate::cpython::Jit;
+use crate::scope::Options;
 
 /// Whether a process that begins to run an interpreter with this JIT, or that has for some time, has it
 /// on.
@@ -16,16 +16,13 @@ pub(super) fn is_on(pid: u32, jit: Jit) -> bool {
     if jit == Jit::None {
         return false;
     }
-    let environment = match process::runs_python(pid) && ignores_environment(&arguments(pid)) {
-        true => Vec::new(),
-        // One that can't be read: its program is not ours to trace, or it is gone.
-        false => fs::read(format!("/proc/{pid}/environ")).unwrap_or_default(),
-    };
+    let argv = || process::command_line(pid).unwrap_or_default();
+    if process::runs_python(pid) && ignores_environment(&argv()) {
+        return jit.is_on(None);
+    }
+    // One that can't be read: its program is not ours to trace, or it is gone.
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     jit.is_on(variable(&environment))
-}
-
-fn arguments(pid: u32) -> Vec<OsString> {
-    process::command_line(pid).unwrap_or_default()
 }
 
 /// The value of `PYTHON_JIT`.
@@ -34,41 +31,11 @@ fn variable(environment: &[u8]) -> Option<&[u8]> {
     entries.find_map(|entry| entry.strip_prefix(b"PYTHON_JIT="))
 }
 
-/// Whether Python's options (`Python/getopt.c`, `SHORT_OPTS`) have it ignore the environment: `-E` or
-/// `-I`.
-fn ignores_environment(arguments: &[OsString]) -> bool {
-    let mut arguments = arguments.iter().skip(1).map(|argument| argument.as_bytes());
-    while let Some(argument) = arguments.next() {
-        let [b'-', options @ ..] = argument else {
-            return false; // the script
-        };
-        if options.starts_with(b"-") {
-            match options {
-                b"-" => return false,
-                b"-check-hash-based-pycs" => drop(arguments.next()),
-                _ => {}
-            }
-            continue;
-        }
-        for (at, option) in options.iter().enumerate() {
-            match option {
-                b'E' | b'I' => return true,
-                b'c' | b'm' => return false,
-                b'W' | b'X' => {
-                    // Its value is the rest, or the next.
-                    if at + 1 == options.len() {
-                        arguments.next();
-                    }
-                    break;
-                }
-                _ => {}
-            }
-        }
-        if options.is_empty() {
-            return false; // standard input
-        }
-    }
-    false
+/// Whether a python's options have it ignore the environment: `-E` or `-I`.
+fn ignores_environment(argv: &[OsString]) -> bool {
+    let args = argv.get(1..).unwrap_or_default();
+    let options = Options::of(args).letters;
+    options.contains(&b'E') || options.contains(&b'I')
 }
 
 #[cfg(test)]

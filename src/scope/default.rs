@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::options::Options;
 use super::{Resolver, push_normal};
 
 /// The directory that a trace is restricted to without `--scope`, as a real path.
@@ -60,34 +61,7 @@ pub fn script_of(argv: &[OsString]) -> Option<PathBuf> {
     if !names_python(program) {
         return None;
     }
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        match arg.as_bytes() {
-            b"--" => return args.next().map(PathBuf::from),
-            b"--check-hash-based-pycs" => {
-                args.next();
-            }
-            [b'-', b'-', ..] => {}
-            b"-" | b"" => return None,
-            [b'-', cluster @ ..] => {
-                // Options without a value may share a word with one that has one: `-uW error`.
-                for (at, letter) in cluster.iter().enumerate() {
-                    match letter {
-                        b'm' | b'c' => return None,
-                        b'W' | b'X' => {
-                            if at + 1 == cluster.len() {
-                                args.next();
-                            }
-                            break;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => return Some(PathBuf::from(arg)),
-        }
-    }
-    None
+    Options::of(args).script.map(PathBuf::from)
 }
 
 /// Whether a program is a Python interpreter by its name: `python`, `python3`, `python3.11`,

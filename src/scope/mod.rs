@@ -5,6 +5,7 @@
 
 mod default;
 mod kind;
+mod options;
 
 use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
@@ -15,6 +16,7 @@ use rustc_hash::FxHashMap;
 pub(crate) use default::names_python;
 pub use default::{default_directory, mttl_root, script_of};
 pub use kind::{CodeFacts, kind_of};
+pub(crate) use options::Options;
 
 /// What the scope rules need to know of the file system that the target sees.
 pub trait Resolver {

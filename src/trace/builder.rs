@@ -238,14 +238,12 @@ impl<C: Classify> Builder<C> {
 
     /// A call that was made of wrong events is none.
     pub fn uncount(&mut self, call: &Call) {
-        let of_category = match call.category {
-            Category::Internal => &mut self.totals.internal,
-            Category::External => &mut self.totals.external,
-            Category::Import => &mut self.totals.imports,
-        };
-        *of_category = of_category.saturating_sub(1);
+        if let Some(thread) = self.threads.get_mut(call.thread) {
+            thread.calls = thread.calls.saturating_sub(1);
+        }
         self.totals.calls = self.totals.calls.saturating_sub(1);
-        self.threads.uncount(call.thread);
+        let of_category = self.totals.of(call.category);
+        *of_category = of_category.saturating_sub(1);
     }
 
     /// What was lost.
@@ -412,11 +410,7 @@ impl<C: Classify> Builder<C> {
         if recorded {
             self.totals.calls += 1;
             self.totals.starts_inferred += u64::from(matches!(began, Began::Compiled { .. }));
-            match category {
-                Category::Internal => self.totals.internal += 1,
-                Category::External => self.totals.external += 1,
-                Category::Import => self.totals.imports += 1,
-            }
+            *self.totals.of(category) += 1;
         }
         thread.stack.push(Frame {
             address,

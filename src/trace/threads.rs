@@ -125,13 +125,6 @@ impl Threads {
         self.list.get_mut(self.last).map(|(_, thread)| thread)
     }
 
-    /// A call of a thread was none.
-    pub(super) fn uncount(&mut self, id: ThreadId) {
-        if let Some(thread) = self.get_mut(id) {
-            thread.calls = thread.calls.saturating_sub(1);
-        }
-    }
-
     pub(super) fn get_or_insert(&mut self, id: ThreadId) -> &mut Thread {
         if self.list.get(self.last).is_none_or(|(last, _)| *last != id) {
             self.last = *self.by_id.entry(id).or_insert_with(|| {

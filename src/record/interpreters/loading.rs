@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Interpreters, Look, identity};
-use crate::cpython::{Foreign, Linker};
+use crate::cpython::Linker;
 use crate::record::maps;
 use crate::tracer::Probes;
 
@@ -61,9 +61,6 @@ impl Interpreters<'_> {
     /// has by now.
     pub fn copy_of_loader(&mut self, pid: u32) -> Result<Look> {
         self.hold_at_mapping(pid);
-        if maps::libpythons(pid)?.is_empty() {
-            return Ok(Look::Foreign(Foreign::Loader));
-        }
         self.loaded(pid)
     }
 

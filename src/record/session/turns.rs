@@ -92,7 +92,12 @@ impl Session<'_, '_> {
                 return Ok(());
             }
         };
-        match look? {
+        self.follow(pid, look?)
+    }
+
+    /// Records a process from now on, if it runs an interpreter.
+    fn follow(&mut self, pid: u32, look: Look) -> Result<()> {
+        match look {
             Look::Attached(interpreter) => self.begin(pid, &interpreter),
             Look::Loading | Look::Foreign(_) => Ok(()),
         }
@@ -104,12 +109,8 @@ impl Session<'_, '_> {
             .copies
             .extract_if(.., |(_, born)| born.elapsed() >= BEFORE_EXEC);
         for (pid, _) in grown.collect::<Vec<_>>() {
-            let begun = match self.interpreters.copy_of_loader(pid) {
-                Ok(Look::Attached(interpreter)) => self.begin(pid, &interpreter),
-                Ok(_) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = begun
+            let look = self.interpreters.copy_of_loader(pid);
+            if let Err(error) = look.and_then(|look| self.follow(pid, look))
                 && process::is_alive(pid)
             {
                 self.complain(pid, error);
