@@ -222,10 +222,15 @@ struct loss {
 	__u64 ends;
 };
 
-/* When, and how, a process was stopped last for the ring's sake. */
+/* How a process that we stop stands: when, and how, it was stopped last for the ring's sake and, of any
+ * stop, whether others want it as well (see foreign.h). Signals are bits as in a sigset_t. */
 struct stop {
 	__u64 time; /* of the record that tells; 0: never */
 	__u32 asked; /* 1: not by a signal, but the watchdog was asked to halt it */
+	__u32 due; /* SIGSTOPs of ours that have not been generated yet */
+	__u32 held; /* 1: it has got ours, and no SIGCONT since */
+	__u32 wanted; /* stop signals that others have sent since their last SIGCONT */
+	__u32 owed; /* signals that user space is to send, as one of its own has undone others' */
 	__u32 pad;
 };
 
@@ -444,7 +449,7 @@ _Static_assert(sizeof(struct event_enter) == 48, "enter has no holes");
 _Static_assert(sizeof(struct event_exit) == 32, "exit has no holes");
 _Static_assert(sizeof(struct event_gap) == 48, "gap has no holes");
 _Static_assert(sizeof(struct alarm) == 16, "alarm has no holes");
-_Static_assert(sizeof(struct stop) == 16, "stop has no holes");
+_Static_assert(sizeof(struct stop) == 32, "stop has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
 _Static_assert(sizeof(struct event_type) == 1112, "type has no holes");

@@ -17,7 +17,7 @@ struct {
 	__type(value, struct pressure);
 } pressure SEC(".maps");
 
-/* Whom we have stopped. User space enters only whom it stops itself. */
+/* Whom we stop. User space enters only whom it stops itself. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -46,6 +46,27 @@ static __always_inline struct pressure *get_pressure(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&pressure, &zero);
+}
+
+/* How a process stands, from now on; NULL: there is no room for that, so that it can't be stopped. */
+static __always_inline struct stop *get_stop(__u32 tgid)
+{
+	struct stop *stop = bpf_map_lookup_elem(&stops, &tgid), never = {};
+
+	if (stop)
+		return stop;
+	bpf_map_update_elem(&stops, &tgid, &never, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&stops, &tgid);
+}
+
+/* Sends the current process a SIGSTOP; whether that was possible. */
+static __always_inline bool send_stop(struct stop *stop)
+{
+	__sync_fetch_and_add(&stop->due, 1);
+	if (!bpf_send_signal(SIGSTOP))
+		return true;
+	__sync_fetch_and_add(&stop->due, -1);
+	return false;
 }
 
 static __always_inline void raise_alarm(enum alarm_kind kind, __u32 tgid, __u64 time)

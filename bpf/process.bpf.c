@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
+#include "foreign.h"
 #include "linker.h"
 #include "pressure.h"
 
@@ -55,9 +56,12 @@ struct {
 	__type(value, __u64); /* struct watched's held */
 } released SEC(".maps");
 
-/* pytrace's own process. Its end is told here, to whoever then lets go whom we hold: pytrace's
- * descriptors are of no use for that, as it takes the kernel seconds to close those of probes. */
-const volatile __u32 own;
+/* Its end is told here, to whoever then lets go whom we hold: pytrace's descriptors are of no use for
+ * that, as it takes the kernel seconds to close those of probes. */
+static __always_inline bool is_own_end(__u64 id)
+{
+	return id == ((__u64)own << 32 | own);
+}
 
 /* Births, starts and ends of processes that could not be told. */
 __u64 untold;
@@ -81,12 +85,23 @@ static __always_inline bool is_absent(void)
 	return !state || state->absent;
 }
 
+/* The same as send_stop(), to a newborn. */
+static __always_inline bool send_stop_to(struct task_struct *newborn, struct stop *stop)
+{
+	__sync_fetch_and_add(&stop->due, 1);
+	if (!bpf_send_signal_task(newborn, SIGSTOP, PIDTYPE_TGID, 0))
+		return true;
+	__sync_fetch_and_add(&stop->due, -1);
+	return false;
+}
+
 /* Sends the record of a process: the current one or, where a program may send that a signal, its
  * newborn. */
 static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold,
 				struct task_struct *newborn)
 {
 	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct stop *stop;
 
 	if (!record) {
 		__sync_fetch_and_add(&untold, 1);
@@ -95,10 +110,10 @@ static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bo
 	fill_head(&record->head, kind, 0, id);
 	record->parent = watched ? watched->parent : 0;
 	record->held = 0;
-	if (watched && hold && !is_absent()) {
+	stop = watched && hold && !is_absent() ? get_stop(id >> 32) : NULL;
+	if (stop) {
 		watched->held = record->head.time;
-		record->held = newborn ? !bpf_send_signal_task(newborn, SIGSTOP, PIDTYPE_TGID, 0)
-				       : !bpf_send_signal(SIGSTOP);
+		record->held = newborn ? send_stop_to(newborn, stop) : send_stop(stop);
 		if (!record->held)
 			watched->held = 0;
 	}
@@ -246,6 +261,18 @@ int process_mapped_any(struct pt_regs *ctx)
 	return bpf_map_lookup_elem(&pythons, &tgid) ? 0 : tell_start(EVENT_LOADED, tgid, id);
 }
 
+/* Whenever a signal is sent in the system: those of no concern must cost next to nothing. */
+SEC("raw_tp/signal_generate")
+int signal_sent(struct bpf_raw_tracepoint_args *ctx)
+{
+	int number = ctx->args[0];
+
+	if (number < SIGCONT || number > SIGTTOU)
+		return 0;
+	return note_signal(number, (void *)ctx->args[1], (void *)ctx->args[2], ctx->args[3],
+			   ctx->args[4]);
+}
+
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {
@@ -254,7 +281,7 @@ int thread_exit(void *ctx)
 	__u32 tgid = id >> 32;
 	struct pressure *state;
 
-	if (tgid == own && (__u32)id == own) {
+	if (is_own_end(id)) {
 		state = get_pressure();
 		if (state) {
 			state->lossless = 0;

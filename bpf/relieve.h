@@ -49,16 +49,11 @@ static __always_inline void stop_process(__u64 id)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u64 *over, before, now = bpf_ktime_get_ns();
 	struct event_process *record;
-	struct stop *stop, never = {};
 	__u32 tgid = id >> 32;
+	struct stop *stop = get_stop(tgid);
 
-	stop = bpf_map_lookup_elem(&stops, &tgid);
-	if (!stop) {
-		bpf_map_update_elem(&stops, &tgid, &never, BPF_NOEXIST);
-		stop = bpf_map_lookup_elem(&stops, &tgid);
-		if (!stop)
-			return;
-	}
+	if (!stop)
+		return;
 	before = stop->time;
 	if (now - before < STOP_AGAIN) {
 		over = bpf_map_lookup_elem(&eased, &tgid);
@@ -79,7 +74,7 @@ static __always_inline void stop_process(__u64 id)
 	record->parent = 0;
 	record->held = 0;
 	if (may_stop(task) && !is_noticed(task))
-		record->held = !bpf_send_signal(SIGSTOP);
+		record->held = send_stop(stop);
 	stop->asked = !record->held;
 	if (!record->held)
 		raise_alarm(ALARM_HALT, tgid, now);

@@ -13,6 +13,7 @@
 #define SIGCHLD 17
 #define SIGCONT 18
 #define SIGSTOP 19
+#define SIGTTOU 22
 /* SIGSTOP, SIGTSTP, SIGTTIN and SIGTTOU are next to each other. */
 #define STOP_SIGNALS (0xfUL << (SIGSTOP - 1))
 

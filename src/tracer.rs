@@ -221,7 +221,17 @@ impl<'o> Tracer<'o> {
             eased: MapHandle::try_from(&maps.eased)?,
             pressure: MapHandle::try_from(&maps.pressure)?,
             alarms: MapHandle::try_from(&maps.alarms)?,
+            // It can do without.
+            foreign: births::raw(&self.process.progs.signal_sent, "signal_generate").ok(),
         })
+    }
+
+    /// Says whose signals are ours beside those of this process: those of the process that lets go whom
+    /// we hold.
+    pub fn set_watchdog(&mut self, pid: u32) -> Result<()> {
+        let bss = self.process.maps.bss_data.as_deref_mut();
+        bss.context("bss is not mapped")?.watchdog = pid;
+        Ok(())
     }
 
     /// Has copies of a process held at their birth: it runs an interpreter whose probes are on.

@@ -23,6 +23,7 @@ mod parents;
 mod process;
 mod progress;
 mod proving;
+mod resume;
 mod self_check;
 mod session;
 mod shebang;
@@ -167,9 +168,10 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
             .as_ref()
             .map(|values| ValueLimits::from(values.limits)),
     };
-    let tracer = Tracer::load(&mut storage, settings)?;
+    let mut tracer = Tracer::load(&mut storage, settings)?;
     let holds = tracer.holds()?;
     let watchdog = Watchdog::start(&holds)?;
+    tracer.set_watchdog(watchdog.id().as_raw().cast_unsigned())?;
     holds.set_lossless(options.lossless);
     let ring = tracer.ring(|bytes| consumer.borrow_mut().take(bytes))?;
     let started = Instant::now();

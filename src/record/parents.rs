@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::process;
+use super::resume::resume_by_looks;
 use crate::tracer::Holds;
 
 /// How long after its child goes on a parent may still come to stop itself: as long as it takes
@@ -44,7 +45,9 @@ impl Parents {
                 && !process::is_stopped(child)
                 && !holds.held().iter().any(|held| held.pid == parent)
             {
-                process::resume(parent);
+                // It is its own stop that is to end.
+                holds.forget(parent);
+                resume_by_looks(parent);
             }
             since.elapsed() < AFTERMATH && process::is_alive(parent)
         });

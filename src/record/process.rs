@@ -76,30 +76,8 @@ pub(super) fn stop(pid: u32) -> bool {
     true
 }
 
-/// Lets a process go on that was stopped on our behalf, unless somebody else has stopped it as well.
-///
-/// A SIGCONT takes away whatever else would stop the process and is still waiting to. A SIGSTOP that
-/// came when the process was stopped already is heeded: its sender lets the process go. The others may
-/// mean something else to the program, and are sent again.
-pub(super) fn resume(pid: u32) {
-    // In this order: the one that is to stop it may reach it in between.
-    let has_stopped = is_stopped(pid);
-    let waiting = waiting_signals(pid);
-    let waits = |signal: Signal| waiting >> (signal as i32 - 1) & 1 != 0;
-    // The one that stopped it is not waiting any more when it has.
-    if has_stopped && waits(Signal::SIGSTOP) {
-        return;
-    }
-    let others = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
-    // Gone is as good.
-    let _ = signal(pid, Signal::SIGCONT);
-    for other in others.into_iter().filter(|other| waits(*other)) {
-        let _ = signal(pid, other);
-    }
-}
-
 /// The signals that were sent to a process and have not reached it, one bit each from the first on.
-fn waiting_signals(pid: u32) -> u64 {
+pub(super) fn waiting_signals(pid: u32) -> u64 {
     let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let waiting = status.lines().filter_map(|line| {
@@ -116,7 +94,7 @@ pub(super) fn processor_time(pid: u32) -> Option<u64> {
     Some(ticks(11)? + ticks(12)?)
 }
 
-fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
+pub(super) fn signal(pid: u32, signal: Signal) -> nix::Result<()> {
     kill(Pid::from_raw(pid.cast_signed()), signal)
 }
 

@@ -22,6 +22,7 @@ use nix::unistd::{self, ForkResult, Pid};
 
 use super::freeze::Freeze;
 use super::process;
+use super::resume::resume;
 use crate::tracer::{Alarm, Held, Holds, Why};
 use crate::user::confine::{Task, confine};
 
@@ -198,7 +199,7 @@ impl Keeper<'_> {
         for held in self.holds.held() {
             if process::is_being_stopped(held.pid) {
                 self.holds.release(held);
-                process::resume(held.pid);
+                resume(self.holds, held.pid);
             }
         }
         for frozen in &self.frozen {

@@ -47,7 +47,7 @@ impl Births {
     }
 }
 
-fn raw(program: &ProgramMut<'_>, tracepoint: &str) -> Result<Link> {
+pub(super) fn raw(program: &ProgramMut<'_>, tracepoint: &str) -> Result<Link> {
     program
         .attach_raw_tracepoint(tracepoint)
         .with_context(|| format!("failed to attach to {tracepoint}"))

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use anyhow::{Context as _, Result};
-use libbpf_rs::{MapCore as _, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
+use nix::sys::signal::Signal;
 use plain::Plain;
 
 use crate::bpf::process::types;
@@ -33,6 +34,8 @@ pub struct Holds {
     pub(super) eased: MapHandle,
     pub(super) pressure: MapHandle,
     pub(super) alarms: MapHandle,
+    /// Keeps the program attached that sees others' stops; `None`: the kernel has no such tracepoint.
+    pub(super) foreign: Option<Link>,
 }
 
 /// A process that is stopped until it gets a SIGCONT.
@@ -82,6 +85,7 @@ impl Holds {
         ]
         .into_iter()
         .map(|map| map.as_fd())
+        .chain(self.foreign.as_ref().map(|link| link.as_fd()))
     }
 
     /// The alarms; `sink` is called with each.
@@ -144,10 +148,11 @@ impl Holds {
         let _ = map.update(&key, &held.since.0.to_ne_bytes(), MapFlags::ANY);
     }
 
-    /// Notes that we stop a process ourselves, now.
+    /// Notes that we stop a process ourselves, now, with a SIGSTOP that comes next.
     pub fn enter(&self, pid: u32, now: Time) -> Held {
         let stop = types::stop {
             time: now.0,
+            due: 1,
             ..types::stop::default()
         };
         // SAFETY: a struct without holes.
@@ -159,6 +164,32 @@ impl Holds {
             since: now,
             why: Why::Room,
         }
+    }
+
+    /// Whether somebody else wants a process that we have stopped to be stopped, whatever we do; `None`: it
+    /// is not known.
+    pub fn is_wanted_stopped(&self, pid: u32) -> Option<bool> {
+        Some(self.stop(pid)?.wanted & bit(Signal::SIGSTOP) != 0)
+    }
+
+    /// A signal that the process is to be sent on somebody else's behalf, as one of ours has undone theirs.
+    pub fn owed(&self, pid: u32) -> Option<Signal> {
+        let owed = self.stop(pid)?.owed;
+        // SIGCONT is the first of them: what it takes away is owed anew.
+        let first = owed.trailing_zeros().cast_signed() + 1;
+        Signal::try_from(first).ok()
+    }
+
+    /// Forgets what others want of a process that we do not hold: what comes next is to end their stop.
+    pub fn forget(&self, pid: u32) {
+        // Not there is as good.
+        let _ = self.stops.delete(&pid.to_ne_bytes());
+    }
+
+    /// How a process that we have stopped stands, as far as others' signals are seen.
+    fn stop(&self, pid: u32) -> Option<types::stop> {
+        self.foreign.as_ref()?;
+        value_of(&self.stops, &pid.to_ne_bytes())
     }
 
     /// Whether a process that was held then is so still, by all that was said: the watchdog may have
@@ -203,6 +234,11 @@ impl Holds {
         held.extend(self.stops.keys().filter_map(for_room));
         held
     }
+}
+
+/// A signal in the kernel programs' masks, which are of the first 32.
+fn bit(signal: Signal) -> u32 {
+    1 << (signal as i32 - 1)
 }
 
 fn value_of<T: Plain + Default>(map: &MapHandle, key: &[u8]) -> Option<T> {

@@ -8,6 +8,7 @@ use super::{Session, now};
 use crate::error::{WithHint as _, say};
 use crate::record::interpreters::Interpreter;
 use crate::record::process;
+use crate::record::resume::resume;
 use crate::record::self_check::{Finding, Judgement};
 use crate::trace::Pairing;
 use crate::tracer::Held;
@@ -178,13 +179,17 @@ impl Session<'_, '_> {
         };
         for held in stopped {
             self.holds.release(held);
-            process::resume(held.pid);
+            resume(&self.holds, held.pid);
         }
         refused
     }
 
     /// Stops a process, if it is for us to let it go on.
     fn stop(&self, pid: u32) -> Option<Held> {
+        // Somebody has stopped it already, which must not be forgotten.
+        if process::is_being_stopped(pid) {
+            return None;
+        }
         let held = self.holds.enter(pid, now());
         let stopped = process::stop(pid);
         if !stopped {

@@ -13,6 +13,7 @@ use crate::record::consumer::{Turn, TurnKind};
 use crate::record::halt::Halt;
 use crate::record::interpreters::Look;
 use crate::record::process;
+use crate::record::resume::resume;
 use crate::tracer::{Held, Why};
 
 /// By then, a copy of a process that was made to run another program does.
@@ -133,7 +134,7 @@ impl Session<'_, '_> {
         if self.holds.is_held(held) {
             self.holds.release(held);
             if turn.held {
-                process::resume(turn.pid);
+                resume(&self.holds, turn.pid);
             }
         }
         if !turn.held {
