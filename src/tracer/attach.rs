@@ -59,6 +59,7 @@ impl Tracer<'_> {
             Entrance::Leave,
             Entrance::Enter,
             Entrance::GeneratorMade,
+            Entrance::Pending,
         ] {
             let probes = probes(entrance);
             if probes.is_empty() {
