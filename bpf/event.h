@@ -268,6 +268,8 @@ enum event_kind {
 	EVENT_PARAMETERS, /* struct event_parameters: its EVENT_CODE came right before */
 	EVENT_GAP, /* struct event_gap: before the thread's next record, or its end */
 	EVENT_STOPPED, /* struct event_process: it is stopped until the ring has room again */
+	EVENT_COMPILES, /* struct event_process: its JIT is about to compile code, and was taken to be
+			   off */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */

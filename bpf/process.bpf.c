@@ -246,6 +246,15 @@ int process_mapped_any(struct pt_regs *ctx)
 	return bpf_map_lookup_elem(&pythons, &tgid) ? 0 : tell_start(EVENT_LOADED, tgid, id);
 }
 
+/* Where an interpreter has its JIT compile code (3.14+), in a process that was taken to have it off. */
+SEC("uprobe")
+int code_compiled(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return tell_start(EVENT_COMPILES, id >> 32, id);
+}
+
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {

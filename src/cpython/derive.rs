@@ -180,6 +180,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             layout: None,
             thread_state: None,
             threads: None,
+            compiler: interpreter.compiler(),
             text: (0, 0),
             types: Vec::new(),
         });
@@ -233,6 +234,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout: Some(layout),
         thread_state,
         threads: thread_list::find(interpreter.elf()),
+        compiler: interpreter.compiler().filter(|_| way != Way::Compiled),
         text: interpreter.elf().text(),
         types: static_types::find(interpreter.elf(), &layout),
     })

@@ -380,6 +380,9 @@ pub struct Plan {
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
+    /// Offset in the file of a place that is reached before the JIT compiles code, and never where it is
+    /// off; `None`: there is no JIT, or it is taken to be on.
+    pub compiler: Option<u64>,
     /// The interpreter's own code: first address, and bytes.
     pub text: (u64, u64),
     /// The interpreter's own types.
