@@ -216,6 +216,33 @@ static __always_inline bool tell_compiled(__u64 frame, bool leaves, __u64 id)
 	return is_known(frame, generator, id) || walk_chain(frame, id, generator, leaves);
 }
 
+/*
+ * A thread does what else it has to do, on behalf of compiled code. If the frame is at a RESUME, that is
+ * run again by the interpreter then (_HANDLE_PENDING_AND_DEOPT, Python/bytecodes.c, 3.15), which is no
+ * resumption of its own: the frame may be known to run, from ENTER_EXECUTOR, or by what a signal handler
+ * has made happen. Other instructions that have compiled code do that set the frame's instr_ptr first,
+ * as they may call anything; here, that is where the generator went on (Python/optimizer_analysis.c,
+ * remove_unneeded_uops), or before the POP_TOP at its start.
+ */
+__noinline int expect_again(__u64 frame, __u64 id)
+{
+	struct generators *mine;
+	struct frame_head head;
+	__u64 at;
+
+	if (!frame || !read_frame(&head, frame) ||
+	    FIELD(__u8, &head, plan.frame_owner) != FRAME_OWNED_BY_GENERATOR)
+		return 0;
+	at = FIELD(__u64, &head, plan.frame_lasti);
+	if (executor_detail(at, &head, true) == ENTER_NONE &&
+	    executor_detail(at + CODE_UNIT, &head, true) != ENTER_START)
+		return 0;
+	mine = new_generators(id);
+	if (mine)
+		mine->again = frame;
+	return 0;
+}
+
 /* Whether an exception takes a frame away that has not run: its call was refused, as the stack of calls
  * was too deep. */
 __noinline int never_ran(__u64 frame)

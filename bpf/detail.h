@@ -166,42 +166,29 @@ static __always_inline __u8 usdt_enter_detail(const struct frame_head *head, boo
 	return is_suspended_at_resume(head) ? ENTER_RESUME : ENTER_START;
 }
 
-/* PyThreadState.eval_breaker (3.13+, Include/cpython/pystate.h). */
-#define TSTATE_EVAL_BREAKER 24
-
 /*
  * ENTER_EXECUTOR stands in place of the instruction at which compiled code begins: since 3.15, that may
- * be a RESUME. It does nothing of its own where the thread has something else to do first, or the code
- * is to be instrumented: then the RESUME is run after all, and has a probe of its own.
+ * be a RESUME. What that would be told as; ENTER_NONE where it is another instruction.
  */
-static __always_inline __u8 executor_detail(struct pt_regs *ctx, __u64 cookie,
-					    const struct frame_head *head, bool resumable, __u64 id)
+static __always_inline __u8 executor_detail(__u64 at, const struct frame_head *head, bool resumable)
 {
-	__u64 at = resume_address(ctx, cookie), code = frame_code(head);
-	__u8 before[2 * CODE_UNIT] = {}, detail = ENTER_NONE;
+	__u8 before[2 * CODE_UNIT] = {};
 
-	if (!resumable) {
-		if (at == first_to_run(head))
-			detail = ENTER_START;
-	} else {
-		bpf_probe_read_user(before, sizeof(before), (void *)(at - sizeof(before)));
-		if (before[CODE_UNIT] == plan.yield_opcodes[0] ||
-		    before[CODE_UNIT] == plan.yield_opcodes[1])
-			detail = ENTER_RESUME;
-		else if (before[CODE_UNIT] == plan.pop_top_opcode &&
-			 before[0] == plan.return_generator_opcode)
-			detail = ENTER_START;
-	}
-	if (detail != ENTER_NONE && read_pointer(thread_state(id) + TSTATE_EVAL_BREAKER) !=
-					    read_pointer(code + plan.code_instrumentation))
-		return ENTER_NONE;
-	return detail;
+	if (!resumable)
+		return at == first_to_run(head) ? ENTER_START : ENTER_NONE;
+	bpf_probe_read_user(before, sizeof(before), (void *)(at - sizeof(before)));
+	if (before[CODE_UNIT] == plan.yield_opcodes[0] ||
+	    before[CODE_UNIT] == plan.yield_opcodes[1])
+		return ENTER_RESUME;
+	if (before[CODE_UNIT] == plan.pop_top_opcode && before[0] == plan.return_generator_opcode)
+		return ENTER_START;
+	return ENTER_NONE;
 }
 
 /* Start, resumption or throw: what the probe and the frame say. */
 static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 					 const struct frame_head *head,
-					 const struct code_state *state, __u64 id)
+					 const struct code_state *state)
 {
 	bool resumable = state->resumable;
 	__u8 argument;
@@ -221,7 +208,7 @@ static __always_inline __u8 enter_detail(struct pt_regs *ctx, __u64 cookie,
 			return ENTER_NONE;
 		return argument ? ENTER_RESUME : ENTER_START;
 	case PROBE_EXECUTOR:
-		return executor_detail(ctx, cookie, head, resumable, id);
+		return executor_detail(resume_address(ctx, cookie), head, resumable);
 	case PROBE_USDT_ENTRY:
 		return usdt_enter_detail(head, resumable);
 	case PROBE_EVAL:

@@ -116,6 +116,7 @@ enum probe_kind {
 	PROBE_TYPE_FREED, /* rdi = type */
 	PROBE_GENERATOR_MADE,
 	PROBE_EXECUTOR, /* ENTER_EXECUTOR, 3.15+: compiled code is entered, maybe at a RESUME */
+	PROBE_PENDING, /* _Py_HandlePending, 3.15+ with the JIT; rdi = thread state */
 };
 
 /* The rest of a cookie. Registers are numbered as in instructions (rax = 0). */
@@ -169,7 +170,7 @@ struct probe_check {
 	__u32 no_retval; /* the value returned is not where it is said to be */
 };
 
-/* With which zero flag RESUME_CHECK goes to where RESUME's probe is. */
+/* With which zero flag RESUME_CHECK, or ENTER_EXECUTOR, goes to where another has a probe. */
 enum gives_up {
 	GIVES_UP_NOT,
 	GIVES_UP_UNLESS_ZERO,
@@ -272,6 +273,8 @@ enum event_kind {
 	EVENT_PARAMETERS, /* struct event_parameters: its EVENT_CODE came right before */
 	EVENT_GAP, /* struct event_gap: before the thread's next record, or its end */
 	EVENT_STOPPED, /* struct event_process: it is stopped until the ring has room again */
+	EVENT_COMPILES, /* struct event_process: its JIT is about to compile code, and was taken to be
+			   off */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */

@@ -131,7 +131,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 			previous = CALLER_FRAME(find_caller(previous, id));
 	}
 
-	detail = enter_detail(ctx, cookie, head, state, id);
+	detail = enter_detail(ctx, cookie, head, state);
 	if (detail == ENTER_NONE)
 		return 0;
 	if (verdict != VERDICT_UNKNOWN && is_crowded())
@@ -383,6 +383,17 @@ int generator_made(struct pt_regs *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 
 	return is_recorded(id) ? emit_named_exit(0, EXIT_NEVER_RAN, id) : 0;
+}
+
+/* 3.15+, with the JIT: compiled code may be about to have a RESUME run again. */
+SEC("uprobe")
+int pending_handled(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (COMPILED && is_recorded(id) && compiled_caller(ctx, id))
+		expect_again(current_frame(ctx->rdi), id);
+	return 0;
 }
 
 /* The address may be another code object's, or another type's, soon. */

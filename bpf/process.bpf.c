@@ -273,6 +273,15 @@ int signal_sent(struct bpf_raw_tracepoint_args *ctx)
 			   ctx->args[4]);
 }
 
+/* Where an interpreter has its JIT compile code (3.14+), in a process that was taken to have it off. */
+SEC("uprobe")
+int code_compiled(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return tell_start(EVENT_COMPILES, id >> 32, id);
+}
+
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {

@@ -42,6 +42,7 @@ struct generator {
 struct generators {
 	__u32 bottom;
 	__u32 top;
+	__u64 again; /* the frame that next runs a RESUME which has been told of, see expect_again() */
 	struct generator list[GENERATORS];
 };
 
@@ -246,6 +247,7 @@ struct settling {
 	__u64 code;
 	__u64 id;
 	__u32 does;
+	bool again; /* it runs a RESUME that it has run */
 	int result; /* SETTLED_AGAIN may yet become a yield of its own, before those of others */
 };
 
@@ -278,6 +280,10 @@ static long settle_step(__u32 index, struct settling *settling)
 		mine->top = at;
 		return settle_yield(settling, innermost->frame);
 	}
+	if (settling->again) {
+		settling->result = SETTLED_SAME;
+		return 1;
+	}
 	if (settling->does <= DOES_RESUME) {
 		__u64 now = settling->code;
 
@@ -309,7 +315,7 @@ static long settle_step(__u32 index, struct settling *settling)
  *
  * A generator that resumes where it was running by all that is known has yielded in between. But
  * RESUME is run a second time once it has instrumented the code object, so that the version of
- * that is another.
+ * that is another; and where compiled code has found at it that there is something else to do first.
  */
 __noinline int settle_yields(__u64 frame, __u64 previous, __u64 code, __u32 does, __u64 id)
 {
@@ -319,6 +325,10 @@ __noinline int settle_yields(__u64 frame, __u64 previous, __u64 code, __u32 does
 	settling.mine = find_generators(id);
 	if (!settling.mine)
 		return SETTLED;
+	if (COMPILED && settling.mine->again == frame) {
+		settling.mine->again = 0;
+		settling.again = does <= DOES_RESUME;
+	}
 	if (HAS_LOOPS) {
 		bpf_loop(GENERATORS, settle_step, &settling, 0);
 		return settling.result;

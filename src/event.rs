@@ -102,6 +102,11 @@ pub enum EventKind<'a> {
         /// Whether it is stopped there until it gets a SIGCONT.
         held: bool,
     },
+    /// The process's JIT is about to compile code, and was taken to be off.
+    Compiles {
+        /// Whether it is stopped there until it gets a SIGCONT.
+        held: bool,
+    },
     /// The thread has ended.
     ThreadEnd,
     /// The process has been made, and has not run yet.
@@ -348,6 +353,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
         | types::event_kind::EVENT_FORK
         | types::event_kind::EVENT_BORN
         | types::event_kind::EVENT_STOPPED
+        | types::event_kind::EVENT_COMPILES
         | types::event_kind::EVENT_PROCESS_END => {
             let record: types::event_process = read(bytes)?;
             let (parent, held) = (record.parent, record.held != 0);
@@ -358,6 +364,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 types::event_kind::EVENT_BORN => EventKind::Born { parent, held },
                 types::event_kind::EVENT_PROCESS_END => EventKind::ProcessEnd,
                 types::event_kind::EVENT_STOPPED => EventKind::Stopped { held },
+                types::event_kind::EVENT_COMPILES => EventKind::Compiles { held },
                 _ => EventKind::ThreadEnd,
             }
         }

@@ -280,6 +280,9 @@ pub struct Totals {
     pub lost: u64,
     /// Of the calls, those that started in compiled code, see [`Call::start_inferred`].
     pub starts_inferred: u64,
+    /// Whether generators or coroutines are among the calls of processes that had their JIT on: how often
+    /// they went on in compiled code is not known.
+    pub may_lack_resumptions: bool,
     /// Stacks whose outermost frames could not be recorded: depths count from there.
     pub cut: u64,
 }

@@ -146,6 +146,7 @@ impl<'o> Tracer<'o> {
                 &mut progs.process_loaded,
                 &mut progs.process_mapped,
                 &mut progs.process_mapped_any,
+                &mut progs.code_compiled,
             ] {
                 program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
             }
@@ -258,14 +259,11 @@ impl<'o> Tracer<'o> {
     /// Stops the process when it reaches the executable's entry point, once it is dynamically
     /// linked.
     pub fn hold_at_entry(&self, pid: u32, executable: &Path, offset: u64) -> Result<Probes> {
-        self.hold_at(
-            &self.process.progs.process_loaded,
-            pid,
-            executable,
-            offset,
-            0,
-        )
-        .with_context(|| format!("failed to probe the entry point of process {pid}"))
+        let program = &self.process.progs.process_loaded;
+        let link = self
+            .hold_at(program, pid, executable, offset, 0)
+            .with_context(|| format!("failed to probe the entry point of process {pid}"))?;
+        Ok(Probes { links: vec![link] })
     }
 
     /// Stops the process when its dynamic linker, which is in this file, has mapped a libpython.
@@ -275,8 +273,18 @@ impl<'o> Tracer<'o> {
             true => (&progs.process_mapped, linker.libraries.cast_unsigned()),
             false => (&progs.process_mapped_any, 0),
         };
-        self.hold_at(program, pid, file, linker.mapped, cookie)
-            .with_context(|| format!("failed to probe the dynamic linker of process {pid}"))
+        let link = self
+            .hold_at(program, pid, file, linker.mapped, cookie)
+            .with_context(|| format!("failed to probe the dynamic linker of process {pid}"))?;
+        Ok(Probes { links: vec![link] })
+    }
+
+    /// Stops the process when it reaches this place in its interpreter, where the JIT compiles code; unless
+    /// it was there before the recording, when that is only told.
+    fn hold_at_compiler(&self, pid: u32, interpreter: &Path, offset: u64) -> Result<Link> {
+        let program = &self.process.progs.code_compiled;
+        self.hold_at(program, pid, interpreter, offset, 0)
+            .with_context(|| format!("failed to probe the JIT of process {pid}"))
     }
 
     /// Puts a program that stops a process on an instruction.
@@ -287,7 +295,7 @@ impl<'o> Tracer<'o> {
         file: &Path,
         offset: u64,
         cookie: u64,
-    ) -> Result<Probes> {
+    ) -> Result<Link> {
         let (process, offset) = (pid_of(pid)?, usize::try_from(offset)?);
         let link = if self.settings.uprobe_multi {
             let opts = UprobeMultiOpts {
@@ -303,7 +311,7 @@ impl<'o> Tracer<'o> {
             };
             program.attach_uprobe_with_opts(process, file, offset, opts)
         }?;
-        Ok(Probes { links: vec![link] })
+        Ok(link)
     }
 
     /// Loads the programs for one interpreter build.

@@ -146,7 +146,7 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         Meaning::GeneratorMade | Meaning::CodeFreed | Meaning::TypeFreed => false,
         Meaning::UsdtEntry | Meaning::UsdtReturn => true,
         // Only where the JIT is on.
-        Meaning::Executor { .. } => false,
+        Meaning::Executor { .. } | Meaning::Pending => false,
     };
     let at_branches = plan
         .probes

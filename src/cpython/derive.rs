@@ -180,6 +180,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             layout: None,
             thread_state: None,
             threads: None,
+            compiler: interpreter.compiler(),
             text: (0, 0),
             types: Vec::new(),
         });
@@ -233,6 +234,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         layout: Some(layout),
         thread_state,
         threads: thread_list::find(interpreter.elf()),
+        compiler: interpreter.compiler().filter(|_| way != Way::Compiled),
         text: interpreter.elf().text(),
         types: static_types::find(interpreter.elf(), &layout),
     })
@@ -263,7 +265,7 @@ fn freed(
 
 /// The first instruction of a function that the kernel emulates, if every execution passes it with
 /// the first argument still in rdi; else the first that may be probed.
-fn cheap_start(elf: &Elf, function: u64) -> Option<Instruction> {
+pub(super) fn cheap_start(elf: &Elf, function: u64) -> Option<Instruction> {
     let mut facts = InstructionInfoFactory::new();
     let mut at = function;
     for _ in 0..START_MAX {

@@ -10,6 +10,7 @@ use super::aliases::{aliases, slot_of};
 use super::derive::{Problem, probe};
 use super::elf::Elf;
 use super::environment::{Environment, Origin};
+use super::executor;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
 use super::layout::Layout;
@@ -33,6 +34,14 @@ pub(super) struct Registers {
     /// Points to the instruction about to be executed, less `skew`.
     pub(super) next_instr: Register,
     skew: i64,
+}
+
+impl Registers {
+    /// How far the opcode's argument, the second byte of an instruction, is from a copy of the
+    /// instruction pointer with so much added.
+    pub(super) fn argument(self, since: i64) -> Option<i8> {
+        i8::try_from(self.skew + 1 - since).ok()
+    }
 }
 
 /// The parts of an interpreter that are examined.
@@ -111,8 +120,13 @@ pub(super) fn probes(
     let yields = match pops {
         PopSites::Compiled => {
             if let Some(executor) = opcodes.executor {
-                let probe = evaluator.executor(executor.enter, registers);
-                probes.push(probe.ok_or(Problem::Site("ENTER_EXECUTOR"))?);
+                let version = layout.code_instrumentation(evaluator.minor);
+                probes.extend(executor::probes(
+                    &evaluator,
+                    executor.enter,
+                    registers,
+                    version,
+                )?);
             }
             partly_inferred(&evaluator, &mut probes).ok_or(Problem::Site("RESUME_CHECK"))?
         }
@@ -190,32 +204,8 @@ impl<'elf> Evaluator<'elf> {
         (count >= TELLING_MIN && count * 5 >= total * 4).then_some(registers)
     }
 
-    /// Where compiled code is entered.
-    fn executor(&self, number: u8, registers: Registers) -> Option<Probe> {
-        let opcode = Opcode {
-            name: "ENTER_EXECUTOR",
-            number,
-        };
-        let probe = self.resume(&opcode, std::slice::from_ref(&opcode), registers)?;
-        let Meaning::Resume {
-            next_instr,
-            oparg_delta,
-            ..
-        } = probe.meaning
-        else {
-            return None;
-        };
-        let meaning = Meaning::Executor {
-            next_instr,
-            oparg_delta,
-        };
-        Some(Probe { meaning, ..probe })
-    }
-
     fn resume(&self, opcode: &Opcode, family: &[Opcode], registers: Registers) -> Option<Probe> {
         let handler = self.table.handler(opcode.number)?;
-        // The argument is the second byte of the instruction.
-        let delta = |since: i64| i8::try_from(registers.skew + 1 - since).ok();
         let place = |environment: &Environment| {
             let want = |environment: &Environment| {
                 let frame = environment.source_of(registers.frame)?;
@@ -240,7 +230,7 @@ impl<'elf> Evaluator<'elf> {
         };
         let meaning = Meaning::Resume {
             next_instr,
-            oparg_delta: delta(since)?,
+            oparg_delta: registers.argument(since)?,
             gives_up: None,
         };
         self.probe(address, meaning, frame, opcode.name)
@@ -318,7 +308,7 @@ impl<'elf> Evaluator<'elf> {
     /// Whether only opcodes of one family come by a place, and all with what is wanted in the
     /// registers: handlers jump into each other's, as a `RESUME_CHECK` that gives up does into
     /// `RESUME`'s.
-    fn belongs(
+    pub(super) fn belongs(
         &self,
         address: u64,
         family: &[Opcode],

@@ -4,6 +4,7 @@ use std::fmt;
 
 use iced_x86::{Code, Instruction, OpKind};
 
+use super::derive::past_landing_pad;
 use super::elf::Elf;
 use super::flow::Flow;
 use super::interpreter::Interpreter;
@@ -18,6 +19,8 @@ pub enum Jit {
     Off,
     /// It compiles what is hot.
     On,
+    /// Either: only those pay for it who have such a build.
+    Unknown,
 }
 
 impl Jit {
@@ -28,7 +31,7 @@ impl Jit {
     pub fn is_on(self, variable: Option<&[u8]>) -> bool {
         match (self, variable) {
             (Jit::None, _) => false,
-            (default, None | Some([])) => default == Jit::On,
+            (default, None | Some([])) => default != Jit::Off,
             (_, Some([first, ..])) => *first != b'0',
         }
     }
@@ -40,6 +43,7 @@ impl fmt::Display for Jit {
             Jit::None => "none",
             Jit::Off => "off, unless PYTHON_JIT=1",
             Jit::On => "on, unless PYTHON_JIT=0",
+            Jit::Unknown => "taken to be on, unless PYTHON_JIT=0",
         })
     }
 }
@@ -47,18 +51,26 @@ impl fmt::Display for Jit {
 impl Interpreter {
     /// Its JIT.
     pub fn jit(&self) -> Jit {
-        // Free-threaded builds compile nothing (`Python/optimizer.c`, 3.15).
-        if self.version().minor < 14
-            || self.free_threaded()
-            || self.elf().symbol("_PyOptimizer_Optimize").is_none()
-        {
+        if self.compiler().is_none() {
             return Jit::None;
         }
-        // Where it can't be told, only those pay for it who have such a build.
         match is_on_by_default(self.elf()) {
             Some(false) => Jit::Off,
-            Some(true) | None => Jit::On,
+            Some(true) => Jit::On,
+            None => Jit::Unknown,
         }
+    }
+
+    /// Offset in the file of where it has code compiled: `_PyOptimizer_Optimize()`,
+    /// `Python/optimizer.c`.
+    pub(super) fn compiler(&self) -> Option<u64> {
+        // Free-threaded builds compile nothing (`Python/optimizer.c`, 3.15).
+        if self.version().minor < 14 || self.free_threaded() {
+            return None;
+        }
+        let elf = self.elf();
+        let function = elf.symbol("_PyOptimizer_Optimize")?.address;
+        elf.file_offset(past_landing_pad(elf, function)?.ip())
     }
 }
 
@@ -171,6 +183,8 @@ mod tests {
             (Jit::On, Some(b""), true),
             (Jit::On, Some(b"01"), false),
             (Jit::On, Some(b"1"), true),
+            (Jit::Unknown, None, true),
+            (Jit::Unknown, Some(b"0"), false),
         ] {
             assert_eq!(jit.is_on(variable), on, "{jit:?} {variable:?}");
         }

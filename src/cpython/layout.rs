@@ -120,6 +120,15 @@ impl Layout {
         self.ob_type + 8
     }
 
+    /// Where a code object has its `_co_instrumentation_version` in 3.`minor` (3.12+; 0: nowhere):
+    /// `_co_monitoring`, since 3.14 `_co_unique_id`, `_co_firsttraceable` and `co_extra` are between it
+    /// and the instructions (`Include/cpython/code.h`; with the GIL: no other build is compiled).
+    pub fn code_instrumentation(&self, minor: u8) -> u16 {
+        let before = if minor >= 14 { 40 } else { 32 };
+        let instructions = self.code_instructions.unwrap_or(0);
+        instructions.saturating_sub(before)
+    }
+
     /// Whether these are the objects of a build with the GIL: without it, their head is longer.
     pub fn gil(&self) -> Gil {
         const WITH_GIL: u16 = 8;

@@ -11,6 +11,7 @@ mod derive;
 mod elf;
 mod environment;
 mod evaluator;
+mod executor;
 mod exits;
 mod file;
 mod flow;

@@ -132,7 +132,8 @@ pub enum Meaning {
         gives_up: Option<bool>,
     },
     /// Compiled code is entered (3.15+, [`Way::Compiled`]): in place of a `RESUME`, as the instructions
-    /// before it tell, an activation starts or resumes.
+    /// before it tell, an activation starts or resumes. The site is a branch: with the zero flag clear,
+    /// the opcode in whose place `ENTER_EXECUTOR` stands is run instead, and that one tells.
     Executor {
         /// Register that points into the code object's instructions.
         next_instr: Register,
@@ -199,6 +200,9 @@ pub enum Meaning {
     /// - Else a return. The shim frame under an `__init__` that a specialised call entered
     ///   returns as well, without ever having been entered.
     UsdtReturn,
+    /// A thread does what else it has to do (`_Py_HandlePending`, its state in rdi). If compiled code has
+    /// that done at a `RESUME`, that is run again (3.15+, [`Way::Compiled`]).
+    Pending,
     /// The function that [`Meaning::UsdtEntry`] told of last does not run: its generator was made
     /// (`_Py_MakeCoro`, 3.15; what needs no frame to be told).
     GeneratorMade,
@@ -222,6 +226,7 @@ impl fmt::Display for Meaning {
             Meaning::EvalExit { .. } => "return, yield or unwind",
             Meaning::UsdtEntry => "start or resume",
             Meaning::UsdtReturn => "return, yield or unwind",
+            Meaning::Pending => "pending work",
             Meaning::GeneratorMade => "generator made",
             Meaning::CodeFreed => "code object freed",
             Meaning::TypeFreed => "type freed",
@@ -375,6 +380,9 @@ pub struct Plan {
     pub thread_state: Option<ThreadStateSource>,
     /// Where the states of all threads are, where that is known.
     pub threads: Option<ThreadList>,
+    /// Offset in the file of a place that is reached before the JIT compiles code, and never where it is
+    /// off; `None`: there is no JIT, or it is taken to be on.
+    pub compiler: Option<u64>,
     /// The interpreter's own code: first address, and bytes.
     pub text: (u64, u64),
     /// The interpreter's own types.

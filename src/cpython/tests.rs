@@ -146,6 +146,11 @@ fn plans_of_named_interpreters() {
                 Err(error) => println!(" {error}"),
             }
         }
+        if interpreter.jit() != Jit::None {
+            let plan = plan_compiled(&interpreter, Choice::Dispatch).expect("a plan");
+            println!(" with the JIT\n{}", show(&plan));
+            check(&interpreter, &plan);
+        }
     }
 }
 

@@ -93,6 +93,8 @@ pub(super) enum TurnKind {
     Executed { by_main: bool },
     /// It is at the new program's entry point.
     Loaded,
+    /// Its JIT is about to compile code, and was taken to be off.
+    Compiles,
     /// The ring was half full: it is stopped or, if it is not held, the watchdog halts it.
     Stopped,
     /// It has ended.
@@ -193,6 +195,7 @@ impl Consumer {
                 self.turn(&event, TurnKind::Executed { by_main }, held);
             }
             EventKind::Loaded { held } => self.turn(&event, TurnKind::Loaded, held),
+            EventKind::Compiles { held } => self.turn(&event, TurnKind::Compiles, held),
             EventKind::ProcessEnd => self.turn(&event, TurnKind::Ended, false),
             EventKind::Stopped { held } => self.turn(&event, TurnKind::Stopped, held),
             EventKind::ThreadEnd => {}
@@ -220,6 +223,9 @@ impl Consumer {
         for pid in pids {
             self.interpreters.insert(*pid, Rc::clone(interpreter));
             self.proving.begin(*pid, interpreter);
+            if interpreter.plan.way == Way::Compiled {
+                self.builder.expect_compiled(*pid);
+            }
             let qualified = interpreter.plan.has_qualified_names();
             self.builder.classifier().set_qualified(*pid, qualified);
             if interpreter.plan.layout.is_none() {

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustc_hash::FxHashMap;
 
 use self::loading::Hold;
@@ -214,6 +214,40 @@ impl<'o> Interpreters<'o> {
             failures.extend(begun.err().map(|error| (pid, error)));
         }
         Ok((next, failures))
+    }
+
+    /// A process has its JIT on, and was taken to have it off: puts the other probes into it. `None`: they
+    /// are in it already, or it runs no interpreter any more.
+    pub(super) fn compiles(&mut self, pid: u32) -> Result<Option<Rc<Interpreter>>> {
+        let Some(probed) = self.probes.get(&pid) else {
+            return Ok(None);
+        };
+        if probed.interpreter.plan.way == Way::Compiled {
+            return Ok(None);
+        }
+        let (identity, bias) = (probed.identity, probed.bias);
+        let (file, former) = (probed.file.clone(), Rc::clone(&probed.interpreter));
+        let known = self.builds.get(&(identity, true)).map(Rc::clone);
+        let next = match known {
+            Some(known) => known,
+            None => {
+                let Found::Interpreter(examined) = open(&file, pid)? else {
+                    bail!("{} has changed", former.path.display());
+                };
+                let plan = cpython::plan_compiled(&examined, self.choice);
+                let plan = plan.map_err(|error| error.problem)?;
+                let next = self.load(former.path.clone(), former.position_independent, plan)?;
+                self.builds.insert((identity, true), Rc::clone(&next));
+                next
+            }
+        };
+        if let Some(probed) = self.probes.remove(&pid) {
+            self.forget(pid, &probed);
+            // At once: they would tell everything twice.
+            drop(probed.probes);
+        }
+        self.probe(pid, &file, &next, identity, bias)?;
+        Ok(Some(next))
     }
 
     /// Loads the kernel programs for a plan.

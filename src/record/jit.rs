@@ -11,7 +11,8 @@ use crate::scope::Options;
 /// on.
 ///
 /// What counts is `PYTHON_JIT` when the interpreter is initialised. A program that embeds one may set
-/// it itself before that, which does not show here.
+/// it itself before that, and any may write over its environment (setproctitle does): that it is on shows
+/// when it compiles, then (`Plan::compiler`).
 pub(super) fn is_on(pid: u32, jit: Jit) -> bool {
     if jit == Jit::None {
         return false;

@@ -39,6 +39,10 @@ pub(super) struct Summary {
     lossless: bool,
 }
 
+/// What the JIT does to the calls of generators.
+const MAY_LACK_RESUMPTIONS: &str = "generators that go on and yield within code that the JIT has compiled \
+     are not seen: of theirs, calls may be missing, and how many is not known";
+
 impl Summary {
     pub(super) fn new(
         consumer: &Consumer,
@@ -121,10 +125,17 @@ impl Summary {
 
     /// The part of the trace file's footer that is known from this.
     pub(super) fn footer(&self) -> Footer {
+        let mut interpreters = self.interpreters.clone();
+        if self.totals.may_lack_resumptions {
+            let compiling = interpreters.iter_mut().filter(|found| found.jit);
+            for interpreter in compiling {
+                interpreter.findings.push(MAY_LACK_RESUMPTIONS.to_owned());
+            }
+        }
         Footer {
             format: Footer::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interpreters: self.interpreters.clone(),
+            interpreters,
             lost: self.totals.lost,
             lost_unjudged: self.unjudged.min(self.totals.lost),
             lost_by_thread: self.lost.clone(),
@@ -160,6 +171,7 @@ impl Summary {
             imports,
             threads,
             starts_inferred,
+            may_lack_resumptions,
             lost,
             cut,
         } = self.totals;
@@ -173,10 +185,10 @@ impl Summary {
             HumanCount(imports),
             plural(threads),
             view::Duration(nanoseconds(self.elapsed)),
-            if lost == 0 {
-                "none".to_owned()
-            } else {
-                HumanCount(lost).to_string()
+            match lost {
+                0 if may_lack_resumptions => "no event".to_owned(),
+                0 => "none".to_owned(),
+                _ => HumanCount(lost).to_string(),
             },
         ));
         for interpreter in &self.interpreters {
@@ -203,9 +215,12 @@ impl Summary {
         if self.interpreters.iter().any(|interpreter| interpreter.jit) {
             say(format_args!(
                 "pytrace: the JIT was on: {} of the calls started in compiled code, no later than said; \
-                 generators may have gone on there unseen; PYTHON_JIT=0 makes all exact",
+                 PYTHON_JIT=0 makes all exact",
                 HumanCount(starts_inferred),
             ));
+        }
+        if may_lack_resumptions {
+            say(format_args!("pytrace: {MAY_LACK_RESUMPTIONS}"));
         }
         for version in &self.newer {
             say(format_args!(

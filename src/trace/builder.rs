@@ -184,7 +184,8 @@ impl<C: Classify> Builder<C> {
             EventKind::Loaded { .. }
             | EventKind::Fork { .. }
             | EventKind::Born { .. }
-            | EventKind::Stopped { .. } => {}
+            | EventKind::Stopped { .. }
+            | EventKind::Compiles { .. } => {}
         }
         Ok(None)
     }
@@ -411,6 +412,8 @@ impl<C: Classify> Builder<C> {
             self.totals.calls += 1;
             self.totals.starts_inferred += u64::from(matches!(began, Began::Compiled { .. }));
             *self.totals.of(category) += 1;
+            self.totals.may_lack_resumptions |= self.compiling.contains(&id.pid)
+                && matches!(known.code.kind, Kind::Generator | Kind::Coroutine);
         }
         thread.stack.push(Frame {
             address,

@@ -25,8 +25,10 @@ impl Tracer<'_> {
     /// Nothing is recorded before [`Tracer::start`].
     pub fn attach(&self, build: Build, plan: &Plan, pid: u32, path: &Path) -> Result<Probes> {
         let frames = self.builds.get(build.0).context("no such build")?;
-        let pid = pid_of(pid)?;
-        let place = Place { pid, path };
+        let place = Place {
+            pid: pid_of(pid)?,
+            path,
+        };
         let probes = |entrance| {
             let probes = (0..).zip(&plan.probes);
             probes
@@ -59,6 +61,7 @@ impl Tracer<'_> {
             Entrance::Leave,
             Entrance::Enter,
             Entrance::GeneratorMade,
+            Entrance::Pending,
         ] {
             let probes = probes(entrance);
             if probes.is_empty() {
@@ -68,6 +71,9 @@ impl Tracer<'_> {
             } else {
                 links.extend(self.attach_each(&place, frames, entrance, &probes)?);
             }
+        }
+        if let Some(compiler) = plan.compiler {
+            links.push(self.hold_at_compiler(pid, path, compiler)?);
         }
         Ok(Probes { links })
     }

@@ -13,6 +13,7 @@ pub(super) enum Entrance {
     Leave,
     Enter,
     GeneratorMade,
+    Pending,
     UsdtEntry,
     UsdtReturn,
     NamedEntry,
@@ -21,11 +22,12 @@ pub(super) enum Entrance {
 
 impl Entrance {
     /// All of them.
-    pub(super) const ALL: [Entrance; 8] = [
+    pub(super) const ALL: [Entrance; 9] = [
         Entrance::Freed,
         Entrance::Leave,
         Entrance::Enter,
         Entrance::GeneratorMade,
+        Entrance::Pending,
         Entrance::UsdtEntry,
         Entrance::UsdtReturn,
         Entrance::NamedEntry,
@@ -39,6 +41,7 @@ impl Entrance {
             Entrance::Leave => "frame_leave",
             Entrance::Enter => "frame_enter",
             Entrance::GeneratorMade => "generator_made",
+            Entrance::Pending => "pending_handled",
             Entrance::UsdtEntry => "function_entry",
             Entrance::UsdtReturn => "function_return",
             Entrance::NamedEntry => "named_entry",
@@ -50,7 +53,11 @@ impl Entrance {
     pub(super) fn is_uprobe(self) -> bool {
         matches!(
             self,
-            Entrance::Freed | Entrance::Leave | Entrance::Enter | Entrance::GeneratorMade
+            Entrance::Freed
+                | Entrance::Leave
+                | Entrance::Enter
+                | Entrance::GeneratorMade
+                | Entrance::Pending
         )
     }
 
@@ -64,7 +71,10 @@ impl Entrance {
             Entrance::Enter => Some(by::PROBED_BY_ENTER),
             Entrance::UsdtEntry => Some(by::PROBED_BY_USDT_ENTRY),
             Entrance::UsdtReturn => Some(by::PROBED_BY_USDT_RETURN),
-            Entrance::GeneratorMade | Entrance::NamedEntry | Entrance::NamedReturn => None,
+            Entrance::GeneratorMade
+            | Entrance::Pending
+            | Entrance::NamedEntry
+            | Entrance::NamedReturn => None,
         }
     }
 
@@ -87,6 +97,7 @@ impl Entrance {
             Meaning::UsdtReturn if by_name => Entrance::NamedReturn,
             Meaning::UsdtReturn => Entrance::UsdtReturn,
             Meaning::GeneratorMade => Entrance::GeneratorMade,
+            Meaning::Pending => Entrance::Pending,
         }
     }
 }
@@ -119,6 +130,7 @@ pub(super) fn cookie(
             Some(false) => types::gives_up::GIVES_UP_UNLESS_ZERO,
             Some(true) => types::gives_up::GIVES_UP_IF_ZERO,
         },
+        Meaning::Executor { .. } => types::gives_up::GIVES_UP_UNLESS_ZERO,
         _ => types::gives_up::GIVES_UP_NOT,
     };
     let (kind, extra, delta) = match meaning {
@@ -148,6 +160,7 @@ pub(super) fn cookie(
         Meaning::UsdtEntry => (probe::PROBE_USDT_ENTRY, NO_REGISTER, 0),
         Meaning::UsdtReturn => (probe::PROBE_USDT_RETURN, NO_REGISTER, 0),
         Meaning::GeneratorMade => (probe::PROBE_GENERATOR_MADE, NO_REGISTER, 0),
+        Meaning::Pending => (probe::PROBE_PENDING, NO_REGISTER, 0),
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
         Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
@@ -231,7 +244,7 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         code_tag_mask: layout.code_tag_mask,
         text,
         text_bytes,
-        code_instrumentation: code_instrumentation(layout.code_instructions, minor),
+        code_instrumentation: layout.code_instrumentation(minor),
         // enum _framestate, Include/internal/pycore_frame.h
         generator_executing: if minor >= 15 { 4 } else { 0 },
         pop_top_opcode: executor.map_or(0, |executor| executor.pop_top),
@@ -284,12 +297,4 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         pad: [0; 6],
         tstate_thread_id: layout.tstate_thread_id,
     }
-}
-
-/// Where a code object has its `_co_instrumentation_version` (3.12+): `_co_monitoring`, since 3.14
-/// `_co_unique_id`, `_co_firsttraceable` and `co_extra` are between it and the instructions
-/// (`Include/cpython/code.h`; with the GIL: no other build is compiled).
-fn code_instrumentation(code_instructions: Option<u16>, minor: u8) -> u16 {
-    let before = if minor >= 14 { 40 } else { 32 };
-    code_instructions.map_or(0, |instructions| instructions.saturating_sub(before))
 }

@@ -184,6 +184,26 @@ impl Session<'_, '_> {
         refused
     }
 
+    /// A process has its JIT on that was taken to have it off. What ran so far was not compiled: if it
+    /// is `held`, nothing is missed.
+    pub(super) fn go_over_to_compiled(&mut self, pid: u32, held: bool) -> Result<()> {
+        // What happened before is told of by the former probes.
+        let Some(next) = self.interpreters.compiles(pid)? else {
+            return Ok(()); // it was said more than once
+        };
+        self.consumer
+            .borrow_mut()
+            .replace_interpreter(&[pid], &next);
+        if !held {
+            self.progress.clear();
+            say(format_args!(
+                "pytrace: the JIT is on in process {pid}, as showed only now: \
+                 what was recorded in the last moment may be incomplete"
+            ));
+        }
+        Ok(())
+    }
+
     /// Stops a process, if it is for us to let it go on.
     fn stop(&self, pid: u32) -> Option<Held> {
         // Somebody has stopped it already, which must not be forgotten.

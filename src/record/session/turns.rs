@@ -81,6 +81,7 @@ impl Session<'_, '_> {
                 self.interpreters.executed(pid, by_main, held)
             }
             TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Compiles => return self.go_over_to_compiled(pid, held),
             TurnKind::Stopped => return Ok(()),
             TurnKind::Ended => {
                 self.copies.retain(|(copy, _)| *copy != pid);

@@ -1,5 +1,6 @@
 //! Events to calls.
 
+mod compiled;
 mod gaps;
 
 use super::*;
