@@ -291,8 +291,10 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 
 		if (!caller)
 			return lose_unjudged(id, EVENT_EXIT);
-		/* A stack that is not known is looked at before the next event, without it. */
-		frame = stack_is_known(id) ? take_generator(0, caller, id) : 0;
+		/* Else that is looked at before the next event, without the generator. */
+		if (!stack_is_known(id))
+			return is_crowded() ? lose_unjudged(id, EVENT_EXIT) : 0;
+		frame = take_generator(0, caller, id);
 		if (!frame)
 			return 0; /* its start was not sent */
 	} else {
