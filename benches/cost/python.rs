@@ -63,10 +63,11 @@ impl Python {
         output(self.command().args(args))
     }
 
-    /// A pytrace that records this interpreter. The program runs as the benchmark does.
-    pub(crate) fn pytrace(&self, trace: &Path) -> Command {
+    /// A pytrace with these options that records this interpreter. The program runs as the benchmark
+    /// does.
+    pub(crate) fn pytrace(&self, trace: &Path, options: &[&str]) -> Command {
         let mut command = Command::new(PYTRACE);
-        command.arg("--as-root").arg("-o").arg(trace);
+        command.arg("--as-root").arg("-o").arg(trace).args(options);
         command.arg("--probes").arg(self.plan.kind().to_string());
         match &self.root {
             None => command.arg("--python").arg(&self.path),
