@@ -142,6 +142,30 @@ static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64
 	return check->state == CHECK_PENDING ? check_frame(frame, cookie, id) : frame;
 }
 
+/* Checks the frame to which a generator is said to have yielded: it is the current one. */
+__noinline int check_caller(__u64 caller, __u64 cookie, __u64 id)
+{
+	__u64 tstate = thread_state(id);
+	bool agreed = caller && (!is_own(tstate) || current_frame(tstate) == caller);
+
+	count_check(&checks[COOKIE_PROBE(cookie)], agreed, false);
+	return agreed;
+}
+
+/* The frame to which a generator has yielded; 0 where it can't be told. */
+static __always_inline __u64 find_yielded_to(struct pt_regs *ctx, __u64 cookie, __u64 id)
+{
+	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
+	__u64 caller;
+
+	if (check->state == CHECK_FAILED)
+		return 0;
+	caller = frame_told(ctx, cookie);
+	if (check->state == CHECK_PENDING && !check_caller(caller, cookie, id))
+		return 0;
+	return caller;
+}
+
 /*
  * Whether a value is returned by the evaluator (up to 3.10), or an exception leaves it: so says
  * the register with the value. While the probe is being checked, the thread state is asked as

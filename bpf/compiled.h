@@ -115,13 +115,6 @@ __noinline int note_generator(__u64 frame, __u64 id, __u32 found)
 /* How many generators can be found at once; of more, the thread's stack is looked at anew. */
 #define GENERATORS_FOUND 64
 
-static __always_inline struct generator *generator_at(struct generators *mine, __u64 at)
-{
-	/* the verifier must see the bound on the very register that is added */
-	asm volatile("" : "+r"(at));
-	return at < GENERATORS ? &mine->list[at] : NULL;
-}
-
 /* Puts those that were noted in the order in which they lie. */
 __noinline int order_generators(__u64 id, __u32 found)
 {

@@ -91,12 +91,13 @@ struct plan {
 	__u8 str_kind_bit; /* in a str's state */
 	__u8 code_first_traceable; /* how far before the instructions, 3.11+ */
 	__u8 infer_yields; /* YIELD_VALUE has no probe, or not everywhere: see yields.h */
+	__u8 keep_generators; /* for that, or as its probe has but the caller: see generators.h */
 	__u8 generator_executing; /* what gi_frame_state is while a generator runs */
 	/* 3.15+, with the JIT: the opcodes by which ENTER_EXECUTOR tells in place of which RESUME it is */
 	__u8 pop_top_opcode;
 	__u8 return_generator_opcode;
 	__u8 yield_opcodes[2];
-	__u8 pad[6];
+	__u8 pad[5];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */
@@ -132,9 +133,11 @@ enum probe_kind {
  * frame's address. */
 #define COOKIE_ON_STACK(cookie) ((cookie) >> 42 & 1)
 #define COOKIE_SLOT(cookie)	((__s64)(cookie) >> 48)
-#define COOKIE_TSTATE		0xfe
-#define COOKIE_STACK_POINTER	0xfe /* of what is yielded: the frame's own */
-#define COOKIE_NO_REGISTER	0xff
+/* What is found like a frame is the one to which a generator has yielded. */
+#define COOKIE_IS_CALLER(cookie) ((cookie) >> 43 & 1)
+#define COOKIE_TSTATE		 0xfe
+#define COOKIE_STACK_POINTER	 0xfe /* of what is yielded: the frame's own */
+#define COOKIE_NO_REGISTER	 0xff
 
 /* Before 5.15 there are no cookies. There they are in a map, by the probe's address in the file and
  * the program that it runs; COOKIE_NONE is of none. */

@@ -140,7 +140,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 		return lose_as(verdict, id, EVENT_ENTER);
 	if (plan.infer_yields && state->resumable)
 		versioned = with_version(key.code);
-	if (may_have_generators(id)) {
+	if (plan.infer_yields && may_have_generators(id)) {
 		__u32 does = COOKIE_KIND(cookie) == PROBE_THROW ? DOES_THROW
 			     : detail == ENTER_RESUME		? DOES_RESUME
 								: DOES_START;
@@ -169,7 +169,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 	if (values.wanted)
 		slot_locals[slot_index(frame, id)] =
 			locals_tag(frame, id) | (__u16)state->parameters.nlocals;
-	if (plan.infer_yields && state->resumable &&
+	if (plan.keep_generators && state->resumable &&
 	    push_generator(frame, frame_previous(head), versioned, id))
 		return lose(id, EVENT_EXIT);
 	return watch_ring(id);
@@ -286,13 +286,30 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 
 	if (!is_recorded(id) || is_strange(cookie))
 		return 0;
-	frame = find_frame(ctx, cookie, id);
-	if (!frame)
-		return lose_unjudged(id, EVENT_EXIT);
+	if (COOKIE_IS_CALLER(cookie)) {
+		__u64 caller = find_yielded_to(ctx, cookie, id);
+
+		if (!caller)
+			return lose_unjudged(id, EVENT_EXIT);
+		/* Else that is looked at before the next event, without the generator. */
+		if (!stack_is_known(id))
+			return is_crowded() ? lose_unjudged(id, EVENT_EXIT) : 0;
+		frame = take_generator(0, caller, id);
+		if (!frame)
+			return 0; /* its start was not sent */
+	} else {
+		frame = find_frame(ctx, cookie, id);
+		if (!frame)
+			return lose_unjudged(id, EVENT_EXIT);
+	}
 	slot = slot_of(frame, id);
 	tag = *slot ^ slot_tag(frame, id);
 	told = tag <= SLOT_FLAGS;
-	if (told) {
+	if (COOKIE_IS_CALLER(cookie)) {
+		resumable = true;
+		if (told)
+			*slot = 0;
+	} else if (told) {
 		resumable = tag & SLOT_RESUMABLE;
 		*slot = 0;
 		if (values.wanted && plan.code_instructions)
@@ -315,6 +332,8 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		}
 		resumable = judged & EXIT_RESUMABLE;
 	}
+	if (plan.keep_generators && !plan.infer_yields && resumable && !COOKIE_IS_CALLER(cookie))
+		take_generator(frame, 0, id);
 	if (!(judged & EXIT_CONCERNS))
 		return 0;
 	if (!(judged & EXIT_UNJUDGED) && is_crowded())
@@ -326,7 +345,7 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 		return 0;
 	if (!know_stack(frame, id))
 		return lose_end(judged, id);
-	if (may_have_generators(id))
+	if (plan.infer_yields && may_have_generators(id))
 		settled = settle_yields(frame, 0, 0, DOES_LEAVE, id);
 	if (settled < 0)
 		return lose_end(judged, id);

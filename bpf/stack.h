@@ -126,7 +126,7 @@ static __always_inline long walk_from(struct walk_room *room, __u32 index, struc
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 		/* There is no room for hundreds that are nested: those farthest out are then
 		 * found to have yielded when their caller goes on. */
-		if (plan.infer_yields && state->resumable)
+		if (plan.keep_generators && state->resumable)
 			insert_generator(walk->frame, previous, room->key.code, walk->id);
 		if (COMPILED)
 			keep_slot(walk->frame, state, verdict_of(state, &room->key), walk->id);

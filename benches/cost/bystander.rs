@@ -61,7 +61,7 @@ fn record(python: &Python) -> Result<Child> {
     let directory = tempfile::tempdir()?;
     let waiting = "import sys\nprint('up', flush=True)\nsys.stdin.read()";
     let mut recording = python
-        .pytrace(&directory.path().join("trace.json"))
+        .pytrace(&directory.path().join("trace.json"), &[])
         .args(["-c", waiting])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -138,10 +138,8 @@ pub(crate) fn recorded(
     repeats: u64,
     options: &[&str],
 ) -> Result<f64> {
-    let mut command = python.pytrace(trace);
-    command
-        .args(options)
-        .args([program, "plain", &repeats.to_string()]);
+    let mut command = python.pytrace(trace, options);
+    command.args([program, "plain", &repeats.to_string()]);
     number(&output(&mut command)?)
 }
 

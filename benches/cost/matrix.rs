@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use pytrace::cpython::{Choice, Meaning, Plan, Yields};
+use pytrace::cpython::{Choice, FrameSource, Meaning, Plan, Yields};
 use pytrace::preflight::Machine;
 use tempfile::TempDir;
 
@@ -152,7 +152,11 @@ fn target(plan: &Plan, unit: &str) -> f64 {
         .probes
         .iter()
         .filter(|probe| ends(probe.meaning) && !probe.site.starts_with("INSTRUMENTED"))
-        .all(|probe| probe.instruction.starts_with('j'));
+        .all(|probe| {
+            // Whose frame is to be looked for costs more.
+            let has_frame = !matches!(probe.frame, FrameSource::YieldedTo(_));
+            has_frame && probe.instruction.starts_with('j')
+        });
     if at_branches && (unit == "call" || plan.yields == Yields::Probed) {
         TARGET_BRANCHES
     } else {

@@ -17,7 +17,7 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
     let mut worst = 0;
     for calls in [500_000, 5_000_000] {
         let trace = directory.path().join("trace.json");
-        let mut command = python.pytrace(&trace);
+        let mut command = python.pytrace(&trace, &[]);
         command.arg(program("calls.py")).arg(calls.to_string());
         let peak = peak_of(&mut command)? >> 20;
         let length = std::fs::metadata(&trace)?.len() >> 20;

@@ -1,6 +1,7 @@
 //! The interpreter under measurement, and processes that run it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -36,7 +37,16 @@ impl Python {
         choice: Choice,
     ) -> Result<Python> {
         let process = Waiting::start(command(&path, root.as_deref()), program, &["wait"])?;
-        let mut plan = cpython::plan(&open(&process.interpreter()?)?, choice)?;
+        let interpreter = open(&process.interpreter()?)?;
+        // What is measured inherits our environment, as this process did.
+        let jit = std::env::var_os("PYTHON_JIT");
+        let mut plan = match interpreter
+            .jit()
+            .is_on(jit.as_ref().map(|jit| jit.as_bytes()))
+        {
+            true => cpython::plan_compiled(&interpreter, choice)?,
+            false => cpython::plan(&interpreter, choice)?,
+        };
         if Machine::look().virtual_machine {
             plan.infer_yields();
         }
@@ -53,10 +63,11 @@ impl Python {
         output(self.command().args(args))
     }
 
-    /// A pytrace that records this interpreter. The program runs as the benchmark does.
-    pub(crate) fn pytrace(&self, trace: &Path) -> Command {
+    /// A pytrace with these options that records this interpreter. The program runs as the benchmark
+    /// does.
+    pub(crate) fn pytrace(&self, trace: &Path, options: &[&str]) -> Command {
         let mut command = Command::new(PYTRACE);
-        command.arg("--as-root").arg("-o").arg(trace);
+        command.arg("--as-root").arg("-o").arg(trace).args(options);
         command.arg("--probes").arg(self.plan.kind().to_string());
         match &self.root {
             None => command.arg("--python").arg(&self.path),

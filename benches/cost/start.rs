@@ -30,7 +30,7 @@ pub(crate) fn measure(python: &Python) -> Result<()> {
     for _ in 0..ROUNDS {
         let (_, time) = timed(|| python.output(&["-c", "pass"]))?;
         untraced = untraced.min(time);
-        let (_, time) = timed(|| output(python.pytrace(&trace).args(["-c", "pass"])))?;
+        let (_, time) = timed(|| output(python.pytrace(&trace, &[]).args(["-c", "pass"])))?;
         traced = traced.min(time);
         for (best, time) in phases.iter_mut().zip(phase_times(python)?) {
             *best = time.min(*best);

@@ -7,10 +7,13 @@
 mod tables;
 
 use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::OnceLock;
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use tables::{libraries, relocations, sections, symbols};
 
 const ENDIAN: LittleEndian = LittleEndian;
@@ -127,6 +130,8 @@ pub(super) struct Elf {
     /// Defined symbols, of `.dynsym` first, then of `.symtab`.
     symbols: Vec<Symbol>,
     exported: usize,
+    /// Index into `symbols` of the first of those whose names have a hash; made when it is needed.
+    by_name: OnceLock<FxHashMap<u64, usize>>,
     /// Indices into `symbols`, by address.
     by_address: Vec<(u64, usize)>,
     /// Names of `.dynsym`'s entries, by index, as offsets in the file.
@@ -193,6 +198,7 @@ impl Elf {
             sections: sections(&headers, bytes)?,
             symbols: defined,
             exported,
+            by_name: OnceLock::new(),
             by_address,
             dynamic_names,
             relocations: relocations(&headers, bytes)?,
@@ -286,15 +292,20 @@ impl Elf {
     /// A symbol the file defines: one that it exports, else one of its full symbol table, which is
     /// all that a program has of a library that was linked into it (unless with `-rdynamic`).
     pub(super) fn symbol(&self, name: &str) -> Option<Symbol> {
-        self.symbols
-            .iter()
-            .find(|symbol| {
-                let bytes = self.data.get(symbol.name..).unwrap_or_default();
-                bytes
-                    .strip_prefix(name.as_bytes())
-                    .is_some_and(|rest| rest.first() == Some(&0))
-            })
-            .copied()
+        // Hashes, not names: a hostile file's may be many times its size together.
+        let hash = |name: &str| FxBuildHasher.hash_one(name);
+        let by_name = self.by_name.get_or_init(|| {
+            let mut by_name = FxHashMap::default();
+            for (index, symbol) in self.symbols.iter().enumerate() {
+                if let Some(name) = self.name(symbol.name) {
+                    by_name.entry(hash(name)).or_insert(index);
+                }
+            }
+            by_name
+        });
+        let is_it = |symbol: &&Symbol| self.name(symbol.name) == Some(name);
+        let first = self.symbols.get(*by_name.get(&hash(name))?..)?;
+        first.iter().find(is_it).copied()
     }
 
     /// The name of a symbol at exactly that address.

@@ -82,6 +82,9 @@ pub(super) struct Environment {
     registers: [Option<Value>; 16],
     /// Slots that have been written to since the start; `None`: too many to know.
     written: Option<Vec<(Place, Option<Value>)>>,
+    /// The register from which those are counted. What is counted from the other may be the same
+    /// slots: how far apart the two are is not known.
+    written_from: Option<Register>,
 }
 
 impl Environment {
@@ -90,6 +93,7 @@ impl Environment {
         Environment {
             registers: std::array::from_fn(|number| Some(Value::of(Register(number as u8)))),
             written: Some(Vec::new()),
+            written_from: None,
         }
     }
 
@@ -113,6 +117,9 @@ impl Environment {
     /// What lies on the stack at an operand's place, if it is a slot of the stack at all.
     pub(super) fn get_slot(&self, place: Place) -> Option<Value> {
         let slot = self.slot(place)?;
+        if self.written_from.is_some_and(|base| base != slot.base) {
+            return None;
+        }
         let mut written = self.written.as_ref()?.iter();
         match written.find(|(other, _)| *other == slot) {
             Some((_, value)) => *value,
@@ -238,14 +245,26 @@ impl Environment {
     fn write_slots(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
         let stored = store(instruction).or_else(|| store_int(instruction));
         for used in facts.info(instruction).used_memory() {
-            let base = general(used.base()).filter(|_| used.index() == Iced::None);
-            let at = base.and_then(|base| {
-                let offset = used.displacement() as i64;
-                self.slot(Place { base, offset })
-            });
-            let (Some(at), true) = (at, writes(used.access())) else {
+            let Some(base) = general(used.base()).filter(|_| writes(used.access())) else {
                 continue;
             };
+            let offset = used.displacement() as i64;
+            let Some(at) = self.slot(Place { base, offset }) else {
+                if base == RSP {
+                    self.written = None;
+                }
+                continue;
+            };
+            if used.index() != Iced::None || instruction.has_rep_prefix() {
+                self.written = None; // anywhere
+            }
+            // Below what rsp pointed to at the start, nothing lay that is counted from rbp.
+            if at.base != RSP || at.offset >= 0 {
+                let base = *self.written_from.get_or_insert(at.base);
+                if base != at.base {
+                    self.written = None;
+                }
+            }
             let bytes = i64::try_from(used.memory_size().size()).unwrap_or(SLOT);
             // What it writes to in part, nobody knows any more.
             for offset in at.offset - SLOT + 1..at.offset + bytes {
@@ -426,6 +445,40 @@ mod tests {
         for kept in [-0x28, -0x40, -0x50] {
             assert!(known(kept).is_some(), "{kept:x}");
         }
+    }
+
+    #[test]
+    fn slots_of_two_bases_may_be_the_same() {
+        let known = |code, base, offset| after(code).get_slot(Place { base, offset }).is_some();
+        // mov [rsp+8], rdi
+        let code = b"\x48\x89\x7c\x24\x08";
+        assert!(known(code, RSP, 8) && known(code, RSP, 16));
+        assert!(!known(code, RBP, -0x20));
+        // mov [rbp-0x20], rdi
+        let code = b"\x48\x89\x7d\xe0";
+        assert!(known(code, RBP, -0x20) && known(code, RBP, -0x28));
+        assert!(!known(code, RSP, 8));
+        // mov [rbp-0x20], rdi; mov [rsp+8], rdi
+        let code = b"\x48\x89\x7d\xe0\x48\x89\x7c\x24\x08";
+        assert!(!known(code, RBP, -0x20) && !known(code, RSP, 8));
+        // push rdi
+        assert!(known(b"\x57", RBP, -0x20) && known(b"\x57", RSP, 8));
+        // push rbp; mov rbp, rsp; mov [rbp-0x20], rdi
+        let code = b"\x55\x48\x89\xe5\x48\x89\x7d\xe0";
+        assert!(known(code, RBP, -0x20) && known(code, RSP, 8));
+    }
+
+    #[test]
+    fn what_may_be_written_anywhere_is_not_known() {
+        let known = |code, base, offset| after(code).get_slot(Place { base, offset }).is_some();
+        // mov [rsp+rax*8+0x20], rdi
+        assert!(!known(b"\x48\x89\x7c\xc4\x20", RSP, 8));
+        // lea rdi, [rbp-0x80]; rep stosq
+        assert!(!known(b"\x48\x8d\x7d\x80\xf3\x48\xab", RBP, -0x20));
+        // and rsp, -32; push rdi
+        assert!(!known(b"\x48\x83\xe4\xe0\x57", RBP, -0x20));
+        // mov [rsi+rax*8+0x20], rdi: not the stack
+        assert!(known(b"\x48\x89\x7c\xc6\x20", RSP, 8));
     }
 
     #[test]

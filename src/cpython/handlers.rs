@@ -20,7 +20,7 @@ use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 use super::table::DispatchTable;
 use super::throw::throws;
 use super::unwinds::{pop_function, unwinds};
-use super::yields::{partly_inferred, yields};
+use super::yields::{partly_inferred, yielded_to, yields};
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
 /// to probe. Handlers that matter are shorter.
@@ -55,6 +55,8 @@ pub(super) struct Evaluator<'elf> {
     pub(super) frame_stack_pointer: Option<u16>,
     /// Where frames have their `owner`, 3.12+.
     pub(super) frame_owner: Option<u16>,
+    /// Where frames have the frame below.
+    pub(super) frame_previous: i64,
     /// Where frames have what handlers store in them.
     frame_fields: [i64; 2],
     aliases: OnceCell<Environment>,
@@ -113,7 +115,11 @@ pub(super) fn probes(
     let stack = evaluator.stack_pointer(registers);
     for opcode in opcodes.yields {
         let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield, stack);
-        probes.push(site.ok_or(Problem::Site(opcode.name))?);
+        let site = site.ok_or(Problem::Site(opcode.name))?;
+        // Compiled code resumes generators too, of which nothing tells by whom.
+        let cheaper = (!site.emulated && pops != PopSites::Compiled)
+            .then(|| yielded_to(&evaluator, opcode, registers, stack));
+        probes.push(cheaper.flatten().unwrap_or(site));
     }
     let throws = throws(&evaluator, registers);
     probes.extend(throws.ok_or(Problem::Site("the entry of throw()"))?);
@@ -151,6 +157,7 @@ impl<'elf> Evaluator<'elf> {
             entry,
             minor,
             frame_owner: layout.frame_owner,
+            frame_previous: i64::from(layout.frame_previous),
             frame_fields: [layout.frame_lasti, layout.frame_state].map(i64::from),
             aliases: OnceCell::new(),
             frame_stack_pointer: (minor >= 14).then_some(layout.frame_state),

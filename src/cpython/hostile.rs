@@ -118,6 +118,7 @@ fn handlers_that_are_functions_have_a_plan() {
         let unwind = Meaning::Pop { thread_state: None };
         assert_eq!(of("exit_unwind"), [(unwind, "r12")], "3.{minor}");
         assert_eq!(of("RETURN_VALUE"), [(Meaning::Return, "r12")]);
+        assert_eq!(of("YIELD_VALUE"), [(Meaning::Yield, "callee of r12")]);
         // One for each copy of the evaluator.
         assert_eq!(of("throw"), [(Meaning::Throw, "r12"); 2]);
     }

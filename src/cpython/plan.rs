@@ -246,6 +246,9 @@ pub enum FrameSource {
         /// Bytes from where that points to.
         offset: i32,
     },
+    /// Nowhere any more: it is that of the generator which was resumed by the frame that a register
+    /// points to, and has yielded to that.
+    YieldedTo(Register),
     /// It is the thread state's current frame.
     ThreadState,
     /// Nowhere. The function's names and its line are the probe's arguments ([`Way::Names`]).
@@ -259,6 +262,7 @@ impl fmt::Display for FrameSource {
         match self {
             FrameSource::Register(register) => write!(f, "{register}"),
             FrameSource::Stack { base, offset } => write!(f, "[{base}{offset:+}]"),
+            FrameSource::YieldedTo(caller) => write!(f, "callee of {caller}"),
             FrameSource::ThreadState => f.write_str("thread state"),
             FrameSource::Names => f.write_str("(names only)"),
             FrameSource::None => f.write_str("-"),

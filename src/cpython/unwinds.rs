@@ -1,13 +1,17 @@
 //! Where exceptions leave frames, 3.11 and later.
 
-use iced_x86::{Code, InstructionInfoFactory};
+use iced_x86::{
+    Code, ConditionCode, Instruction, InstructionInfoFactory, OpKind, Register as Iced,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::derive::{Problem, past_landing_pad, probe};
 use super::environment::Environment;
 use super::flow::{Flow, function_address};
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
-use super::machine::{RDI, RSI, changes, ends, is_call, is_conditional, is_jump, place, successor};
+use super::machine::{
+    RDI, RSI, changes, ends, general, is_call, is_conditional, is_jump, place, successor,
+};
 use super::plan::{FrameSource, Meaning, Probe, Register};
 
 /// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
@@ -58,17 +62,19 @@ struct Comparison {
     frame: Register,
 }
 
+/// Where a byte is compared in memory, or loaded into a register and compared there.
 fn comparisons(flow: &Flow, field: i64) -> Vec<Comparison> {
     let mut facts = InstructionInfoFactory::new();
     let mut found = Vec::new();
     for (address, instruction) in flow.iter() {
-        let Some(compared) = place(instruction) else {
+        let Some(compared) = place(instruction).filter(|place| place.offset == field) else {
             continue;
         };
-        if instruction.code() != Code::Cmp_rm8_imm8
-            || instruction.immediate8() != 0
-            || compared.offset != field
-        {
+        let loaded = byte_loaded(instruction);
+        let mut is_compared = instruction.code() == Code::Cmp_rm8_imm8
+            && instruction.op0_kind() == OpKind::Memory
+            && instruction.immediate8() == 0;
+        if loaded.is_none() && !is_compared {
             continue;
         }
         let mut at = instruction.next_ip();
@@ -77,20 +83,59 @@ fn comparisons(flow: &Flow, field: i64) -> Vec<Comparison> {
                 break;
             };
             if is_conditional(next) {
-                found.push(Comparison {
-                    address,
-                    branch: at,
-                    frame: compared.base,
-                });
+                let is_equality =
+                    matches!(next.condition_code(), ConditionCode::e | ConditionCode::ne);
+                if is_compared && is_equality {
+                    found.push(Comparison {
+                        address,
+                        branch: at,
+                        frame: compared.base,
+                    });
+                }
                 break;
             }
             if ends(next) || is_jump(next) || changes(next, compared.base, &mut facts) {
+                break;
+            }
+            let compares = loaded.is_some() && byte_tested_for_zero(next) == loaded;
+            if next.rflags_modified() != 0 {
+                is_compared = compares;
+            }
+            let lost = loaded.is_some_and(|loaded| changes(next, loaded, &mut facts));
+            if lost && !is_compared {
                 break;
             }
             at = next.next_ip();
         }
     }
     found
+}
+
+/// The register that a byte is loaded into.
+fn byte_loaded(instruction: &Instruction) -> Option<Register> {
+    let is = matches!(instruction.code(), Code::Movzx_r32_rm8 | Code::Mov_r8_rm8)
+        && instruction.op1_kind() == OpKind::Memory;
+    is.then(|| low_byte(instruction.op0_register())).flatten()
+}
+
+/// The register whose lowest byte, or 4 of which, are compared with 0.
+fn byte_tested_for_zero(instruction: &Instruction) -> Option<Register> {
+    let operand = instruction.op0_register();
+    let is = instruction.op0_kind() == OpKind::Register
+        && match instruction.code() {
+            Code::Test_rm8_r8 | Code::Test_rm32_r32 => operand == instruction.op1_register(),
+            Code::Cmp_rm8_imm8 | Code::Cmp_AL_imm8 | Code::Cmp_rm32_imm8 => {
+                instruction.immediate(1) == 0
+            }
+            _ => false,
+        };
+    is.then(|| low_byte(operand)).flatten()
+}
+
+/// The 64-bit register that one of 1 or 4 bytes is the low part of.
+fn low_byte(register: Iced) -> Option<Register> {
+    let high = matches!(register, Iced::AH | Iced::BH | Iced::CH | Iced::DH);
+    (!high).then(|| general(register)).flatten()
 }
 
 /// 3.12+: the evaluator pops frames by `_PyEval_FrameClearAndPop(tstate, frame)`. The places that
@@ -194,4 +239,53 @@ fn clear_and_pop(evaluator: &Evaluator<'_>, registers: Registers) -> Option<u64>
         at = successor(instruction);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::library;
+    use super::*;
+
+    /// How often a function compares the byte at 74 with 0, of the frame in r12.
+    fn found(assembly: &str) -> usize {
+        let source = format!(
+            "__asm__(\".intel_syntax noprefix; .globl f; f: {assembly} ud2; 1: ret; \
+             .att_syntax prefix\");"
+        );
+        let elf = library(&source, &[]);
+        let function = elf.symbol("f").expect("a function").address;
+        let comparisons = comparisons(&Flow::from(&elf, [function]), 74);
+        assert!(comparisons.iter().all(|it| it.frame == Register(12)));
+        comparisons.len()
+    }
+
+    #[test]
+    fn a_byte_of_a_frame_is_compared_in_memory_or_in_a_register() {
+        for assembly in [
+            "cmp byte ptr [r12+74], 0; jne 1f;",
+            "cmp byte ptr [r12+74], 0; mov rax, rbx; je 1f;",
+            "movzx eax, byte ptr [r12+74]; test al, al; jne 1f;",
+            "movzx eax, byte ptr [r12+74]; mov rdi, rbx; test eax, eax; mov eax, 1; je 1f;",
+            "mov cl, byte ptr [r12+74]; cmp cl, 0; jne 1f;",
+        ] {
+            assert_eq!(found(assembly), 1, "{assembly}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_done_with_that_byte_is_no_such_comparison() {
+        for assembly in [
+            "cmp byte ptr [r12+74], 3; jne 1f;",
+            "cmp byte ptr [r12+74], 0; ja 1f;",
+            "cmp byte ptr [r12+74], 0; test rbx, rbx; jne 1f;",
+            "cmp byte ptr [r12+74], 0; mov r12, rbx; jne 1f;",
+            "cmp byte ptr [r12+73], 0; jne 1f;",
+            "movzx eax, byte ptr [r12+74]; cmp al, 1; jne 1f;",
+            "movzx eax, byte ptr [r12+74]; mov eax, ebx; test al, al; jne 1f;",
+            "movzx eax, byte ptr [r12+74]; test bl, bl; jne 1f;",
+            "mov byte ptr [r12+74], 0; jne 1f;",
+        ] {
+            assert_eq!(found(assembly), 0, "{assembly}");
+        }
+    }
 }

@@ -1,4 +1,8 @@
-//! Whether yields can be known without a probe for them.
+//! Yields of which no probe has the frame at a low cost.
+//!
+//! In tail-calling interpreters, compilers reuse the frame's register in `YIELD_VALUE` before its first
+//! branch; but by then the caller's frame is in one, and the kernel program can tell which generator
+//! that has resumed (`bpf/generators.h`).
 //!
 //! In 3.13 `YIELD_VALUE` runs straight from its start to its dispatch: no instruction in it is
 //! one that the kernel emulates, and the dispatch goes on with any opcode of the caller's. The
@@ -10,11 +14,65 @@ use rustc_hash::FxHashSet;
 
 use super::environment::Environment;
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
-use super::machine::{ends, is_conditional, is_jump, place};
-use super::plan::{Meaning, Probe, Yields};
+use super::machine::{emulated, ends, is_conditional, is_jump, load, place};
+use super::opcode::Opcode;
+use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 
 /// From a generator's frame to its `gi_frame_state` (3.13, `Include/internal/pycore_genobject.h`).
 const FRAME_STATE: i64 = -5;
+
+/// Where `YIELD_VALUE` has gone over to the caller's frame: that is in a register, and the generator's
+/// own has no caller any more (`gen_frame->previous = NULL`, `Python/bytecodes.c`, 3.12+).
+pub(super) fn yielded_to(
+    evaluator: &Evaluator<'_>,
+    opcode: &Opcode,
+    registers: Registers,
+    stack: Option<Register>,
+) -> Option<Probe> {
+    let handler = evaluator.table.handler(opcode.number)?;
+    let is_previous = |base: Register, offset: i64, environment: &Environment| {
+        offset == evaluator.frame_previous && environment.holds(base, registers.frame, 0)
+    };
+    let mut environment = Environment::new();
+    let mut facts = InstructionInfoFactory::new();
+    // The register that the caller was loaded into, and what is known since.
+    let mut loaded: Option<(Register, Environment)> = None;
+    let mut suspended = false;
+    let mut at = handler;
+    for _ in 0..HANDLER_MAX {
+        let instruction = evaluator.flow.get(at)?;
+        let caller = loaded
+            .as_ref()
+            .and_then(|(register, since)| since.copy_of(*register));
+        if let Some(caller) = caller.filter(|_| suspended && emulated(instruction)) {
+            let alone = std::slice::from_ref(opcode);
+            if !evaluator.belongs(at, alone, &Environment::new(), |_| true) {
+                return None;
+            }
+            let frame = FrameSource::YieldedTo(caller);
+            let probe = evaluator.probe(at, Meaning::Yield, frame, opcode.name)?;
+            let stored = |stack: &Register| evaluator.stores_stack(handler, at, registers, *stack);
+            let yielded = stack.filter(stored).map(|_| Yielded::AtStackPointer);
+            return Some(Probe { yielded, ..probe });
+        }
+        if ends(instruction) || is_jump(instruction) || is_conditional(instruction) {
+            return None;
+        }
+        let loads =
+            load(instruction).filter(|(_, from)| is_previous(from.base, from.offset, &environment));
+        let is_zero = instruction.code() == Code::Mov_rm64_imm32 && instruction.immediate(1) == 0;
+        suspended |= is_zero
+            && place(instruction).is_some_and(|to| is_previous(to.base, to.offset, &environment));
+        environment.step(instruction, &mut facts);
+        if let Some((register, _)) = loads {
+            loaded = Some((register, Environment::new()));
+        } else if let Some((_, since)) = &mut loaded {
+            since.step(instruction, &mut facts);
+        }
+        at = instruction.next_ip();
+    }
+    None
+}
 
 /// How the probes see yields. Where they need not, `probes` are made to tell resumptions apart.
 pub(super) fn yields(

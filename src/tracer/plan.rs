@@ -164,8 +164,11 @@ pub(super) fn cookie(
         Meaning::CodeFreed => (probe::PROBE_CODE_FREED, NO_REGISTER, 0),
         Meaning::TypeFreed => (probe::PROBE_TYPE_FREED, NO_REGISTER, 0),
     };
+    let is_caller = matches!(frame, FrameSource::YieldedTo(_));
     let (frame, slot) = match frame {
-        FrameSource::Register(register) => (u64::from(register.0), None),
+        FrameSource::Register(register) | FrameSource::YieldedTo(register) => {
+            (u64::from(register.0), None)
+        }
         FrameSource::Stack { base, offset } => (u64::from(base.0), Some(offset / 8)),
         FrameSource::ThreadState => (TSTATE, None),
         FrameSource::Names | FrameSource::None => (NO_REGISTER, None),
@@ -177,6 +180,7 @@ pub(super) fn cookie(
         | u64::from(delta.cast_unsigned()) << 24
         | u64::from(index) << 32
         | u64::from(gives_up.0) << 40
+        | u64::from(is_caller) << 43
         | on_stack
 }
 
@@ -240,6 +244,10 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
     } else {
         (0, 0)
     };
+    let infers_yields = matches!(plan.yields, Yields::Inferred | Yields::PartlyInferred);
+    let mut sources = plan.probes.iter().map(|probe| probe.frame);
+    let keeps_generators =
+        infers_yields || sources.any(|frame| matches!(frame, FrameSource::YieldedTo(_)));
     types::plan {
         code_tag_mask: layout.code_tag_mask,
         text,
@@ -284,17 +292,15 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         exception_is_type: u8::from(minor <= 11),
         external_calls: u8::from(external_calls),
         resume_opcodes,
-        infer_yields: u8::from(matches!(
-            plan.yields,
-            Yields::Inferred | Yields::PartlyInferred
-        )),
+        infer_yields: u8::from(infers_yields),
+        keep_generators: u8::from(keeps_generators),
         code_copies: layout.copies.map_or(0, |copies| copies.code_array),
         frame_copy: layout.copies.map_or(0, |copies| copies.frame_index),
         copies_items: layout.copies.map_or(0, |copies| copies.array_items as u8),
         ob_type: layout.ob_type as u8,
         str_kind_bit: layout.str_kind_bit as u8,
         code_first_traceable: layout.code_first_traceable.unwrap_or(0) as u8,
-        pad: [0; 6],
+        pad: [0; 5],
         tstate_thread_id: layout.tstate_thread_id,
     }
 }

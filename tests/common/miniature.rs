@@ -19,22 +19,40 @@ struct Version {
     unassigned: &'static [std::ops::RangeInclusive<u8>],
     returns: &'static [u8],
     raise: u8,
+    /// `YIELD_VALUE`, 3.12+.
+    yields: Option<u8>,
 }
 
 fn version(minor: u8) -> Version {
     let hex = 0x0300_01f0 | u64::from(minor) << 16;
-    let (unassigned, returns, raise): (&[_], &[_], _) = match minor {
-        ..=9 => (&[0..=0, 7..=8, 30..=47, 119..=120, 166..=255], &[83], 130),
-        10..=11 => (&[181..=254], &[83], 130),
-        12 => (&[169..=170, 177..=236, 255..=255], &[83, 121], 130),
-        13 => (&[119..=148, 223..=235, 255..=255], &[36, 103], 101),
-        _ => (&[120..=127, 219..=232], &[33], 103),
+    let (unassigned, returns, raise, yields): (&[_], &[_], _, _) = match minor {
+        ..=9 => (
+            &[0..=0, 7..=8, 30..=47, 119..=120, 166..=255],
+            &[83],
+            130,
+            None,
+        ),
+        10..=11 => (&[181..=254], &[83], 130, None),
+        12 => (
+            &[169..=170, 177..=236, 255..=255],
+            &[83, 121],
+            130,
+            Some(150),
+        ),
+        13 => (
+            &[119..=148, 223..=235, 255..=255],
+            &[36, 103],
+            101,
+            Some(118),
+        ),
+        _ => (&[120..=127, 219..=232], &[33], 103, Some(119)),
     };
     Version {
         hex,
         unassigned,
         returns,
         raise,
+        yields,
     }
 }
 
@@ -45,8 +63,9 @@ pub enum Dispatch {
     Goto,
     /// By one `switch`, with a table of distances; the frame is on the stack (3.12+).
     Switch,
-    /// By tail calls: handlers are functions, with the frame in r12; frames are popped in line, and
-    /// the evaluator has been copied (3.12+).
+    /// By tail calls: handlers are functions, with the frame in r12; frames are popped in line,
+    /// `YIELD_VALUE` has no branch but behind the switch to the caller's frame, and the evaluator has
+    /// been copied (3.12+).
     TailCalls,
 }
 
@@ -242,6 +261,13 @@ fn assemble(minor: u8, kind: Dispatch, places: Places) -> Assembled {
         handlers.push(code.here());
         let (returns, raises) = (version.returns.contains(&opcode), opcode == version.raise);
         match kind {
+            // mov [r12 + 56], r15; mov rax, r12; mov r12, [rax + 8]; mov qword [rax + 8], 0;
+            // xor eax, eax
+            Dispatch::TailCalls if version.yields == Some(opcode) => {
+                code.put(&[0x4d, 0x89, 0x7c, 0x24, 0x38, 0x4c, 0x89, 0xe0]);
+                code.put(&[0x4c, 0x8b, 0x60, 0x08, 0x48, 0xc7, 0x40, 0x08, 0, 0, 0, 0]);
+                code.put(&[0x31, 0xc0]);
+            }
             // mov [rbx + 56], r15; add r15, 2
             Dispatch::Goto if minor >= 11 => {
                 code.put(&[0x4c, 0x89, 0x7b, 0x38, 0x49, 0x83, 0xc7, 0x02]);
