@@ -233,6 +233,11 @@ fn pops_are_seen_in_their_function_where_the_handlers_are_wrong() {
     let findings = recorded.findings();
     assert_eq!(findings.len(), 2);
     assert!(findings[1].is_empty(), "the plan gone over to");
+    let gone = "calls may be missing from before the probes of 1 interpreter were replaced";
+    recorded.says(&format!(", not whole: {gone}\n"));
+    assert_eq!(recorded.trace.footer()["incomplete"]["replanned"], 1);
+    let shown = &recorded.trace.shown;
+    assert!(shown.contains(&format!("\nNot whole: {gone}.\n")), "{shown}");
 }
 
 #[test]
@@ -274,6 +279,11 @@ fn names_are_left_where_the_layout_of_objects_is_unknown() {
         let findings = recorded.findings();
         assert_eq!(findings.len(), 1);
         assert!(findings[0][0].starts_with("only names"), "{findings:?}");
+        let claim = match sees_throws {
+            true => ", none lost\n",
+            false => ", not whole: the probes of 1 interpreter do not see every call\n",
+        };
+        recorded.says(claim);
     }
 }
 

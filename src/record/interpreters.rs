@@ -17,6 +17,7 @@ use super::jit;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
+use super::standing;
 use crate::cpython::{
     self, Choice, Foreign, Found, InterpreterError, Jit, Linker, Plan, PlanError, Way,
 };
@@ -115,6 +116,8 @@ pub struct Interpreters<'o> {
     linkers: FxHashMap<Identity, Option<Linker>>,
     /// The first Python that was run and cannot be traced.
     foreign: Option<(PathBuf, Foreign)>,
+    /// How many processes have run what certainly is such a one.
+    untraceable: u64,
     remover: Remover,
 }
 
@@ -134,6 +137,7 @@ impl<'o> Interpreters<'o> {
             holds: FxHashMap::default(),
             linkers: FxHashMap::default(),
             foreign: None,
+            untraceable: 0,
             remover: Remover::default(),
         }
     }
@@ -244,9 +248,39 @@ impl<'o> Interpreters<'o> {
         self.foreign.as_ref()
     }
 
+    /// How many processes have run a Python, beyond doubt, that cannot be traced.
+    pub fn untraceable(&self) -> u64 {
+        self.untraceable
+    }
+
+    /// A process runs a program that can't be traced. It may be a Python nevertheless.
+    fn note_foreign(&mut self, pid: u32, foreign: &Foreign) {
+        let is_certain = foreign.is_python();
+        self.untraceable += u64::from(is_certain);
+        let is_better = match &self.foreign {
+            None => is_certain || process::runs_python(pid),
+            Some((_, known)) => is_certain && !known.is_python(),
+        };
+        if is_better {
+            let program = process::program(pid);
+            let program = program.unwrap_or_else(|| format!("/proc/{pid}/exe").into());
+            self.foreign = Some((program, foreign.clone()));
+        }
+    }
+
     /// What addresses in a process are off from those in its interpreter's file.
     pub fn bias(&self, pid: u32) -> Option<u64> {
         Some(self.probes.get(&pid)?.bias)
+    }
+
+    /// Whether a process whose probes are on may have run Python code by now: it has made an
+    /// interpreter.
+    pub(super) fn has_interpreter(&self, pid: u32) -> bool {
+        let of =
+            |probed: &Probed| standing::has_interpreter(pid, &probed.interpreter.plan, probed.bias);
+        self.probes
+            .get(&pid)
+            .is_some_and(|it| of(it) != Some(false))
     }
 
     /// After an exec, the process being held: attaches, or has it held again once its
@@ -300,11 +334,7 @@ impl<'o> Interpreters<'o> {
             }
             Found::NeedsLibpython { .. } => Ok(Look::Foreign(Foreign::Other)),
             Found::Foreign(foreign) => {
-                let is_python = foreign.is_python() || process::runs_python(pid);
-                if self.foreign.is_none() && is_python {
-                    let program = process::program(pid).unwrap_or(exe);
-                    self.foreign = Some((program, foreign.clone()));
-                }
+                self.note_foreign(pid, &foreign);
                 if foreign == Foreign::Loader {
                     self.hold_at_mapping(pid);
                 }
@@ -341,8 +371,10 @@ impl<'o> Interpreters<'o> {
             if let Some(look) = self.attach_known(pid, &library)? {
                 return Ok(look);
             }
-            if let Found::Interpreter(interpreter) = open(&library, pid)? {
-                return self.attach(pid, &library, &interpreter);
+            match open(&library, pid)? {
+                Found::Interpreter(interpreter) => return self.attach(pid, &library, &interpreter),
+                Found::NeedsLibpython { .. } => {}
+                Found::Foreign(foreign) => self.note_foreign(pid, &foreign),
             }
         }
         Ok(Look::Foreign(foreign))

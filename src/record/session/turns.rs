@@ -34,6 +34,8 @@ impl Session<'_, '_> {
                     other => other.desc(),
                 };
                 self.say_unheld(turn.pid, why);
+            } else if halt.is_some() && self.has_run_python(turn) {
+                self.say_unheld(turn.pid, "it could only be stopped when it ran already");
             } else if starts(turn) && turn.held && process::runs(turn.pid) {
                 self.say_unheld(turn.pid, "somebody has let it go on");
             }
@@ -58,6 +60,15 @@ impl Session<'_, '_> {
     /// Whether a process that has just begun to run something is not held, as it may not be.
     fn is_loose(&self, turn: Turn) -> bool {
         starts(turn) && !turn.held && !self.family.is_root(turn.pid)
+    }
+
+    /// Whether a process that was stopped while it ran may have run Python code before.
+    fn has_run_python(&self, turn: Turn) -> bool {
+        match turn.kind {
+            // What it is a copy of has an interpreter.
+            TurnKind::Born { .. } => !process::is_newborn(turn.pid),
+            _ => self.interpreters.has_interpreter(turn.pid),
+        }
     }
 
     fn heed(&mut self, turn: Turn) -> Result<()> {
@@ -110,10 +121,14 @@ impl Session<'_, '_> {
             .extract_if(.., |(_, born)| born.elapsed() >= BEFORE_EXEC);
         for (pid, _) in grown.collect::<Vec<_>>() {
             let look = self.interpreters.copy_of_loader(pid);
+            let has_loaded = matches!(look, Ok(Look::Attached(_)));
             if let Err(error) = look.and_then(|look| self.follow(pid, look))
                 && process::is_alive(pid)
             {
                 self.complain(pid, error);
+            }
+            if has_loaded {
+                self.say_unheld(pid, "it loaded Python before it was watched for that");
             }
         }
     }
