@@ -18,6 +18,10 @@ pub struct Incomplete {
     /// Processes that ran while their probes were put on: their first calls may be missing.
     #[serde(skip_serializing_if = "is_zero")]
     pub unheld: u64,
+    /// Programs that had ended before it was seen what they were, and could not be held until then: there
+    /// may have been Pythons among them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unseen: u64,
     /// Processes that went on untraced, as something was wrong with them or their interpreter.
     #[serde(skip_serializing_if = "is_zero")]
     pub untraced: u64,
@@ -59,6 +63,8 @@ impl Incomplete {
 pub enum Gone {
     /// [`Incomplete::unheld`].
     Unheld(u64),
+    /// [`Incomplete::unseen`].
+    Unseen(u64),
     /// [`Incomplete::untraced`].
     Untraced(u64),
     /// [`Incomplete::replanned`].
@@ -93,6 +99,11 @@ impl Display for Gone {
                 f.write_str("the first calls of ")?;
                 processes(f, count)?;
                 f.write_str(" may be missing")
+            }
+            Gone::Unseen(count) => {
+                let one = "program had ended before it was seen whether it was Python";
+                let many = "programs had ended before it was seen whether they were Python";
+                some(f, count, one, many)
             }
             Gone::Untraced(count) => {
                 processes(f, count)?;
@@ -139,6 +150,7 @@ impl Footer {
         // All by name, so that what is added is not forgotten here.
         let Incomplete {
             unheld,
+            unseen,
             untraced,
             replanned,
             partly_seen,
@@ -151,6 +163,7 @@ impl Footer {
         let compiled = self.interpreters.iter().filter(|it| it.jit).count() as u64;
         let counts = [
             (unheld, Gone::Unheld as fn(u64) -> Gone),
+            (unseen, Gone::Unseen),
             (untraced, Gone::Untraced),
             (replanned, Gone::Replanned),
             (partly_seen, Gone::PartlySeen),
@@ -200,11 +213,12 @@ mod tests {
     #[test]
     fn every_reason_is_told_and_makes_a_recording_less_than_whole() {
         assert!(footer(Incomplete::default()).is_whole());
-        let all = r#"{"unheld": 1, "untraced": 2, "replanned": 1, "partly_seen": 2, "unproved": 1000,
+        let all = r#"{"unheld": 1, "unseen": 1, "untraced": 2, "replanned": 1, "partly_seen": 2, "unproved": 1000,
                       "untold": 1, "cut": 2, "outlived": 1, "broken_off": true}"#;
         let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(all).unwrap();
         let words = [
             "the first calls of 1 process may be missing",
+            "1 program had ended before it was seen whether it was Python",
             "2 processes went on untraced",
             "calls may be missing from before the probes of 1 interpreter were replaced",
             "the probes of 2 interpreters do not see every call",

@@ -23,9 +23,6 @@ impl Session<'_, '_> {
     /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
     /// for all.
     pub(super) fn say_unheld(&mut self, pid: u32, why: &str) {
-        if self.interpreters.bias(pid).is_none() {
-            return;
-        }
         self.unheld.insert(pid);
         self.incomplete.unheld = self.unheld.len() as u64;
         if self.complaints.insert(format!("unheld: {why}")) {

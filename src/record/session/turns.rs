@@ -26,18 +26,29 @@ impl Session<'_, '_> {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
+            // What it runs can't be found out any more.
+            let unseen = matches!(halt, Some(Err(_))) && process::program(turn.pid).is_none();
+            self.incomplete.unseen += u64::from(unseen);
             let has_run = turn.kind == TurnKind::Loaded && self.interpreters.is_loader(turn.pid);
             let heeded = self.heed(turn);
-            if let Some(Err(why)) = halt {
-                let why = match why {
-                    Errno::EPERM => "a debugger has it, such as strace",
-                    other => other.desc(),
-                };
-                self.say_unheld(turn.pid, why);
-            } else if halt.is_some() && self.has_run_python(turn) {
-                self.say_unheld(turn.pid, "it could only be stopped when it ran already");
-            } else if starts(turn) && turn.held && process::runs(turn.pid) {
-                self.say_unheld(turn.pid, "somebody has let it go on");
+            // Who has ended meanwhile could not be probed.
+            let is_python = heeded.is_err() || self.interpreters.bias(turn.pid).is_some();
+            match halt {
+                _ if unseen || !is_python => {}
+                Some(Err(_)) if !process::is_alive(turn.pid) => {
+                    self.say_unheld(turn.pid, "it has ended by now");
+                }
+                Some(Err(Errno::EPERM)) => {
+                    self.say_unheld(turn.pid, "a debugger has it, such as strace");
+                }
+                Some(Err(why)) => self.say_unheld(turn.pid, why.desc()),
+                Some(Ok(_)) if self.has_run_python(turn) => {
+                    self.say_unheld(turn.pid, "it could only be stopped when it ran already");
+                }
+                None if starts(turn) && turn.held && process::runs(turn.pid) => {
+                    self.say_unheld(turn.pid, "somebody has let it go on");
+                }
+                _ => {}
             }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
