@@ -6,7 +6,6 @@ pub mod examine;
 pub mod fuzzing;
 pub mod interpreters;
 pub mod launch;
-pub mod paths;
 pub mod signals;
 
 mod calibrate;
