@@ -16,7 +16,7 @@ use std::path::Path;
 use pytrace::cpython::{self, Choice, Found, Interpreter, Plan, PlanError};
 use run::Place;
 use serde_json::Value;
-use twice::{Calls, Debian, OF_INTERPRETERS, Twice};
+use twice::{Debian, OF_INTERPRETERS, Twice};
 
 /// A copy of 3.15 that says that it is 3.16, with changes that it might come with.
 struct Newer {
@@ -82,7 +82,16 @@ impl Newer {
     /// Recorded by a plan that is wrong, see `tests/tools/wrong_plans.rs`.
     fn run_wrongly(&self, fault: &str) -> Twice {
         let program = wrong_plans::program();
-        let recorder = [program.to_str().unwrap(), fault];
+        // With what it calls as it starts, by which the plan is judged, and which is frozen otherwise:
+        // of no directory.
+        let recorder = [
+            "env",
+            "PYTHON_FROZEN_MODULES=off",
+            program.to_str().unwrap(),
+            fault,
+            "--scope",
+            "/usr/lib/python3.15",
+        ];
         self.in_place(|python| {
             let place = Place::new();
             let program = "interpreters.py";
@@ -161,18 +170,9 @@ fn what_a_wrong_plan_tells_of_a_newer_version_is_left_out() {
     }
     let incomplete = &twice.trace.footer()["incomplete"];
     assert_eq!(incomplete["replanned"], 1);
-    let left_out = incomplete["unproved"].as_u64().unwrap();
-    // What comes from then on is right: of each thread the last calls, in order.
-    let fresh = twice
-        .trace
-        .without(|event| event["args"]["already_running"] == true);
-    let found = twice::recorded(&fresh, &OF_INTERPRETERS);
-    let is_end = |calls: &Calls| twice.truth.iter().any(|all| all.ends_with(calls));
-    assert!(found.iter().all(is_end), "{said}");
-    let count = |threads: &[Calls]| threads.iter().map(Vec::len).sum::<usize>();
-    let (found, all) = (count(&found), count(&twice.truth));
-    assert!(0 < found && found < all, "{found} of {all}: {said}");
-    assert!(left_out >= (all - found) as u64, "{left_out}: {said}");
+    assert!(incomplete["unproved"].as_u64().unwrap() > 0);
+    // That was what Python calls as it starts. The program itself is seen as it should be.
+    twice.is_whole(&OF_INTERPRETERS, 4, 7000);
 }
 
 #[test]

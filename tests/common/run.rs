@@ -303,17 +303,6 @@ impl Trace {
             .filter(|event| event["ph"] == "X")
     }
 
-    /// The same without some of the calls' events.
-    pub(crate) fn without(&self, is_left_out: impl Fn(&Value) -> bool) -> Trace {
-        let mut json = self.json.clone();
-        let events = json["traceEvents"].as_array_mut().unwrap();
-        events.retain(|event| event["ph"] != "X" || !is_left_out(event));
-        Trace {
-            json,
-            shown: self.shown.clone(),
-        }
-    }
-
     /// The internal calls by thread and start: names indented by depth, `…` behind the unfinished.
     pub(crate) fn calls(&self) -> Vec<String> {
         let mut events: Vec<&Value> = self
