@@ -236,16 +236,16 @@ mod tests {
 
     /// Two interpreters that have to prove themselves, and what they have come to.
     struct Newer {
-        proving: Proving<&'static str>,
-        one: Rc<&'static str>,
-        other: Rc<&'static str>,
+        proving: Proving<u8>,
+        one: Rc<u8>,
+        other: Rc<u8>,
         passed: Passed,
     }
 
     impl Newer {
         /// Processes 1 and 3 run one of them, 2 the other; 4 runs what needs no proof.
         fn new() -> Newer {
-            let [one, other] = ["one", "other"].map(Rc::new);
+            let [one, other] = [1, 2].map(Rc::new);
             let mut proving = Proving::default();
             for (pid, interpreter) in [(1, &one), (2, &other), (3, &one)] {
                 proving.keep(pid, interpreter);
