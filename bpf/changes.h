@@ -16,9 +16,6 @@
 
 #include "queue.h"
 
-/* Whether threads run at the same time: their objects' heads are longer. */
-#define FREE_THREADED (OB_TYPE > 8)
-
 /* What a list, a dict, a set, a bytearray has behind its head: all that changes when it is filled, emptied
  * or moved. */
 #define STATE_BYTES 32

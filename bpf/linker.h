@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
-/* More libraries than these are not looked through, nor longer paths. */
+/* More libraries than these are not looked through, nor longer paths: any of them may be CPython's. */
 #define LIBRARIES_MAX	 512
 #define LIBRARY_PATH_MAX 256
 
@@ -26,14 +26,18 @@ struct link_map {
 /* "bpython3", as the last bytes that were read, the first of them on top. */
 #define MARK 0x62707974686f6e33UL
 
-/* Whether a library may be CPython's: `libpython3` is in its path. User space looks closer. */
+/* Whether a library may be CPython's: `libpython3` is in its path. User space looks closer, and lets go
+ * whoever was held in vain. */
 __noinline int may_be_libpython(__u64 path)
 {
 	char text[LIBRARY_PATH_MAX] = {};
+	long length = bpf_probe_read_user_str(text, sizeof(text), (void *)path);
 	__u64 last = 0;
 
-	if (bpf_probe_read_user_str(text, sizeof(text), (void *)path) < 0)
+	if (length < 0)
 		return false;
+	if (length == LIBRARY_PATH_MAX)
+		return true; /* and may go on */
 	for (int i = 0; i < LIBRARY_PATH_MAX && text[i]; i++) {
 		last = last << 8 | (__u8)text[i];
 		if (last == MARK)
@@ -55,7 +59,7 @@ __noinline int may_have_libpython(__u64 r_debug)
 		if (may_be_libpython(map.name))
 			return true;
 	}
-	return false;
+	return map.next;
 }
 
 #endif

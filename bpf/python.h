@@ -28,6 +28,9 @@ struct {
 	__type(value, struct process);
 } processes SEC(".maps");
 
+/* Whether the build has no GIL, so that threads run at the same time. */
+#define FREE_THREADED plan.free_threaded
+
 /* PyObject ends with ob_type; PyVarObject's ob_size follows. */
 #define OB_TYPE plan.ob_type
 #define OB_SIZE (OB_TYPE + 8)

@@ -44,8 +44,9 @@
 
 #define WORD(scratch, offset) ((scratch)->head[(offset) / 8])
 
-/* How much of an object is read: what is looked at lies there. A power of two. */
-#define HEAD_BYTES (OB_TYPE > 8 ? 128UL : 64UL)
+/* How much of an object is read: what is looked at lies there, behind a head that is longer in
+ * free-threaded builds, where it has the counts of references apart. A power of two. */
+#define HEAD_BYTES (FREE_THREADED ? 128UL : 64UL)
 
 #define PAGE_BYTES 4096UL
 

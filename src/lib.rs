@@ -25,6 +25,7 @@
 //! | [`trace`], [`scope`], [`recording`], [`pattern`], [`explore`], [`view`], [`json`] | the data and what is done with it | nothing outside: pure |
 //! | [`event`] | bytes to events; the only one that names record types | the skeleton's types |
 //! | [`value`] | captured values to text | the record types that [`event`] names |
+//! | [`paths`] | real paths below another root directory | files |
 //! | [`cpython`] | finding an interpreter in an ELF file, and how to probe it | files |
 //! | [`tracer`] | loading and attaching; all use of libbpf | the kernel |
 //! | [`record`] | a recording: whom, as whom, until when | everything |
@@ -44,6 +45,7 @@ pub mod export;
 pub mod format;
 pub mod json;
 pub mod pager;
+pub mod paths;
 pub mod pattern;
 pub mod preflight;
 pub mod record;

@@ -14,6 +14,7 @@ mod gaps;
 mod nest;
 mod selection;
 mod texts;
+mod whole;
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -30,6 +31,7 @@ pub use functions::CallCounter;
 pub use gaps::{Gap, GapRun, GapSum};
 pub use selection::Selection;
 pub(crate) use texts::Texts;
+pub use whole::{Gone, Incomplete};
 
 #[cfg(test)]
 pub(crate) use gaps::random as random_gaps;
@@ -266,6 +268,9 @@ pub struct Footer {
     /// The same for each thread; [`Thread::gaps`] says where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost_by_thread: Vec<Lost>,
+    /// What else is missing, or may be; [`Footer::is_whole`] judges by all of that.
+    #[serde(skip_serializing_if = "Incomplete::is_empty")]
+    pub incomplete: Incomplete,
     /// How values were recorded; `None`: not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Values>,

@@ -204,6 +204,16 @@ fn interpreters_with_a_gil_each_are_traced_in_their_threads_and_nested() {
 
 #[test]
 #[ignore = "needs root and eBPF"]
+fn pools_of_interpreters_are_traced() {
+    for python in ["/usr/bin/python3.14", "/usr/bin/python3.15"] {
+        let twice = Debian::new("sid", python).run_program(&Place::new(), python, "pools.py");
+        // The main thread, one of each pool, and one for a single call.
+        twice.is_whole(&["pools.py", "pooled.py"], 5, 1400);
+    }
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
 fn a_process_with_several_interpreters_is_attached_to() {
     let debian = Debian::new("trixie", "/usr/bin/python3.13");
     let place = Place::new();

@@ -265,6 +265,8 @@ fn a_trace_whose_directory_or_place_is_gone_is_said_to_be_lost() {
     let ran = disturbed(&place, "sub/trace.json", |_| {
         fs::remove_dir_all(place.path("sub")).unwrap();
     });
+    let claim = ", not whole: its file is not complete\n";
+    assert!(ran.stderr.contains(claim), "{}", ran.stderr);
     ran.recorded(
         1,
         &["pytrace: sub/trace.json was removed while the trace was written to it, and it can't be \

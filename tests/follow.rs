@@ -189,6 +189,8 @@ while not os.path.exists('up'): time.sleep(0.01)
         0,
         &["pytrace: 1 child process outlived the program: it goes on untraced"],
     );
+    let claim = ", not whole: 1 child process outlived the program\n";
+    assert!(ran.stderr.contains(claim), "{}", ran.stderr);
     place.write("go", "");
     eventually("the child's end", || {
         counted(&place)
@@ -292,6 +294,7 @@ fn the_jobs_of_a_shell_are_recorded_and_not_taken_for_stopped() {
         jobs,
         run::PYTHON,
     ]));
+    let ran = ran.but_for("(it could only be stopped when it ran already)");
     ran.recorded(0, &[]);
     assert_eq!(ran.text(), "first 0\nsecond 0\n");
     let counts = counted(&place);

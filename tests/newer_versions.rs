@@ -6,6 +6,8 @@
 mod run;
 #[path = "common/twice.rs"]
 mod twice;
+#[path = "common/wrong_plans.rs"]
+mod wrong_plans;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -74,6 +76,31 @@ impl Newer {
     }
 
     fn run(&self) -> Twice {
+        self.in_place(|python| self.debian.run(&Place::new(), python))
+    }
+
+    /// Recorded by a plan that is wrong, see `tests/tools/wrong_plans.rs`.
+    fn run_wrongly(&self, fault: &str) -> Twice {
+        let program = wrong_plans::program();
+        // With what it calls as it starts, by which the plan is judged, and which is frozen otherwise:
+        // of no directory.
+        let recorder = [
+            "env",
+            "PYTHON_FROZEN_MODULES=off",
+            program.to_str().unwrap(),
+            fault,
+            "--scope",
+            "/usr/lib/python3.15",
+        ];
+        self.in_place(|python| {
+            let place = Place::new();
+            let program = "interpreters.py";
+            self.debian.run_by(&place, python, program, &recorder)
+        })
+    }
+
+    /// Does something with it while it lies where its library is found, under this path.
+    fn in_place(&self, run: impl FnOnce(&str) -> Twice) -> Twice {
         let inside = tempfile::Builder::new()
             .prefix("python3.16-")
             .tempfile_in(self.debian.root.join("usr/bin"))
@@ -82,7 +109,7 @@ impl Newer {
         let path = inside.into_temp_path();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         let seen = Path::new("/").join(path.strip_prefix(&self.debian.root).unwrap());
-        self.debian.run(&Place::new(), seen.to_str().unwrap())
+        run(seen.to_str().unwrap())
     }
 }
 
@@ -126,6 +153,26 @@ fn of_a_newer_version_that_contradicts_itself_only_names_are_taken() {
         let fibonacci = called.filter(|name| *name == "fibonacci").count();
         assert_eq!(named("fibonacci"), fibonacci, "{what}: {said}");
     }
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn what_a_wrong_plan_tells_of_a_newer_version_is_left_out() {
+    let twice = Newer::new().run_wrongly("site:RETURN_VALUE");
+    let said = &twice.ran.stderr;
+    for part in [
+        "starts and ends do not go together",
+        " calls are left out: nothing shows that they are right",
+        "going over to the function that pops its frames",
+        " left out, as nothing shows that their probes were right",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let incomplete = &twice.trace.footer()["incomplete"];
+    assert_eq!(incomplete["replanned"], 1);
+    assert!(incomplete["unproved"].as_u64().unwrap() > 0);
+    // That was what Python calls as it starts. The program itself is seen as it should be.
+    twice.is_whole(&OF_INTERPRETERS, 4, 7000);
 }
 
 #[test]

@@ -213,6 +213,8 @@ fn a_full_disk_costs_the_last_calls_and_says_how_many() {
         assert!(kept > 500, "{}", trace.shown);
         assert_eq!(trace.footer()["lost"], missing);
         assert_eq!(trace.ended(), format!("exit {exit}"));
+        let claim = " calls could not be written\n";
+        assert!(ran.stderr.contains(claim), "{}", ran.stderr);
         let last: Vec<&str> = ran.stderr.lines().rev().take(2).collect();
         assert_eq!(
             last,

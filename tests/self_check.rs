@@ -5,6 +5,8 @@
 
 #[path = "common/run.rs"]
 mod run;
+#[path = "common/wrong_plans.rs"]
+mod wrong_plans;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::process::Command;
 
 use run::{PYTHON, Place, Ran, Trace};
 use serde_json::Value;
+use wrong_plans::program;
 
 /// Functions that return and raise, generators that yield and are thrown into; each often
 /// enough to be judged.
@@ -176,13 +179,6 @@ struct Outline {
     resumed: bool,
 }
 
-/// Built along with the tests, next to them.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("its own path");
-    let target = test.ancestors().nth(2).expect("target/PROFILE/deps/NAME");
-    target.join("examples").join("wrong_plans")
-}
-
 #[test]
 #[ignore = "needs root and eBPF"]
 fn the_thread_state_has_a_frame_that_a_register_has_not() {
@@ -233,6 +229,14 @@ fn pops_are_seen_in_their_function_where_the_handlers_are_wrong() {
     let findings = recorded.findings();
     assert_eq!(findings.len(), 2);
     assert!(findings[1].is_empty(), "the plan gone over to");
+    let gone = "calls may be missing from before the probes of 1 interpreter were replaced";
+    recorded.says(&format!(", not whole: {gone}\n"));
+    assert_eq!(recorded.trace.footer()["incomplete"]["replanned"], 1);
+    let shown = &recorded.trace.shown;
+    assert!(
+        shown.contains(&format!("\nNot whole: {gone}.\n")),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -274,6 +278,11 @@ fn names_are_left_where_the_layout_of_objects_is_unknown() {
         let findings = recorded.findings();
         assert_eq!(findings.len(), 1);
         assert!(findings[0][0].starts_with("only names"), "{findings:?}");
+        let claim = match sees_throws {
+            true => ", none lost\n",
+            false => ", not whole: the probes of 1 interpreter do not see every call\n",
+        };
+        recorded.says(claim);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading of an ELF file what its examination needs.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use object::LittleEndian;
@@ -15,21 +16,18 @@ use super::elf::SECTIONS_MAX;
 const HEAD: usize = 4096;
 
 /// Opens a regular file that a process names, and tells its length in bytes. Nothing else in its place
-/// is opened, which a device may notice, or waited for, as a pipe would be. `None` where it is none, or
-/// was exchanged meanwhile.
+/// is opened, which a device may notice, or waited for, as a pipe would be, even if somebody exchanges it
+/// meanwhile. `None` where it is no regular file.
 pub(super) fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
-    let named = fs::metadata(path)?;
-    if !named.is_file() {
+    let mut place = OpenOptions::new();
+    // A place in the file system, of which nothing is opened (open(2), O_PATH).
+    let place = place.read(true).custom_flags(libc::O_PATH).open(path)?;
+    let metadata = place.metadata()?;
+    if !metadata.is_file() {
         return Ok(None);
     }
-    let mut options = OpenOptions::new();
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)?;
-    let opened = file.metadata()?;
-    let same = (opened.dev(), opened.ino()) == (named.dev(), named.ino());
-    Ok(same.then_some((file, opened.len())))
+    let file = File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
+    Ok(Some((file, metadata.len())))
 }
 
 /// The bytes of a file of this length, with zeroes in place of what nobody looks at: debug

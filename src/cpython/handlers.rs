@@ -47,7 +47,7 @@ impl Registers {
 /// The parts of an interpreter that are examined.
 pub(super) struct Evaluator<'elf> {
     pub(super) elf: &'elf Elf,
-    pub(super) opcodes: &'static Opcodes,
+    pub(super) opcodes: &'elf Opcodes,
     pub(super) table: DispatchTable,
     pub(super) flow: Flow,
     pub(super) minor: u8,
@@ -86,15 +86,15 @@ pub(super) fn probes(
         .ok_or(Problem::Site("the frame's register"))?;
     let mut probes = Vec::new();
     let opcodes = evaluator.opcodes;
-    for opcode in opcodes.resumes {
-        probes.extend(evaluator.resume(opcode, opcodes.resumes, registers));
+    for opcode in opcodes.resumes.iter() {
+        probes.extend(evaluator.resume(opcode, &opcodes.resumes, registers));
     }
     if !probes.iter().any(|probe| probe.site == "RESUME") {
         return Err(Problem::Site("RESUME"));
     }
     match pops {
         PopSites::Callers => {
-            for opcode in opcodes.returns {
+            for opcode in opcodes.returns.iter() {
                 let constant = opcodes
                     .by_instruction
                     .as_ref()
@@ -103,7 +103,7 @@ pub(super) fn probes(
                     true => Meaning::ReturnConstant,
                     false => Meaning::Return,
                 };
-                let site = evaluator.exit(opcode, opcodes.returns, registers, meaning, None);
+                let site = evaluator.exit(opcode, &opcodes.returns, registers, meaning, None);
                 probes.push(site.ok_or(Problem::Site(opcode.name))?);
             }
             probes.extend(unwinds(&evaluator, registers)?);
@@ -113,8 +113,8 @@ pub(super) fn probes(
         }
     }
     let stack = evaluator.stack_pointer(registers);
-    for opcode in opcodes.yields {
-        let site = evaluator.exit(opcode, opcodes.yields, registers, Meaning::Yield, stack);
+    for opcode in opcodes.yields.iter() {
+        let site = evaluator.exit(opcode, &opcodes.yields, registers, Meaning::Yield, stack);
         let site = site.ok_or(Problem::Site(opcode.name))?;
         // Compiled code resumes generators too, of which nothing tells by whom.
         let cheaper = (!site.emulated && pops != PopSites::Compiled)

@@ -71,7 +71,7 @@ pub struct Interpreter {
     evaluator: u64,
     notes: Vec<Note>,
     debug_offsets: Option<DebugOffsets>,
-    opcodes: Option<&'static Opcodes>,
+    opcodes: Option<Opcodes>,
 }
 
 impl Interpreter {
@@ -132,7 +132,7 @@ impl Interpreter {
         };
         let opcodes = match version.is_newer_than_known() && debug_offsets.is_some() {
             true => opcode::told(&elf, module(version).as_deref()),
-            false => Opcodes::of(version.minor),
+            false => Opcodes::of(version.minor).cloned(),
         };
         Found::Interpreter(Box::new(Interpreter {
             name: name.to_owned(),
@@ -189,8 +189,8 @@ impl Interpreter {
     }
 
     /// Its opcodes; `None` for a version that is not known, and does not tell them.
-    pub(super) fn opcodes(&self) -> Option<&'static Opcodes> {
-        self.opcodes
+    pub(super) fn opcodes(&self) -> Option<&Opcodes> {
+        self.opcodes.as_ref()
     }
 
     /// Where fields lie in its objects.

@@ -2,24 +2,25 @@
 
 mod told;
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 pub(super) use told::opcodes as told;
 
 /// The opcodes of one minor version that the plan needs
 /// (`Include/opcode_ids.h`, before 3.13 `Include/opcode.h`).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Opcodes {
     /// Numbers that no opcode, specialisation or instrumented form has: their handlers are all
     /// the same "unknown opcode".
-    pub(super) unassigned: &'static [RangeInclusive<u8>],
+    pub(super) unassigned: Cow<'static, [RangeInclusive<u8>]>,
     /// `RESUME` and its forms.
-    pub(super) resumes: &'static [Opcode],
+    pub(super) resumes: Cow<'static, [Opcode]>,
     /// The opcodes that return from a frame. Their instrumented forms are not here: those pop
     /// the frame through `_PyEval_FrameClearAndPop`.
-    pub(super) returns: &'static [Opcode],
+    pub(super) returns: Cow<'static, [Opcode]>,
     /// `YIELD_VALUE` and its instrumented form.
-    pub(super) yields: &'static [Opcode],
+    pub(super) yields: Cow<'static, [Opcode]>,
     /// What tells where the value is that a frame returns, in the versions that have
     /// `RETURN_CONST`.
     pub(super) by_instruction: Option<Returns>,
@@ -65,6 +66,11 @@ const fn op(name: &'static str, number: u8) -> Opcode {
     Opcode { name, number }
 }
 
+/// A list that is known beforehand. Others are a build's own.
+const fn known<T: Clone>(list: &'static [T]) -> Cow<'static, [T]> {
+    Cow::Borrowed(list)
+}
+
 impl Opcodes {
     /// The opcodes of CPython 3.`minor`.
     pub(super) fn of(minor: u8) -> Option<&'static Opcodes> {
@@ -92,10 +98,10 @@ impl Opcodes {
 /// Up to 3.10 frames are entered and left by the evaluator alone, not by single opcodes.
 const fn before_resume(unassigned: &'static [RangeInclusive<u8>]) -> Opcodes {
     Opcodes {
-        unassigned,
-        resumes: &[],
-        returns: &[],
-        yields: &[],
+        unassigned: known(unassigned),
+        resumes: known(&[]),
+        returns: known(&[]),
+        yields: known(&[]),
         by_instruction: None,
         executor: None,
         raise: 130,
@@ -110,20 +116,20 @@ static V3_9: Opcodes = before_resume(&[0..=0, 7..=8, 30..=47, 119..=120, 166..=2
 static V3_10: Opcodes = before_resume(&[0..=0, 7..=8, 35..=48, 80..=81, 166..=254]);
 
 static V3_11: Opcodes = Opcodes {
-    unassigned: &[181..=254],
-    resumes: &[op("RESUME", 151), op("RESUME_QUICK", 150)],
-    returns: &[op("RETURN_VALUE", 83)],
-    yields: &[op("YIELD_VALUE", 86)],
+    unassigned: known(&[181..=254]),
+    resumes: known(&[op("RESUME", 151), op("RESUME_QUICK", 150)]),
+    returns: known(&[op("RETURN_VALUE", 83)]),
+    yields: known(&[op("YIELD_VALUE", 86)]),
     by_instruction: None,
     executor: None,
     raise: 130,
 };
 
 static V3_12: Opcodes = Opcodes {
-    unassigned: &[169..=170, 177..=236, 255..=255],
-    resumes: &[op("RESUME", 151), op("INSTRUMENTED_RESUME", 240)],
-    returns: &[op("RETURN_VALUE", 83), op("RETURN_CONST", 121)],
-    yields: &[op("YIELD_VALUE", 150), op("INSTRUMENTED_YIELD_VALUE", 243)],
+    unassigned: known(&[169..=170, 177..=236, 255..=255]),
+    resumes: known(&[op("RESUME", 151), op("INSTRUMENTED_RESUME", 240)]),
+    returns: known(&[op("RETURN_VALUE", 83), op("RETURN_CONST", 121)]),
+    yields: known(&[op("YIELD_VALUE", 150), op("INSTRUMENTED_YIELD_VALUE", 243)]),
     by_instruction: Some(Returns {
         value: [83, 242],
         constant: [121, 247],
@@ -134,14 +140,14 @@ static V3_12: Opcodes = Opcodes {
 };
 
 static V3_13: Opcodes = Opcodes {
-    unassigned: &[119..=148, 223..=235, 255..=255],
-    resumes: &[
+    unassigned: known(&[119..=148, 223..=235, 255..=255]),
+    resumes: known(&[
         op("RESUME", 149),
         op("RESUME_CHECK", 207),
         op("INSTRUMENTED_RESUME", 236),
-    ],
-    returns: &[op("RETURN_VALUE", 36), op("RETURN_CONST", 103)],
-    yields: &[op("YIELD_VALUE", 118), op("INSTRUMENTED_YIELD_VALUE", 241)],
+    ]),
+    returns: known(&[op("RETURN_VALUE", 36), op("RETURN_CONST", 103)]),
+    yields: known(&[op("YIELD_VALUE", 118), op("INSTRUMENTED_YIELD_VALUE", 241)]),
     by_instruction: Some(Returns {
         value: [36, 239],
         constant: [103, 240],
@@ -152,29 +158,29 @@ static V3_13: Opcodes = Opcodes {
 };
 
 static V3_14: Opcodes = Opcodes {
-    unassigned: &[121..=127, 212..=233],
-    resumes: &[
+    unassigned: known(&[121..=127, 212..=233]),
+    resumes: known(&[
         op("RESUME", 128),
         op("RESUME_CHECK", 196),
         op("INSTRUMENTED_RESUME", 245),
-    ],
-    returns: &[op("RETURN_VALUE", 35)],
-    yields: &[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)],
+    ]),
+    returns: known(&[op("RETURN_VALUE", 35)]),
+    yields: known(&[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)]),
     by_instruction: None,
     executor: None,
     raise: 104,
 };
 
 static V3_15: Opcodes = Opcodes {
-    unassigned: &[120..=127, 219..=232],
-    resumes: &[
+    unassigned: known(&[120..=127, 219..=232]),
+    resumes: known(&[
         op("RESUME", 128),
         op("RESUME_CHECK", 200),
         op("RESUME_CHECK_JIT", 201),
         op("INSTRUMENTED_RESUME", 244),
-    ],
-    returns: &[op("RETURN_VALUE", 33)],
-    yields: &[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)],
+    ]),
+    returns: known(&[op("RETURN_VALUE", 33)]),
+    yields: known(&[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)]),
     by_instruction: None,
     executor: Some(Executor {
         enter: 254,

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::open_regular;
 use super::plan::Version;
+use crate::paths::RootResolver;
+use crate::scope::Resolver as _;
 
 /// Directories above the interpreter's file that are looked into. A library is two levels below
 /// `lib` at most (`lib/x86_64-linux-gnu`); further up, others may write.
@@ -20,38 +22,43 @@ const MODULE_MAX: u64 = 1 << 20;
 ///
 /// Nothing but names and numbers is taken from it, and these have to agree with the file.
 pub(super) fn opcode_metadata(interpreter: &Path, version: Version) -> Option<String> {
+    let (root, interpreter) = seen_by_its_process(interpreter)?;
+    below(&root, &interpreter, version)
+}
+
+/// The same for a file that has this real path below a root directory: links that lead out of that are
+/// followed as the process does, which cannot leave it.
+fn below(root: &RootResolver, interpreter: &Path, version: Version) -> Option<String> {
     let directory = format!("python{}.{}", version.major, version.minor);
-    files_of(interpreter).iter().find_map(|file| {
-        let above = file.ancestors().skip(1).take(LEVELS_MAX);
-        let places = above.flat_map(|above| {
-            let plain = above.join(&directory);
-            [plain, above.join("lib").join(&directory)]
-        });
-        places
-            .filter_map(|place| read(&place.join("_opcode_metadata.py")))
-            .next()
+    let above = interpreter.ancestors().skip(1).take(LEVELS_MAX);
+    let mut places = above.flat_map(|above| {
+        let plain = above.join(&directory);
+        [plain, above.join("lib").join(&directory)]
+    });
+    places.find_map(|place| {
+        let module = root.real_path(&place.join("_opcode_metadata.py"))?;
+        read(&root.outside(&module))
     })
 }
 
-/// Where a file is that may be named by a link in `/proc`: as its process sees it, then as we do.
-fn files_of(file: &Path) -> Vec<PathBuf> {
-    let Ok(real) = fs::read_link(file).or_else(|_| file.canonicalize()) else {
-        return Vec::new();
-    };
-    let real = file
-        .parent()
-        .map_or(real.clone(), |parent| parent.join(&real));
-    let mut components = file.components().skip(1);
-    let of_process = components
-        .next()
-        .is_some_and(|first| first.as_os_str() == "proc");
-    let process = components.next().filter(|_| of_process);
-    let inside = process.and_then(|pid| {
-        let below = real.strip_prefix("/").ok()?;
-        Some(Path::new("/proc").join(pid).join("root").join(below))
+/// The root directory and the real path that a file has for the process in whose directory in `/proc` it
+/// is named; any other has those that it has for us.
+fn seen_by_its_process(file: &Path) -> Option<(RootResolver, PathBuf)> {
+    let process: Option<u32> = file.strip_prefix("/proc").ok().and_then(|below| {
+        let pid = below.components().next()?;
+        pid.as_os_str().to_str()?.parse().ok()
     });
-    let resolved = real.canonicalize().unwrap_or(real);
-    inside.into_iter().chain([resolved]).collect()
+    let Some(pid) = process else {
+        return Some((RootResolver::own(), file.canonicalize().ok()?));
+    };
+    // The kernel tells it from our root, if it can be reached from there.
+    let real = fs::read_link(file).ok()?;
+    let root = fs::read_link(format!("/proc/{pid}/root")).ok()?;
+    let inside = match real.strip_prefix(&root) {
+        Ok(inside) => Path::new("/").join(inside),
+        Err(_) => real,
+    };
+    Some((RootResolver::of_process(pid), inside))
 }
 
 fn read(path: &Path) -> Option<String> {
@@ -91,6 +98,28 @@ mod tests {
             std::os::unix::fs::symlink(&interpreter, &link).expect("a link");
             assert_eq!(opcode_metadata(&link, VERSION).as_deref(), Some("here"));
             fs::remove_file(link).expect("a link");
+        }
+    }
+
+    #[test]
+    fn links_do_not_lead_out_of_the_root_that_its_process_has() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path().join("root");
+        fs::create_dir_all(root.join("usr/lib")).expect("a directory");
+        fs::create_dir_all(root.join("store")).expect("a directory");
+        let link = root.join("usr/lib/python3.16");
+        std::os::unix::fs::symlink("/store", &link).expect("a link");
+        let resolver = RootResolver::below(&root);
+        let text = || below(&resolver, Path::new("/usr/bin/python3.16"), VERSION);
+        assert_eq!(text(), None);
+        fs::write(root.join("store/_opcode_metadata.py"), "inside").expect("a file");
+        assert_eq!(text().as_deref(), Some("inside"));
+        fs::remove_file(root.join("store/_opcode_metadata.py")).expect("a file");
+        fs::write(place.path().join("_opcode_metadata.py"), "outside").expect("a file");
+        for to in [place.path(), Path::new("../../..")] {
+            fs::remove_file(&link).expect("a link");
+            std::os::unix::fs::symlink(to, &link).expect("a link");
+            assert_eq!(text(), None, "{}", to.display());
         }
     }
 

@@ -159,7 +159,7 @@ fn pops(evaluator: &Evaluator<'_>, registers: Registers, raising: &FxHashSet<u64
         sites.insert(inlined.branch, (FrameSource::Register(inlined.frame), None));
     }
     let mut returning = FxHashSet::default();
-    for opcode in evaluator.opcodes.returns {
+    for opcode in evaluator.opcodes.returns.iter() {
         if let Some(handler) = evaluator.table.handler(opcode.number) {
             returning.extend(flow.reachable(handler, |at| sites.contains_key(&at)));
         }

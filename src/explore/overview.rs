@@ -10,7 +10,7 @@ use super::filter::Grouping;
 use super::origin::Origin;
 use super::shown::json_len;
 use crate::pattern::Nearness;
-use crate::recording::{Flags, Footer, Recording, Thread};
+use crate::recording::{Flags, Footer, Gone, Recording, Thread};
 use crate::trace::{Category, ThreadId};
 
 /// Threads that are listed.
@@ -52,6 +52,8 @@ pub struct Overview {
     calls: Counts,
     lost: u64,
     lost_by_thread: Vec<Lost>,
+    gone: Vec<String>,
+    whole: bool,
     gaps: usize,
     values: bool,
     processes: usize,
@@ -180,6 +182,8 @@ impl Explorer<'_> {
                     gaps: lost.gaps,
                 })
                 .collect(),
+            gone: recording.gone().iter().map(Gone::to_string).collect(),
+            whole: recording.is_whole(),
             values: footer.values.is_some(),
             processes: processes.len(),
             threads_left_out: threads_in_all - threads.len(),

@@ -1,6 +1,7 @@
 //! The interpreters of a recording: which a process runs, how it is probed, and that it is.
 
 mod loading;
+mod looking;
 
 use std::cell::RefCell;
 use std::fs;
@@ -8,19 +9,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use rustc_hash::FxHashMap;
 
 use self::loading::Hold;
 use super::examine::open;
-use super::jit;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
-use crate::cpython::{
-    self, Choice, Foreign, Found, InterpreterError, Jit, Linker, Plan, PlanError, Way,
-};
-use crate::error::WithHint as _;
+use crate::cpython::{self, Choice, Foreign, Found, Jit, Linker, Plan, PlanError, Way};
 use crate::tracer::{Build, Check, Probes, Remover, Tracer, Verdicts};
 
 /// What a look at a process has led to.
@@ -113,8 +110,13 @@ pub struct Interpreters<'o> {
     holds: FxHashMap<u32, Hold>,
     /// Dynamic linkers, by file; `None`: it is none that was understood.
     linkers: FxHashMap<Identity, Option<Linker>>,
+    /// Programs that hold no interpreter, by file: most are started again and again, and to examine one
+    /// takes some milliseconds, for which its process is held.
+    others: FxHashMap<Identity, Foreign>,
     /// The first Python that was run and cannot be traced.
     foreign: Option<(PathBuf, Foreign)>,
+    /// How many processes have run what certainly is such a one.
+    untraceable: u64,
     remover: Remover,
 }
 
@@ -133,7 +135,9 @@ impl<'o> Interpreters<'o> {
             former: FxHashMap::default(),
             holds: FxHashMap::default(),
             linkers: FxHashMap::default(),
+            others: FxHashMap::default(),
             foreign: None,
+            untraceable: 0,
             remover: Remover::default(),
         }
     }
@@ -278,123 +282,14 @@ impl<'o> Interpreters<'o> {
         self.foreign.as_ref()
     }
 
+    /// How many processes have run a Python, beyond doubt, that cannot be traced.
+    pub fn untraceable(&self) -> u64 {
+        self.untraceable
+    }
+
     /// What addresses in a process are off from those in its interpreter's file.
     pub fn bias(&self, pid: u32) -> Option<u64> {
         Some(self.probes.get(&pid)?.bias)
-    }
-
-    /// After an exec, the process being held: attaches, or has it held again once its
-    /// libraries are loaded.
-    ///
-    /// A process that is not `held` may be past its entry point by now. Its probes stay only if it
-    /// was its main thread that executed: they are bound to that thread's task, whose place another
-    /// thread's takes (Linux 6.18, `uprobe_multi_link_filter()` in `kernel/trace/bpf_trace.c` and
-    /// `de_thread()` in `fs/exec.c`), and put no breakpoints into the new program.
-    pub fn executed(&mut self, pid: u32, by_main: bool, held: bool) -> Result<Look> {
-        self.remove_hold(pid);
-        if let Some(probed) = self.probes.remove(&pid) {
-            self.forget(pid, &probed);
-            if by_main {
-                self.former.insert(pid, probed);
-            } else {
-                // At once: the breakpoints of others they would see (`uprobe_prog_run()`), and tell
-                // everything twice.
-                drop(probed.probes);
-            }
-        }
-        let look = self.look_at_program(pid, held);
-        if !matches!(look, Ok(Look::Loading)) {
-            self.remove_former(pid);
-        }
-        look
-    }
-
-    fn look_at_program(&mut self, pid: u32, held: bool) -> Result<Look> {
-        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        if let Some(look) = self.attach_known(pid, &exe)? {
-            return Ok(look);
-        }
-        let found = match cpython::Interpreter::open(&exe) {
-            // Whatever that is, it is not for us to forbid.
-            Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
-                Found::Foreign(Foreign::Other)
-            }
-            Ok(found) => found,
-        };
-        match found {
-            Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
-            Found::NeedsLibpython {
-                entry: Some(entry), ..
-            } => {
-                self.hold_at_entry(pid, &exe, entry)?;
-                if !held && !maps::libpythons(pid)?.is_empty() {
-                    return self.loaded(pid);
-                }
-                Ok(Look::Loading)
-            }
-            Found::NeedsLibpython { .. } => Ok(Look::Foreign(Foreign::Other)),
-            Found::Foreign(foreign) => {
-                let is_python = foreign.is_python() || process::runs_python(pid);
-                if self.foreign.is_none() && is_python {
-                    let program = process::program(pid).unwrap_or(exe);
-                    self.foreign = Some((program, foreign.clone()));
-                }
-                if foreign == Foreign::Loader {
-                    self.hold_at_mapping(pid);
-                }
-                Ok(Look::Foreign(foreign))
-            }
-        }
-    }
-
-    /// Attaches to a process whose libraries are loaded.
-    pub fn loaded(&mut self, pid: u32) -> Result<Look> {
-        // Where it was something else that looked like one, one may still come.
-        if self.is_loader(pid) && maps::libpythons(pid).is_ok_and(|found| found.is_empty()) {
-            return Ok(Look::Foreign(Foreign::Loader));
-        }
-        let look = self.look_at_libraries(pid);
-        if !matches!(look, Ok(Look::Foreign(Foreign::Loader))) {
-            self.remove_hold(pid);
-        }
-        self.remove_former(pid);
-        look
-    }
-
-    fn look_at_libraries(&mut self, pid: u32) -> Result<Look> {
-        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        if let Some(look) = self.attach_known(pid, &exe)? {
-            return Ok(look);
-        }
-        let foreign = match open(&exe, pid)? {
-            Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter),
-            Found::NeedsLibpython { .. } => Foreign::Other,
-            Found::Foreign(foreign) => foreign,
-        };
-        for library in maps::libpythons(pid)? {
-            if let Some(look) = self.attach_known(pid, &library)? {
-                return Ok(look);
-            }
-            if let Found::Interpreter(interpreter) = open(&library, pid)? {
-                return self.attach(pid, &library, &interpreter);
-            }
-        }
-        Ok(Look::Foreign(foreign))
-    }
-
-    /// Attaches to a process that is a copy of another and has not run yet.
-    pub fn forked(&mut self, pid: u32, parent: u32) -> Result<Look> {
-        if let Some(of_parent) = self.probes.get(&parent)
-            && let Ok(below) = of_parent.file.strip_prefix(format!("/proc/{parent}"))
-        {
-            let file = Path::new("/proc").join(pid.to_string()).join(below);
-            // The parent may run another program by now.
-            if identity(&file).is_ok_and(|identity| identity == of_parent.identity) {
-                let (interpreter, bias) = (Rc::clone(&of_parent.interpreter), of_parent.bias);
-                return self.probe(pid, &file, &interpreter, of_parent.identity, bias);
-            }
-        }
-        self.loaded(pid)
     }
 
     /// The process runs nothing of what it ran any more.
@@ -438,96 +333,6 @@ impl<'o> Interpreters<'o> {
     /// Lets a build's probes record again, in this process alone.
     pub fn start_only(&mut self, interpreter: &Interpreter, pid: u32) {
         self.tracer.start_only(interpreter.build, pid);
-    }
-
-    /// Attaches to a process whose interpreter nobody has run before, or not with its JIT on or off as
-    /// this one has it.
-    fn attach(
-        &mut self,
-        pid: u32,
-        file: &Path,
-        interpreter: &cpython::Interpreter,
-    ) -> Result<Look> {
-        let identity = identity(file)
-            .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
-        let path = fs::read_link(file).unwrap_or_else(|_| {
-            let below = file.strip_prefix(format!("/proc/{pid}/root"));
-            below.map_or_else(|_| file.to_owned(), |below| Path::new("/").join(below))
-        });
-        let jit = interpreter.jit();
-        let compiles = jit::is_on(pid, jit);
-        let plan = match compiles {
-            true => cpython::plan_compiled(interpreter, self.choice),
-            false => (self.planner)(interpreter, self.choice, None),
-        };
-        let plan = plan.map_err(|error| {
-            let shown = path.display();
-            anyhow!(
-                "can't trace CPython {} ({shown}): {}",
-                error.version,
-                error.problem
-            )
-            .hint(format!(
-                "`pytrace doctor --python {shown}` shows what was found"
-            ))
-        })?;
-        let fresh = self.load(path, interpreter.position_independent(), plan)?;
-        self.jits.insert(identity, jit);
-        self.builds.insert((identity, compiles), Rc::clone(&fresh));
-        let bias = fresh.bias(pid, identity);
-        self.probe(pid, file, &fresh, identity, bias)
-    }
-
-    /// Attaches to a process whose interpreter another has run before: that need not be examined
-    /// again, which takes up to some 100 ms. `None`: it is not known.
-    fn attach_known(&mut self, pid: u32, file: &Path) -> Result<Option<Look>> {
-        let Ok(identity) = identity(file) else {
-            return Ok(None); // whatever is wrong with it, who examines it will tell
-        };
-        let Some(jit) = self.jits.get(&identity) else {
-            return Ok(None);
-        };
-        let key = (identity, jit::is_on(pid, *jit));
-        let Some(known) = self.builds.get(&key).map(Rc::clone) else {
-            return Ok(None);
-        };
-        let bias = known.bias(pid, identity);
-        self.probe(pid, file, &known, identity, bias).map(Some)
-    }
-
-    /// Puts the probes of a known interpreter into a process.
-    fn probe(
-        &mut self,
-        pid: u32,
-        file: &Path,
-        interpreter: &Rc<Interpreter>,
-        identity: Identity,
-        bias: u64,
-    ) -> Result<Look> {
-        let (build, plan) = (interpreter.build, &interpreter.plan);
-        let is_same = |former: &Probed| {
-            former.identity == identity && Rc::ptr_eq(&former.interpreter, interpreter)
-        };
-        self.tracer.prepare(build, plan, pid, bias)?;
-        let probes = match self.former.remove(&pid) {
-            Some(former) if is_same(&former) => former.probes,
-            former => {
-                // Before others are put into the same file, at once.
-                drop(former);
-                self.tracer.attach(build, plan, pid, file)?
-            }
-        };
-        let probed = Probed {
-            interpreter: Rc::clone(interpreter),
-            identity,
-            file: file.to_owned(),
-            probes,
-            bias,
-        };
-        self.probes.insert(pid, probed);
-        self.tracer.start(build, super::process::threads(pid))?;
-        self.tracer.hold_copies(pid)?;
-        Ok(Look::Attached(Rc::clone(interpreter)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::paths::RootResolver;
+use crate::paths::RootResolver;
 
 /// How the names of CPython's libraries begin.
 const LIBPYTHON: &str = "libpython3.";

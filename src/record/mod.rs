@@ -6,7 +6,6 @@ pub mod examine;
 pub mod fuzzing;
 pub mod interpreters;
 pub mod launch;
-pub mod paths;
 pub mod signals;
 
 mod calibrate;
@@ -46,7 +45,7 @@ use crate::cpython::{self, Choice, PlanKind};
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{Machine, Right};
-use crate::recording::{self, Collector, Footer};
+use crate::recording::{self, Collector, Footer, Incomplete};
 use crate::trace::Filter;
 use crate::tracer::{Settings, Storage, Tracer, ValueLimits};
 use crate::user::confine::{Task, confine};
@@ -234,7 +233,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         watchdog,
         lossless: options.lossless,
         complaints: FxHashSet::default(),
-        left_alone: 0,
+        incomplete: Incomplete::default(),
+        unheld: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
@@ -282,12 +282,11 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     }
     consumer.borrow_mut().end(session::now());
     session.prove_rest();
-    if session.left_alone > 1 {
-        say(format_args!(
-            "pytrace: {} processes were traced no further",
-            session.left_alone
-        ));
-    }
+    let incomplete = Incomplete {
+        outlived: children as u64,
+        broken_off: outcome.is_err(),
+        ..std::mem::take(&mut session.incomplete)
+    };
     let (interpreters, scope_used) = session.finish();
     let asked_for = match (&start, &options.target) {
         (_, Target::Command { .. }) | (Start::Processes(_), _) => None,
@@ -301,12 +300,12 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     }
     // What was recorded before an error is kept.
     let lossless = options.lossless;
-    let summary = Summary::new(
+    let mut summary = Summary::new(
         &consumer,
         &interpreters,
         elapsed,
         cost,
-        children,
+        incomplete,
         lossless,
         asked_for,
     );
@@ -330,6 +329,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         Ok(path) => (path, Ok(())),
         Err(error) => (None, Err(error)),
     };
+    summary.written(&finished, settled.is_ok());
     let (code, summed_up) = match (&outcome, &traced) {
         // A Python was asked for, and none was traced.
         (Ok(Ended::Exit(exit)), _) if exit.code() == 0 && summary.lacks_python() => {

@@ -77,6 +77,18 @@ impl Finding {
             _ => false,
         }
     }
+
+    /// Whether calls are missing from what such a plan tells, or may be, that nobody counts.
+    fn means_missing(&self) -> bool {
+        match self {
+            Finding::ThreadState { .. }
+            | Finding::NoReturnValue { .. }
+            // Its events are counted as lost.
+            | Finding::NoFrame { .. } => false,
+            Finding::Unpaired(_) => true,
+            Finding::NamesOnly { from_handlers } => *from_handlers,
+        }
+    }
 }
 
 /// All that was found so far of one plan.
@@ -85,6 +97,8 @@ pub(super) struct Findings {
     list: Vec<Finding>,
     /// Starts and ends have been found to go together.
     paired: bool,
+    /// Another plan has taken this one's place for what was found.
+    mended: bool,
 }
 
 /// What a look at the checks has led to.
@@ -118,6 +132,21 @@ impl Findings {
             !check.has_lost() && matches!(check.state, CheckState::Pending | CheckState::Passed)
         });
         no_failure && paired > 0 && unpaired * PAIRING_TOLERANCE <= paired + unpaired
+    }
+
+    /// Another plan takes the place of this one.
+    pub(super) fn mend(&mut self) {
+        self.mended = true;
+    }
+
+    /// Whether another plan has taken this one's place.
+    pub(super) fn are_mended(&self) -> bool {
+        self.mended
+    }
+
+    /// Whether calls are missing from what the plan has told, or may be, that nobody counts.
+    pub(super) fn mean_missing(&self) -> bool {
+        self.list.iter().any(Finding::means_missing)
     }
 
     /// Whether it made events go missing.

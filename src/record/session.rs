@@ -24,13 +24,14 @@ use super::family::Family;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::parents::Parents;
-use super::paths::RootResolver;
 use super::process;
 use super::progress::Progress;
 use super::signals::{Policy, Reaction, Signals, forward};
 use super::standing::{self, Snapshot};
 use super::watchdog::Watchdog;
 use crate::error::{WithHint as _, say};
+use crate::paths::RootResolver;
+use crate::recording::Incomplete;
 use crate::scope::{Resolver as _, Scope, default_directory, script_of};
 use crate::trace::Time;
 use crate::tracer::Holds;
@@ -122,8 +123,10 @@ pub(super) struct Session<'s, 'o> {
     pub(super) watchdog: Watchdog,
     /// Whether processes are stopped until there is room in the ring.
     pub(super) lossless: bool,
-    /// How many processes are traced no further.
-    pub(super) left_alone: u64,
+    /// What is known to be missing.
+    pub(super) incomplete: Incomplete,
+    /// Processes that ran before their probes were on.
+    pub(super) unheld: FxHashSet<u32>,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,

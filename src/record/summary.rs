@@ -1,16 +1,17 @@
 //! What a recording comes to, in a few lines on stderr.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use indicatif::HumanCount;
 
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Finished};
 use super::interpreters::Interpreters;
-use super::self_check::coverage;
-use crate::cpython::Way;
+use super::self_check::{Findings, coverage};
+use crate::cpython::{Foreign, Way};
 use crate::error::say;
-use crate::recording::{Footer, Interpreter, Lost};
+use crate::recording::{Footer, Gone, Incomplete, Interpreter, Lost};
 use crate::trace::Totals;
 use crate::view;
 
@@ -29,27 +30,28 @@ pub(super) struct Summary {
     probes_failed: bool,
     /// Why no interpreter was traced, although one was run or asked for; and the cure.
     lacks: Option<(String, &'static str)>,
-    /// Children that live on.
-    children: usize,
+    /// A Python that was run and can't be traced: its file, and what it is.
+    untraceable: Option<(PathBuf, Foreign)>,
+    /// What is missing that is not among the lost events.
+    incomplete: Incomplete,
+    /// Calls that the trace's file had no room for.
+    unwritten: u64,
+    /// Whether there is no such file, or not up to its end.
+    file_failed: bool,
     /// How many of the lost events may be none of the scope's.
     unjudged: u64,
-    /// What happened to processes that could not be recorded.
-    untold: u64,
     /// Whether processes were stopped so that nothing be lost.
     lossless: bool,
 }
 
-/// What the JIT does to the calls of generators.
-const MAY_LACK_RESUMPTIONS: &str = "generators that go on and yield within code that the JIT has compiled \
-     are not seen: of theirs, calls may be missing, and how many is not known";
-
 impl Summary {
+    /// `incomplete` is what the session knows of that; the rest is added.
     pub(super) fn new(
         consumer: &Consumer,
         interpreters: &Interpreters<'_>,
         elapsed: Duration,
         cost: Option<Duration>,
-        children: usize,
+        incomplete: Incomplete,
         lossless: bool,
         asked_for: Option<&Path>,
     ) -> Self {
@@ -68,8 +70,30 @@ impl Summary {
         let totals = consumer.totals();
         let losses = consumer.losses().clone();
         let tracer = interpreters.tracer();
-        let (unjudged, untold) = (tracer.lost_unjudged(), tracer.untold());
+        let unjudged = tracer.lost_unjudged();
         let found = interpreters.found();
+        let count = |is: fn(&Findings) -> bool| {
+            let found = found.iter();
+            found.filter(|it| is(&it.findings.borrow())).count() as u64
+        };
+        let compiling = found
+            .iter()
+            .filter(|it| it.plan.way == Way::Compiled)
+            .count() as u64;
+        let incomplete = Incomplete {
+            replanned: count(Findings::are_mended),
+            partly_seen: count(|findings| !findings.are_mended() && findings.mean_missing()),
+            untold: tracer.untold(),
+            compiled: if totals.may_lack_resumptions {
+                compiling
+            } else {
+                0
+            },
+            cut: totals.cut,
+            untraced: incomplete.untraced + interpreters.untraceable(),
+            ..incomplete
+        };
+        let untraceable = interpreters.foreign().filter(|(_, it)| it.is_python());
         let probes_failed = found.iter().any(|interpreter| {
             let checks = interpreters.checks(interpreter);
             let pending = checks.iter().any(|check| check.has_lost());
@@ -116,29 +140,25 @@ impl Summary {
             cost,
             probes_failed,
             lacks,
-            children,
+            untraceable: untraceable.cloned(),
+            incomplete,
+            unwritten: 0,
+            file_failed: false,
             unjudged,
-            untold,
             lossless,
         }
     }
 
     /// The part of the trace file's footer that is known from this.
     pub(super) fn footer(&self) -> Footer {
-        let mut interpreters = self.interpreters.clone();
-        if self.totals.may_lack_resumptions {
-            let compiling = interpreters.iter_mut().filter(|found| found.jit);
-            for interpreter in compiling {
-                interpreter.findings.push(MAY_LACK_RESUMPTIONS.to_owned());
-            }
-        }
         Footer {
             format: Footer::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interpreters,
+            interpreters: self.interpreters.clone(),
             lost: self.totals.lost,
             lost_unjudged: self.unjudged.min(self.totals.lost),
             lost_by_thread: self.lost.clone(),
+            incomplete: self.incomplete.clone(),
             ..Footer::default()
         }
     }
@@ -148,12 +168,48 @@ impl Summary {
         self.lacks.is_some()
     }
 
+    /// What has become of the trace: how it was written, and whether it is where it should be.
+    pub(super) fn written(&mut self, finished: &io::Result<Finished>, is_in_place: bool) {
+        if let Ok(Finished::File(ended)) = finished {
+            self.unwritten = ended.unwritten;
+        }
+        self.file_failed = finished.is_err() || !is_in_place;
+    }
+
+    /// Whether events were lost, and what else is missing.
+    fn completeness(&self) -> String {
+        let footer = self.footer();
+        let mut gone: Vec<String> = footer.gone().iter().map(ToString::to_string).collect();
+        match self.unwritten {
+            0 => {}
+            1 => gone.push("1 call could not be written".to_owned()),
+            calls => gone.push(format!("{} calls could not be written", HumanCount(calls))),
+        }
+        if self.file_failed {
+            gone.push("its file is not complete".to_owned());
+        }
+        let lost = match footer.lost {
+            0 if gone.is_empty() => return "none lost".to_owned(),
+            0 => String::new(),
+            lost => format!("{} lost, ", HumanCount(lost)),
+        };
+        match &gone[..] {
+            [] => lost.trim_end_matches(", ").to_owned(),
+            _ => format!("{lost}not whole: {}", gone.join("; ")),
+        }
+    }
+
     /// Says it.
     ///
     /// `output` is the file that holds the trace, if one does.
     pub(super) fn print(&self, output: Option<&Path>) {
         if self.interpreters.is_empty() {
             match &self.lacks {
+                // Why has been said.
+                None if self.incomplete.untraced > 0 => say(format_args!(
+                    "pytrace: nothing was traced: {}",
+                    Gone::Untraced(self.incomplete.untraced)
+                )),
                 None => say(format_args!(
                     "pytrace: no CPython was run: nothing to trace"
                 )),
@@ -171,13 +227,13 @@ impl Summary {
             imports,
             threads,
             starts_inferred,
-            may_lack_resumptions,
+            may_lack_resumptions: _,
             lost,
-            cut,
+            cut: _,
         } = self.totals;
         let plural = |count: u64| if count == 1 { "" } else { "s" };
         say(format_args!(
-            "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}, {} lost",
+            "pytrace: {} call{} ({} internal, {} external, {} import) in {threads} thread{}, {}, {}",
             HumanCount(calls),
             plural(calls),
             HumanCount(internal),
@@ -185,11 +241,7 @@ impl Summary {
             HumanCount(imports),
             plural(threads),
             view::Duration(nanoseconds(self.elapsed)),
-            match lost {
-                0 if may_lack_resumptions => "no event".to_owned(),
-                0 => "none".to_owned(),
-                _ => HumanCount(lost).to_string(),
-            },
+            self.completeness(),
         ));
         for interpreter in &self.interpreters {
             let Interpreter {
@@ -219,8 +271,11 @@ impl Summary {
                 HumanCount(starts_inferred),
             ));
         }
-        if may_lack_resumptions {
-            say(format_args!("pytrace: {MAY_LACK_RESUMPTIONS}"));
+        if let Some((program, foreign)) = &self.untraceable {
+            let program = program.display();
+            say(format_args!(
+                "pytrace: {program} is {foreign}: it went on untraced"
+            ));
         }
         for version in &self.newer {
             say(format_args!(
@@ -236,7 +291,7 @@ impl Summary {
                 view::Duration(nanoseconds(in_all)),
             ));
         }
-        match self.children {
+        match self.incomplete.outlived {
             0 => {}
             1 => say(format_args!(
                 "pytrace: 1 child process outlived the program: it goes on untraced"
@@ -271,19 +326,6 @@ impl Summary {
                     super::RING_MIB
                 ));
             }
-        }
-        if self.untold > 0 {
-            say(format_args!(
-                "pytrace: {} births, starts or ends of processes could not be recorded: \
-                 children may be missing",
-                HumanCount(self.untold)
-            ));
-        }
-        if cut > 0 {
-            eprintln!(
-                "pytrace: {cut} stack{} too deep to be read whole: the outermost calls are missing",
-                if cut == 1 { " was" } else { "s were" }
-            );
         }
         if let Some(output) = output {
             say(format_args!("pytrace: trace in {}", output.display()));

@@ -300,7 +300,8 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         ob_type: layout.ob_type as u8,
         str_kind_bit: layout.str_kind_bit as u8,
         code_first_traceable: layout.code_first_traceable.unwrap_or(0) as u8,
-        pad: [0; 5],
+        free_threaded: u8::from(plan.free_threaded()),
+        pad: [0; 4],
         tstate_thread_id: layout.tstate_thread_id,
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn write_unseen(recording: &Recording, out: &mut impl Write) -> io::R
             "\nThe file ends early: calls that had not ended by then are missing."
         )?;
     }
+    for gone in recording.gone() {
+        writeln!(out, "\nNot whole: {gone}.")?;
+    }
     write_losses(recording, out)
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use pytrace::format::{ChromeWriter, Output, Storage};
-use pytrace::recording::{Footer, Interpreter, Values};
+use pytrace::recording::{Footer, Incomplete, Interpreter, Values};
 use pytrace::trace::{Arguments, Call, Category, Code, Exit, Gap, Kind, Sink, ThreadId, Time};
 
 /// A footer with something in every member.
@@ -27,6 +27,10 @@ pub(crate) fn footer() -> Footer {
         lost: 0,
         lost_unjudged: 0,
         lost_by_thread: vec![],
+        incomplete: Incomplete {
+            unheld: 2,
+            ..Incomplete::default()
+        },
         values: Some(Values {
             max_string: 80,
             max_items: 3,

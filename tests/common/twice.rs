@@ -12,8 +12,18 @@ use crate::run::{Place, Ran, Trace};
 /// The programs.
 pub(crate) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/embedded");
 
+const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
+
 /// Functions that run while nothing is written down yet, or not any more.
-const BEFORE_AND_AFTER: [&str; 5] = ["begin", "end", "main", "Worker.__init__", "Worker.run"];
+const BEFORE_AND_AFTER: [&str; 7] = [
+    "begin",
+    "end",
+    "main",
+    "Worker.__init__",
+    "Worker.run",
+    "prepare",
+    "enter",
+];
 
 /// The names of the functions that a thread calls, in order.
 pub(crate) type Calls = Vec<String>;
@@ -71,11 +81,17 @@ pub(crate) struct Twice {
 
 impl Twice {
     pub(crate) fn run(place: &Place, command: &[&str]) -> Twice {
-        Twice::run_in(place, Path::new("/"), SOURCES, command)
+        Twice::run_in(place, Path::new("/"), SOURCES, command, &[PYTRACE])
     }
 
-    /// In another root directory, where the sources are at `sources`.
-    fn run_in(place: &Place, root: &Path, sources: &str, command: &[&str]) -> Twice {
+    /// In another root directory, where the sources are at `sources`, and recorded by this program.
+    fn run_in(
+        place: &Place,
+        root: &Path,
+        sources: &str,
+        command: &[&str],
+        recorder: &[&str],
+    ) -> Twice {
         let inside = tempfile::tempdir_in(root.join("tmp")).unwrap();
         let path = inside.path().join("truth");
         let seen = Path::new("/").join(path.strip_prefix(root).unwrap());
@@ -86,7 +102,8 @@ impl Twice {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
 
         let options = ["-o", "t.json", "--scope", sources, "--"];
-        let mut traced = place.pytrace(&[&options, command].concat());
+        let (program, own) = recorder.split_first().unwrap();
+        let mut traced = place.command(program, &[own, &options, command].concat());
         traced.env("PYTHONPATH", sources);
         let ran = place.run(traced);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -144,11 +161,27 @@ impl Debian {
 
     /// Runs interpreters.py.
     pub(crate) fn run(&self, place: &Place, python: &str) -> Twice {
+        self.run_by(place, python, "interpreters.py", &[PYTRACE])
+    }
+
+    /// Runs one of the programs.
+    pub(crate) fn run_program(&self, place: &Place, python: &str, program: &str) -> Twice {
+        self.run_by(place, python, program, &[PYTRACE])
+    }
+
+    /// The same, recorded by this program instead of pytrace.
+    pub(crate) fn run_by(
+        &self,
+        place: &Place,
+        python: &str,
+        program: &str,
+        recorder: &[&str],
+    ) -> Twice {
         let sources = self.sources();
-        let program = format!("{sources}/interpreters.py");
+        let program = format!("{sources}/{program}");
         let root = self.root.to_str().unwrap();
         let command = ["chroot", root, python, &program];
-        Twice::run_in(place, &self.root, &sources, &command)
+        Twice::run_in(place, &self.root, &sources, &command, recorder)
     }
 }
 

@@ -50,6 +50,21 @@ fn losses_are_told_in_red() {
     });
 }
 
+#[test]
+fn what_may_be_missing_is_told() {
+    let mut trace = training();
+    trace.say("incomplete", serde_json::json!({"unheld": 1, "cut": 2}));
+    look_at(&trace, "", async |page| {
+        let header = page.text("#header").await;
+        for part in [
+            "Not whole: the first calls of 1 process may be missing.",
+            "Not whole: 2 stacks were too deep",
+        ] {
+            assert!(header.contains(part), "no {part} in {header}");
+        }
+    });
+}
+
 async fn has(page: &Page, name: &str) -> bool {
     let rows = page.rows().await;
     rows.iter().any(|row| row.trim_start_matches('.') == name)

@@ -1,4 +1,5 @@
-//! pytrace with plans that are wrong on purpose, for `tests/self_check.rs`.
+//! pytrace with plans that are wrong on purpose, for `tests/self_check.rs` and
+//! `tests/newer_versions.rs`.
 //!
 //! The first argument says how: `register:SITE` (another register is said to hold the frame),
 //! `site:SITE` (that site is not probed), `value` (another register is said to hold the value

@@ -13,7 +13,7 @@ type Numbers = FxHashMap<String, u8>;
 /// module `_opcode_metadata`; confirmed by bytecode of its own. `None` where it does not tell
 /// enough, or where opcodes are among them that enter or leave frames in ways of which nothing is
 /// known.
-pub(in crate::cpython) fn opcodes(elf: &Elf, module: Option<&str>) -> Option<&'static Opcodes> {
+pub(in crate::cpython) fn opcodes(elf: &Elf, module: Option<&str>) -> Option<Opcodes> {
     let numbers = names(elf).or_else(|| module.and_then(parse))?;
     if !leaves_as_known(&numbers) {
         return None;
@@ -40,16 +40,15 @@ pub(in crate::cpython) fn opcodes(elf: &Elf, module: Option<&str>) -> Option<&'s
     let unassigned = (0..=255u8)
         .filter(|number| !numbers.values().any(|assigned| assigned == number))
         .map(|number| number..=number);
-    // At most one for each build of a recording, which goes on using it to its end.
-    Some(Box::leak(Box::new(Opcodes {
-        unassigned: unassigned.collect::<Vec<_>>().leak(),
-        resumes: resumes.leak(),
-        returns: family(&["RETURN_VALUE"]).leak(),
-        yields: family(&["YIELD_VALUE", "INSTRUMENTED_YIELD_VALUE"]).leak(),
+    Some(Opcodes {
+        unassigned: unassigned.collect(),
+        resumes: resumes.into(),
+        returns: family(&["RETURN_VALUE"]).into(),
+        yields: family(&["YIELD_VALUE", "INSTRUMENTED_YIELD_VALUE"]).into(),
         by_instruction: None,
         executor: None,
         raise: number("RAISE_VARARGS")?,
-    })))
+    })
 }
 
 /// `RESUME` and its forms in the newest version that is known.

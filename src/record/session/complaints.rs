@@ -9,7 +9,7 @@ use crate::error::{WithHint as _, print_report, say};
 impl Session<'_, '_> {
     /// Says why a process is traced no further. Of many children, the first speaks for all.
     pub(super) fn complain(&mut self, pid: u32, error: Error) {
-        self.left_alone += 1;
+        self.incomplete.untraced += 1;
         let error = match format!("{error:#}").contains(&Errno::EMFILE.to_string()) {
             true => error.hint("each process takes some files: raise their limit, ulimit -n"),
             false => error,
@@ -23,8 +23,9 @@ impl Session<'_, '_> {
     /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
     /// for all.
     pub(super) fn say_unheld(&mut self, pid: u32, why: &str) {
-        let has_probes = self.interpreters.bias(pid).is_some();
-        if has_probes && self.complaints.insert(format!("unheld: {why}")) {
+        self.unheld.insert(pid);
+        self.incomplete.unheld = self.unheld.len() as u64;
+        if self.complaints.insert(format!("unheld: {why}")) {
             self.progress.clear();
             say(format_args!(
                 "pytrace: process {pid} could not be held until it is traced ({why}): \

@@ -98,6 +98,7 @@ impl Session<'_, '_> {
     /// What a plan has told that did not prove right is none of the recording's.
     fn forget_untrusted(&mut self, interpreter: &Interpreter) {
         let calls = self.consumer.borrow_mut().distrust(interpreter);
+        self.incomplete.unproved += calls;
         if calls > 0 {
             self.progress.clear();
             say(format_args!(
@@ -151,6 +152,7 @@ impl Session<'_, '_> {
         let outcome = self.interpreters.fall_back(failed, finding);
         let refused = match outcome {
             Ok((next, failures)) => {
+                failed.findings.borrow_mut().mend();
                 self.consumer.borrow_mut().replace_interpreter(pids, &next);
                 say(format_args!(
                     "pytrace: CPython {version} ({path}): going over to {}; \
@@ -227,8 +229,9 @@ impl Session<'_, '_> {
         for pid in pids {
             self.interpreters.left(*pid);
         }
-        if let Some(pid) = pids.first() {
-            self.complain(*pid, error);
+        if let [first, others @ ..] = pids {
+            self.complain(*first, error);
+            self.incomplete.untraced += others.len() as u64;
         }
         Ok(())
     }

@@ -27,16 +27,29 @@ impl Session<'_, '_> {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
             let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
+            // What it runs can't be found out any more.
+            let unseen = matches!(halt, Some(Err(_))) && process::program(turn.pid).is_none();
+            self.incomplete.unseen += u64::from(unseen);
             let has_run = turn.kind == TurnKind::Loaded && self.interpreters.is_loader(turn.pid);
             let heeded = self.heed(turn);
-            if let Some(Err(why)) = halt {
-                let why = match why {
-                    Errno::EPERM => "a debugger has it, such as strace",
-                    other => other.desc(),
-                };
-                self.say_unheld(turn.pid, why);
-            } else if starts(turn) && turn.held && process::runs(turn.pid) {
-                self.say_unheld(turn.pid, "somebody has let it go on");
+            // Who has ended meanwhile could not be probed.
+            let is_python = heeded.is_err() || self.interpreters.bias(turn.pid).is_some();
+            match halt {
+                _ if unseen || !is_python => {}
+                Some(Err(_)) if !process::is_alive(turn.pid) => {
+                    self.say_unheld(turn.pid, "it has ended by now");
+                }
+                Some(Err(Errno::EPERM)) => {
+                    self.say_unheld(turn.pid, "a debugger has it, such as strace");
+                }
+                Some(Err(why)) => self.say_unheld(turn.pid, why.desc()),
+                Some(Ok(_)) if self.has_run_python(turn) => {
+                    self.say_unheld(turn.pid, "it could only be stopped when it ran already");
+                }
+                None if starts(turn) && turn.held && process::runs(turn.pid) => {
+                    self.say_unheld(turn.pid, "somebody has let it go on");
+                }
+                _ => {}
             }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
@@ -59,6 +72,15 @@ impl Session<'_, '_> {
     /// Whether a process that has just begun to run something is not held, as it may not be.
     fn is_loose(&self, turn: Turn) -> bool {
         starts(turn) && !turn.held && !self.family.is_root(turn.pid)
+    }
+
+    /// Whether a process that was stopped while it ran may have run Python code before.
+    fn has_run_python(&self, turn: Turn) -> bool {
+        match turn.kind {
+            // What it is a copy of has an interpreter.
+            TurnKind::Born { .. } => !process::is_newborn(turn.pid),
+            _ => self.interpreters.has_interpreter(turn.pid),
+        }
     }
 
     fn heed(&mut self, turn: Turn) -> Result<()> {
@@ -112,10 +134,14 @@ impl Session<'_, '_> {
             .extract_if(.., |(_, born)| born.elapsed() >= BEFORE_EXEC);
         for (pid, _) in grown.collect::<Vec<_>>() {
             let look = self.interpreters.copy_of_loader(pid);
+            let has_loaded = matches!(look, Ok(Look::Attached(_)));
             if let Err(error) = look.and_then(|look| self.follow(pid, look))
                 && process::is_alive(pid)
             {
                 self.complain(pid, error);
+            }
+            if has_loaded {
+                self.say_unheld(pid, "it loaded Python before it was watched for that");
             }
         }
     }

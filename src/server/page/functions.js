@@ -42,7 +42,8 @@ export class Functions {
       oninput: debounce(() => state.set({ fq: this.#filter.value }), 200),
     });
     this.#scope = scopePicker("functions-of", state);
-    const lost = trace.lost > 0 && h("span", { class: "problem" }, `${counted(trace.lost, "event")} lost: counts and totals are lower bounds`);
+    const missing = trace.lost > 0 ? `${counted(trace.lost, "event")} lost` : "Not whole";
+    const lost = trace.whole === false && h("span", { class: "problem" }, `${missing}: counts and totals are lower bounds`);
     panel.append(h("div", { class: "tools" }, this.#filter, this.#scope.element, lost));
     this.#table = new Table(panel, "functions", "Functions", COLUMNS, (from, number) => server.functions({
       thread: this.#scope.thread(), sort: this.#sort, order: state.get("order"), from, count: number, q: state.get("fq"), ...state.filters(),

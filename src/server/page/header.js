@@ -71,6 +71,7 @@ function notes(trace, toGap) {
     note("bad", `${counted(trace.lost, "event")} lost${places}`, losses(trace), first === "" ? "" : " ", first);
   }
   if (trace.truncated) note("warn", "The file ends in the middle: what is shown goes up to its last whole event.");
+  for (const gone of trace.gone ?? []) note("warn", `Not whole: ${gone}.`);
   if (trace.foreign) note("plain", "Written by another tool: what it did not record is not shown.");
   if (trace.calls.unfinished > 0) note("plain", `${counted(trace.calls.unfinished, "call")} unfinished at the end.`);
   if (trace.calls.already_running > 0) note("plain", `${counted(trace.calls.already_running, "call")} already running at the beginning.`);

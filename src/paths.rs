@@ -21,19 +21,20 @@ pub struct RootResolver {
 }
 
 impl RootResolver {
+    /// Paths below this directory.
+    pub fn below(root: impl Into<PathBuf>) -> RootResolver {
+        RootResolver { root: root.into() }
+    }
+
     /// Paths as pytrace itself sees them.
     pub fn own() -> RootResolver {
-        RootResolver {
-            root: PathBuf::from("/"),
-        }
+        RootResolver::below("/")
     }
 
     /// Paths as process `pid` sees them, in its mount namespace and below its root directory.
     /// Once that process has ended, nothing resolves.
     pub fn of_process(pid: u32) -> RootResolver {
-        RootResolver {
-            root: PathBuf::from(format!("/proc/{pid}/root")),
-        }
+        RootResolver::below(format!("/proc/{pid}/root"))
     }
 
     /// Paths as process `pid` sees them, but by our own way where that is the same: it outlives
@@ -120,9 +121,7 @@ mod tests {
         symlink("../a", root.join("a/relative")).unwrap();
         symlink("../../../../a", root.join("a/above")).unwrap();
         symlink("loop", root.join("loop")).unwrap();
-        let resolver = RootResolver {
-            root: root.to_owned(),
-        };
+        let resolver = RootResolver::below(root);
         for (path, real) in [
             ("/a/b/f", Some("/a/b/f")),
             ("/a/./b/../b/f", Some("/a/b/f")),
