@@ -294,7 +294,6 @@ fn the_jobs_of_a_shell_are_recorded_and_not_taken_for_stopped() {
         jobs,
         run::PYTHON,
     ]));
-    let ran = ran.but_for("(it could only be stopped when it ran already)");
     ran.recorded(0, &[]);
     assert_eq!(ran.text(), "first 0\nsecond 0\n");
     let counts = counted(&place);

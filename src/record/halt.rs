@@ -4,7 +4,7 @@
 //! where a debugger has the process, and it is slower. But a shell with job control takes a SIGSTOP
 //! of its job for the user's Ctrl-Z, and such a job has just started: what it does in the time
 //! until it is stopped here, well below a millisecond as a rule, is the dynamic linker's work. On a
-//! busy machine it may get further, and its first calls are missed; then that is said.
+//! busy machine it may get further, and its first calls are missed.
 //!
 //! Should pytrace die, the kernel lets the process go on.
 

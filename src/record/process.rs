@@ -133,26 +133,6 @@ fn states(pid: u32) -> impl Iterator<Item = char> {
     })
 }
 
-/// Whether a stopped child has not run an instruction of its own since it was made: it is about to return
-/// from the system call that made it, and has made nobody by such a call itself. False where that does
-/// not show.
-pub(super) fn is_newborn(pid: u32) -> bool {
-    let makers = [
-        libc::SYS_fork,
-        libc::SYS_vfork,
-        libc::SYS_clone,
-        libc::SYS_clone3,
-    ];
-    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).ok();
-    // The first number is the system call's; -1 of what was interrupted elsewhere
-    // (`proc_pid_syscall()` in the kernel's `fs/proc/base.c`).
-    let call = read("syscall").and_then(|text| text.split(' ').next()?.parse().ok());
-    let children = read(&format!("task/{pid}/children"));
-    call.is_some_and(|call: i64| makers.contains(&call))
-        && children.is_some_and(|children| children.trim().is_empty())
-        && threads(pid).count() == 1
-}
-
 /// Whose child it is.
 pub(super) fn parent(pid: u32) -> Option<u32> {
     stat(pid, 1)?.parse().ok()

@@ -93,13 +93,6 @@ pub(super) fn look(pid: u32, plan: &Plan, bias: u64) -> Option<Snapshot> {
     })
 }
 
-/// Whether an interpreter has been made in a process, without which no Python code runs. It may be gone
-/// by now. `bias` as in [`look`]; `None` where that does not show.
-pub(super) fn has_interpreter(pid: u32, plan: &Plan, bias: u64) -> Option<bool> {
-    let head = plan.threads?.head.wrapping_add(bias);
-    Process(pid).word(head).map(|interpreter| interpreter != 0)
-}
-
 /// A process's threads: the ids that it knows them by, to those that we do.
 #[derive(Debug, Default)]
 struct Tasks(FxHashMap<u32, u32>);

@@ -11,19 +11,9 @@ use super::{Identity, Interpreter, Interpreters, Look, Probed, identity};
 use crate::cpython::{self, Foreign, Found, InterpreterError};
 use crate::error::WithHint as _;
 use crate::record::examine::open;
-use crate::record::{jit, maps, process, standing};
+use crate::record::{jit, maps, process};
 
 impl Interpreters<'_> {
-    /// Whether a process whose probes are on may have run Python code by now: it has made an
-    /// interpreter.
-    pub(in crate::record) fn has_interpreter(&self, pid: u32) -> bool {
-        let of =
-            |probed: &Probed| standing::has_interpreter(pid, &probed.interpreter.plan, probed.bias);
-        self.probes
-            .get(&pid)
-            .is_some_and(|it| of(it) != Some(false))
-    }
-
     /// After an exec, the process being held: attaches, or has it held again once its
     /// libraries are loaded.
     ///

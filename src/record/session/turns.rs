@@ -43,9 +43,6 @@ impl Session<'_, '_> {
                     self.say_unheld(turn.pid, "a debugger has it, such as strace");
                 }
                 Some(Err(why)) => self.say_unheld(turn.pid, why.desc()),
-                Some(Ok(_)) if self.has_run_python(turn) => {
-                    self.say_unheld(turn.pid, "it could only be stopped when it ran already");
-                }
                 None if starts(turn) && turn.held && process::runs(turn.pid) => {
                     self.say_unheld(turn.pid, "somebody has let it go on");
                 }
@@ -72,15 +69,6 @@ impl Session<'_, '_> {
     /// Whether a process that has just begun to run something is not held, as it may not be.
     fn is_loose(&self, turn: Turn) -> bool {
         starts(turn) && !turn.held && !self.family.is_root(turn.pid)
-    }
-
-    /// Whether a process that was stopped while it ran may have run Python code before.
-    fn has_run_python(&self, turn: Turn) -> bool {
-        match turn.kind {
-            // What it is a copy of has an interpreter.
-            TurnKind::Born { .. } => !process::is_newborn(turn.pid),
-            _ => self.interpreters.has_interpreter(turn.pid),
-        }
     }
 
     fn heed(&mut self, turn: Turn) -> Result<()> {
