@@ -162,16 +162,22 @@ fn what_a_wrong_plan_tells_of_a_newer_version_is_left_out() {
     let said = &twice.ran.stderr;
     for part in [
         "starts and ends do not go together",
-        " calls are left out: nothing shows that they are right",
         "going over to the function that pops its frames",
-        " left out, as nothing shows that their probes were right",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let incomplete = &twice.trace.footer()["incomplete"];
     assert_eq!(incomplete["replanned"], 1);
-    assert!(incomplete["unproved"].as_u64().unwrap() > 0);
-    // That was what Python calls as it starts. The program itself is seen as it should be.
+    // How many calls it had told by then, of what Python runs as it starts, is a matter of time, and may
+    // be none.
+    let left_out = incomplete["unproved"].as_u64().unwrap_or(0);
+    for part in [
+        " calls are left out: nothing shows that they are right",
+        " left out, as nothing shows that their probes were right",
+    ] {
+        assert_eq!(said.contains(part), left_out > 0, "{part}: {said}");
+    }
+    // None of them is there. The program itself is seen as it should be.
     twice.is_whole(&OF_INTERPRETERS, 4, 7000);
 }
 

@@ -42,6 +42,8 @@ pub(super) fn deliver(finished: io::Result<Finished>, output: Option<&Path>) -> 
             .hint(cure)
     })?;
     match finished {
+        // That there is nothing, and why, is said elsewhere.
+        Finished::Memory(recording) if recording.threads.is_empty() => Ok(()),
         Finished::Memory(recording) => {
             let tree = view::TreeOptions {
                 style: terminal::style(),
