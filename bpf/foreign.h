@@ -51,6 +51,10 @@ static __always_inline bool is_from_kernel(struct kernel_siginfo *info)
  * The process gets a SIGSTOP of ours. As one of its threads runs, nobody else's stop is in force but for
  * those that are about to be, or that are owed: what was wanted before has ended in another way, such as
  * by a debugger. (A SIGSTOP to one other thread of the process can't be seen from here.)
+ *
+ * A SIGSTOP that is waiting already counts if it was seen who sent it. Else it may be another kernel
+ * program's, such as that of a second recording: if each waited for the other to end its stop, nobody
+ * would.
  */
 static __always_inline void begin_hold(struct stop *stop, struct task_struct *task, int result)
 {
@@ -59,11 +63,11 @@ static __always_inline void begin_hold(struct stop *stop, struct task_struct *ta
 	if (stop->held)
 		return;
 	stop->held = 1;
-	if (result != TRACE_SIGNAL_ALREADY_PENDING)
-		all &= ~(unsigned long)SIGNAL_BIT(SIGSTOP); /* this one */
+	if (result != TRACE_SIGNAL_ALREADY_PENDING || !(stop->wanted & SIGNAL_BIT(SIGSTOP)))
+		all &= ~(unsigned long)SIGNAL_BIT(SIGSTOP);
 	all |= BPF_CORE_READ(task, pending.signal.sig[0]) | stop->owed;
 	if (BPF_CORE_READ(task, jobctl) & JOBCTL_STOP_PENDING)
-		all |= SIGNAL_BIT(SIGSTOP);
+		all |= stop->wanted;
 	stop->wanted = all & STOP_SIGNALS;
 }
 
@@ -87,14 +91,18 @@ static __always_inline int note_signal(int number, struct kernel_siginfo *info,
 {
 	__u32 tgid = BPF_CORE_READ(task, tgid), sender = bpf_get_current_pid_tgid() >> 32;
 	struct stop *stop = bpf_map_lookup_elem(&stops, &tgid);
-	bool by_us = sender == own || sender == watchdog;
+	bool by_kernel = is_from_kernel(info), by_us = sender == own || sender == watchdog;
 
 	if (!stop)
 		return 0;
-	if (number == SIGSTOP && to_all && stop->due && (by_us || is_from_kernel(info))) {
+	if (number == SIGSTOP && to_all && stop->due && (by_us || by_kernel)) {
 		__sync_fetch_and_add(&stop->due, -1);
 		begin_hold(stop, task, result);
-	} else if (by_us) {
+	} else if (number == SIGSTOP && by_kernel) {
+		/* another kernel program's, which ends it: the kernel has none of its own */
+		return 0;
+	} else if (by_us && !by_kernel) {
+		/* not what a terminal sends as we write to it */
 		note_own(stop, number);
 	} else if (number == SIGCONT) {
 		stop->held = stop->wanted = stop->owed = 0;

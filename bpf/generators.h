@@ -194,8 +194,10 @@ static __always_inline void forget_generators(__u64 id)
 	if (!may_have_generators(id))
 		return;
 	mine = find_generators(id);
-	if (mine)
+	if (mine) {
 		mine->bottom = mine->top = GENERATORS_MIDDLE;
+		mine->again = 0;
+	}
 }
 
 /* Where the kernel has no loops. */

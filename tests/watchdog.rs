@@ -332,6 +332,40 @@ fn of_stops_and_continuations_by_somebody_else_the_last_counts() {
     });
 }
 
+/// Both hold its children at the same moments. Neither's stop is taken for somebody else's, who would
+/// have to end it.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn two_recordings_of_a_program_do_not_wait_for_each_other() {
+    let children = "
+import subprocess, sys
+for _ in range(5):
+    subprocess.run([sys.executable, '-S', '-c', 'pass'], check=True)
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+";
+    let place = Place::with(&program(children, ""));
+    let inner = place.python(&[&SMALL[..], &["inner.json", "x.py"]].concat());
+    let mut args: Vec<&str> = SMALL.to_vec();
+    args.extend(["outer.json", "--"]);
+    let command: Vec<_> = std::iter::once(inner.get_program())
+        .chain(inner.get_args())
+        .map(|word| word.to_str().unwrap())
+        .collect();
+    args.extend(command);
+    let running = place.start(place.pytrace(&args));
+    running.line("done");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for trace in ["inner.json", "outer.json"] {
+        let trace = place.trace(trace);
+        let steps = trace.events().filter(|event| event["name"] == "step");
+        assert_eq!(steps.count(), CALLS, "{}", ran.stderr);
+    }
+}
+
 /// A job of a shell, or of whoever looks after its children: neither that nor the program gets a
 /// signal, and all the same nothing is lost.
 #[test]

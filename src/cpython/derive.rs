@@ -265,7 +265,7 @@ fn freed(
 
 /// The first instruction of a function that the kernel emulates, if every execution passes it with
 /// the first argument still in rdi; else the first that may be probed.
-pub(super) fn cheap_start(elf: &Elf, function: u64) -> Option<Instruction> {
+fn cheap_start(elf: &Elf, function: u64) -> Option<Instruction> {
     let mut facts = InstructionInfoFactory::new();
     let mut at = function;
     for _ in 0..START_MAX {

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use iced_x86::{ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
 use rustc_hash::FxHashSet;
 
-use super::derive::{Problem, cheap_start, probe};
+use super::derive::{Problem, past_landing_pad, probe};
 use super::environment::Environment;
 use super::handlers::{Evaluator, HANDLER_MAX, Registers};
 use super::machine::{changes, general, is_any_call, is_conditional, load, place};
@@ -38,7 +38,8 @@ pub(super) fn probes(
     let entered = entered(evaluator, number, registers, version);
     let pending = || {
         let function = evaluator.elf.symbol(PENDING)?.address;
-        let start = cheap_start(evaluator.elf, function)?;
+        // Where rsp points to the return address.
+        let start = past_landing_pad(evaluator.elf, function)?;
         let meaning = Meaning::Pending;
         probe(evaluator.elf, &start, meaning, FrameSource::None, PENDING)
     };

@@ -26,7 +26,10 @@ pub(super) fn open_regular(path: &Path) -> io::Result<Option<(File, u64)>> {
     if !metadata.is_file() {
         return Ok(None);
     }
-    let file = File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
+    let mut file = OpenOptions::new();
+    // Nor is somebody's lease waited for.
+    let file = file.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = file.open(format!("/proc/self/fd/{}", place.as_raw_fd()))?;
     Ok(Some((file, metadata.len())))
 }
 

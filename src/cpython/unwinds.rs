@@ -71,6 +71,9 @@ fn comparisons(flow: &Flow, field: i64) -> Vec<Comparison> {
             continue;
         };
         let loaded = byte_loaded(instruction);
+        if loaded == Some(compared.base) {
+            continue; // it does not point to the frame any more
+        }
         let mut is_compared = instruction.code() == Code::Cmp_rm8_imm8
             && instruction.op0_kind() == OpKind::Memory
             && instruction.immediate8() == 0;
@@ -281,6 +284,7 @@ mod tests {
             "cmp byte ptr [r12+74], 0; mov r12, rbx; jne 1f;",
             "cmp byte ptr [r12+73], 0; jne 1f;",
             "movzx eax, byte ptr [r12+74]; cmp al, 1; jne 1f;",
+            "movzx eax, byte ptr [rax+74]; test al, al; jne 1f;",
             "movzx eax, byte ptr [r12+74]; mov eax, ebx; test al, al; jne 1f;",
             "movzx eax, byte ptr [r12+74]; test bl, bl; jne 1f;",
             "mov byte ptr [r12+74], 0; jne 1f;",

@@ -81,7 +81,7 @@ impl Summary {
             .filter(|it| it.plan.way == Way::Compiled)
             .count() as u64;
         let incomplete = Incomplete {
-            replanned: count(Findings::are_mended),
+            replanned: incomplete.replanned + count(Findings::are_mended),
             partly_seen: count(|findings| !findings.are_mended() && findings.mean_missing()),
             untold: tracer.untold(),
             compiled: if totals.may_lack_resumptions {

@@ -25,8 +25,8 @@ pub struct Incomplete {
     /// Processes that went on untraced, as something was wrong with them or their interpreter.
     #[serde(skip_serializing_if = "is_zero")]
     pub untraced: u64,
-    /// Interpreters whose probes were found wrong and replaced: of what they called before, calls may
-    /// be missing.
+    /// Interpreters whose probes were found wrong and replaced, or were those of one whose JIT is off: of
+    /// what they called before, calls may be missing.
     #[serde(skip_serializing_if = "is_zero")]
     pub replanned: u64,
     /// Interpreters whose probes do not see every call, and were kept; [`super::Interpreter::findings`]

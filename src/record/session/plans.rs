@@ -197,6 +197,7 @@ impl Session<'_, '_> {
             .borrow_mut()
             .replace_interpreter(&[pid], &next);
         if !held {
+            self.incomplete.replanned += 1;
             self.progress.clear();
             say(format_args!(
                 "pytrace: the JIT is on in process {pid}, as showed only now: \

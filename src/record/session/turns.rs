@@ -30,7 +30,11 @@ impl Session<'_, '_> {
             // What it runs can't be found out any more.
             let unseen = matches!(halt, Some(Err(_))) && process::program(turn.pid).is_none();
             self.incomplete.unseen += u64::from(unseen);
-            let has_run = turn.kind == TurnKind::Loaded && self.interpreters.is_loader(turn.pid);
+            let has_run = match turn.kind {
+                TurnKind::Loaded => self.interpreters.is_loader(turn.pid),
+                TurnKind::Compiles => true,
+                _ => false,
+            };
             let heeded = self.heed(turn);
             // Who has ended meanwhile could not be probed.
             let is_python = heeded.is_err() || self.interpreters.bias(turn.pid).is_some();
