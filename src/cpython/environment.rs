@@ -75,6 +75,9 @@ impl Value {
 /// Bytes of a slot.
 const SLOT: i64 = 8;
 
+/// Bytes of an int.
+const INT: i64 = 4;
+
 /// Which registers and slots of the stack hold known values, kept up to date instruction by
 /// instruction.
 #[derive(Debug, Clone)]
@@ -268,12 +271,21 @@ impl Environment {
             let bytes = i64::try_from(used.memory_size().size()).unwrap_or(SLOT);
             // What it writes to in part, nobody knows any more.
             for offset in at.offset - SLOT + 1..at.offset + bytes {
-                self.set_slot(Place { offset, ..at }, None);
+                let slot = Place { offset, ..at };
+                if offset + INT > at.offset || !self.is_int(slot) {
+                    self.set_slot(slot, None);
+                }
             }
             let value = stored.and_then(|(_, register)| self.get(register));
             let cut = bytes < SLOT;
             self.set_slot(at, value.map(|value| Value { cut, ..value }));
         }
+    }
+
+    /// Whether what is known of a slot are its first four bytes only.
+    fn is_int(&self, slot: Place) -> bool {
+        let mut written = self.written.iter().flatten();
+        written.any(|(other, value)| *other == slot && value.is_some_and(|value| value.cut))
     }
 
     fn set_slot(&mut self, slot: Place, value: Option<Value>) {
@@ -466,6 +478,23 @@ mod tests {
         // push rbp; mov rbp, rsp; mov [rbp-0x20], rdi
         let code = b"\x55\x48\x89\xe5\x48\x89\x7d\xe0";
         assert!(known(code, RBP, -0x20) && known(code, RSP, 8));
+    }
+
+    #[test]
+    fn ints_lie_side_by_side() {
+        let known = |code| {
+            let place = Place {
+                base: RBP,
+                offset: -0x20,
+            };
+            after(code).get_slot(place).is_some()
+        };
+        // mov [rbp-0x20], edi; mov [rbp-0x1c], esi
+        assert!(known(b"\x89\x7d\xe0\x89\x75\xe4"));
+        // mov [rbp-0x20], rdi; mov [rbp-0x1c], esi
+        assert!(!known(b"\x48\x89\x7d\xe0\x89\x75\xe4"));
+        // mov [rbp-0x20], edi; mov byte ptr [rbp-0x1d], 0
+        assert!(!known(b"\x89\x7d\xe0\xc6\x45\xe3\x00"));
     }
 
     #[test]

@@ -188,6 +188,12 @@ def integer(value):
     return "<%s of %s%d digits>" % (kind, "about " if about else "", digits)
 
 
+def module_name(namespace):
+    """The name that a module was made with, as `repr()` has it: _pydecimal calls itself decimal later."""
+    name, spec = namespace["__name__"], namespace.get("__spec__")
+    return name if spec is None or name == "__main__" else spec.name
+
+
 class Describer:
     """Texts of values, within limits."""
 
@@ -326,7 +332,7 @@ class Describer:
         return "<built-in function %s>" % Builtin.__dict__["__name__"].__get__(value)
 
     def module(self, value, level, root=False):
-        return "<module '%s'>" % Module.__dict__["__dict__"].__get__(value)["__name__"]
+        return "<module '%s'>" % module_name(Module.__dict__["__dict__"].__get__(value))
 
     def exception(self, value, level, root=False):
         arguments = exception_arguments(value)
