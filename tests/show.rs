@@ -126,14 +126,14 @@ fn a_terminal_gets_a_pager() {
 #[test]
 fn what_is_not_wanted_is_left_out_and_counted() {
     for (options, lines, left_out) in [
-        (&["--hide-imports"][..], 14, 1),
-        (&["--hide-imports", "--hide-external"], 12, 3),
-        (&["--thread", "812"], 12, 1),
-        (&["--thread", "813"], 5, 8),
-        (&["--depth", "1"], 8, 7),
-        (&["--min-duration", "1.1ms"], 10, 5),
-        (&["--function", "^Trainer"], 9, 4),
-        (&["--function", "nothing"], 3, 9),
+        (&["--hide-imports"][..], 16, 1),
+        (&["--hide-imports", "--hide-external"], 14, 3),
+        (&["--thread", "812"], 14, 1),
+        (&["--thread", "813"], 7, 8),
+        (&["--depth", "1"], 10, 7),
+        (&["--min-duration", "1.1ms"], 12, 5),
+        (&["--function", "^Trainer"], 11, 4),
+        (&["--function", "nothing"], 5, 9),
     ] {
         let text = piped(options);
         assert_eq!(text.lines().count(), lines, "{options:?}: {text}");
