@@ -127,7 +127,19 @@ static __always_inline __u64 frame_told(struct pt_regs *ctx, __u64 cookie)
 	return held;
 }
 
-/* The frame that a probe concerns; 0 where it can't be told. */
+/* Checks the frame to which a generator is said to have yielded: it is the current one. Returns that;
+ * 0 where it is another. */
+__noinline __u64 check_caller(__u64 caller, __u64 cookie, __u64 id)
+{
+	__u64 tstate = thread_state(id);
+	bool agreed = caller && (!is_own(tstate) || current_frame(tstate) == caller);
+
+	count_check(&checks[COOKIE_PROBE(cookie)], agreed, false);
+	return agreed ? caller : 0;
+}
+
+/* The frame that a probe concerns or, of a COOKIE_IS_CALLER, the one that was yielded to; 0 where it
+ * can't be told. */
 static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64 id)
 {
 	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
@@ -139,31 +151,10 @@ static __always_inline __u64 find_frame(struct pt_regs *ctx, __u64 cookie, __u64
 		frame = current_frame(thread_state(id));
 	else
 		frame = frame_told(ctx, cookie);
-	return check->state == CHECK_PENDING ? check_frame(frame, cookie, id) : frame;
-}
-
-/* Checks the frame to which a generator is said to have yielded: it is the current one. */
-__noinline int check_caller(__u64 caller, __u64 cookie, __u64 id)
-{
-	__u64 tstate = thread_state(id);
-	bool agreed = caller && (!is_own(tstate) || current_frame(tstate) == caller);
-
-	count_check(&checks[COOKIE_PROBE(cookie)], agreed, false);
-	return agreed;
-}
-
-/* The frame to which a generator has yielded; 0 where it can't be told. */
-static __always_inline __u64 find_yielded_to(struct pt_regs *ctx, __u64 cookie, __u64 id)
-{
-	struct probe_check *check = &checks[COOKIE_PROBE(cookie)];
-	__u64 caller;
-
-	if (check->state == CHECK_FAILED)
-		return 0;
-	caller = frame_told(ctx, cookie);
-	if (check->state == CHECK_PENDING && !check_caller(caller, cookie, id))
-		return 0;
-	return caller;
+	if (check->state != CHECK_PENDING)
+		return frame;
+	return COOKIE_IS_CALLER(cookie) ? check_caller(frame, cookie, id)
+					: check_frame(frame, cookie, id);
 }
 
 /*

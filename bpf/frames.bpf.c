@@ -286,21 +286,16 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 
 	if (!is_recorded(id) || is_strange(cookie))
 		return 0;
+	frame = find_frame(ctx, cookie, id);
+	if (!frame)
+		return lose_unjudged(id, EVENT_EXIT);
 	if (COOKIE_IS_CALLER(cookie)) {
-		__u64 caller = find_yielded_to(ctx, cookie, id);
-
-		if (!caller)
-			return lose_unjudged(id, EVENT_EXIT);
 		/* Else that is looked at before the next event, without the generator. */
 		if (!stack_is_known(id))
 			return is_crowded() ? lose_unjudged(id, EVENT_EXIT) : 0;
-		frame = take_generator(0, caller, id);
+		frame = take_generator(0, frame, id);
 		if (!frame)
 			return 0; /* its start was not sent */
-	} else {
-		frame = find_frame(ctx, cookie, id);
-		if (!frame)
-			return lose_unjudged(id, EVENT_EXIT);
 	}
 	slot = slot_of(frame, id);
 	tag = *slot ^ slot_tag(frame, id);
