@@ -208,13 +208,7 @@ impl<'o> Interpreters<'o> {
         }
         let mut failures = Vec::new();
         for pid in pids {
-            let Some(probed) = self.probes.remove(&pid) else {
-                continue;
-            };
-            self.forget(pid, &probed);
-            // At once: what they would report is wrong.
-            drop(probed.probes);
-            let begun = self.probe(pid, &probed.file, &next, probed.identity, probed.bias);
+            let begun = self.reprobe(pid, &next);
             failures.extend(begun.err().map(|error| (pid, error)));
         }
         Ok((next, failures))
@@ -229,29 +223,33 @@ impl<'o> Interpreters<'o> {
         if probed.interpreter.plan.way == Way::Compiled {
             return Ok(None);
         }
-        let (identity, bias) = (probed.identity, probed.bias);
-        let (file, former) = (probed.file.clone(), Rc::clone(&probed.interpreter));
-        let known = self.builds.get(&(identity, true)).map(Rc::clone);
-        let next = match known {
-            Some(known) => known,
+        let (former, key) = (Rc::clone(&probed.interpreter), (probed.identity, true));
+        let next = match self.builds.get(&key) {
+            Some(known) => Rc::clone(known),
             None => {
-                let Found::Interpreter(examined) = open(&file, pid)? else {
+                let Found::Interpreter(examined) = open(&probed.file, pid)? else {
                     bail!("{} has changed", former.path.display());
                 };
                 let plan = cpython::plan_compiled(&examined, self.choice);
                 let plan = plan.map_err(|error| error.problem)?;
                 let next = self.load(former.path.clone(), former.position_independent, plan)?;
-                self.builds.insert((identity, true), Rc::clone(&next));
+                self.builds.insert(key, Rc::clone(&next));
                 next
             }
         };
+        self.reprobe(pid, &next)?;
+        Ok(Some(next))
+    }
+
+    /// Puts the probes of another plan for its interpreter into a process, in place of those that it has.
+    fn reprobe(&mut self, pid: u32, next: &Rc<Interpreter>) -> Result<()> {
         if let Some(probed) = self.probes.remove(&pid) {
             self.forget(pid, &probed);
-            // At once: they would tell everything twice.
+            // At once: what they would report is wrong, or would be told twice.
             drop(probed.probes);
+            self.probe(pid, &probed.file, next, probed.identity, probed.bias)?;
         }
-        self.probe(pid, &file, &next, identity, bias)?;
-        Ok(Some(next))
+        Ok(())
     }
 
     /// Loads the kernel programs for a plan.
