@@ -47,11 +47,7 @@ struct Sid {
 
 impl Sid {
     fn new() -> Sid {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interpreters.sh");
-        let output = Command::new(script).arg("sid").output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
-        let root: PathBuf = String::from_utf8(output.stdout).unwrap().trim_end().into();
+        let root = run::debian("sid");
         let inside = tempfile::tempdir_in(root.join("tmp")).unwrap();
         Sid { root, inside }
     }

@@ -10,7 +10,6 @@ mod wrong_plans;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use run::{PYTHON, Place, Ran, Trace};
 use serde_json::Value;
@@ -69,16 +68,8 @@ impl Interpreter {
 
     /// One of another Debian's.
     fn of_debian(suite: &str, python: &'static str) -> Interpreter {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interpreters.sh");
-        let output = Command::new(script).arg(suite).output().expect("a shell");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let root = String::from_utf8(output.stdout).expect("a path");
         Interpreter {
-            root: root.trim_end().into(),
+            root: run::debian(suite),
             python,
         }
     }

@@ -25,6 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A program that has two calls: its own, and that of `f`.
 pub(crate) const TWO_CALLS: &str = "def f():\n    pass\nf()\nprint('ran')\n";
 
+/// The root directory of another Debian, with what the tests need of it.
+pub(crate) fn debian(suite: &str) -> PathBuf {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interpreters.sh");
+    let output = Command::new(script).arg(suite).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap().trim_end().into()
+}
+
 /// A directory of the test's own, open to every user.
 #[derive(Debug)]
 pub(crate) struct Place(tempfile::TempDir);

@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::run::{Place, Ran, Trace};
+use crate::run::{self, Place, Ran, Trace};
 
 /// The programs.
 pub(crate) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/embedded");
@@ -136,11 +135,7 @@ pub(crate) struct Debian {
 
 impl Debian {
     pub(crate) fn new(suite: &str, python: &'static str) -> Debian {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interpreters.sh");
-        let output = Command::new(script).arg(suite).output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
-        let root = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end());
+        let root = run::debian(suite);
         let sources = tempfile::tempdir_in(root.join("tmp")).unwrap();
         for source in fs::read_dir(SOURCES).unwrap() {
             let source = source.unwrap().path();
