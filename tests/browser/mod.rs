@@ -182,7 +182,24 @@ struct Driver {
 }
 
 impl Driver {
+    /// It takes a port that is free for IPv6 and then wants the same one for IPv4; where somebody has
+    /// just that, as tests that run beside this one may, it gives up instead of trying another.
     fn start() -> Result<Driver> {
+        let mut said = String::new();
+        for _ in 0..5 {
+            match Driver::try_start()? {
+                Ok(driver) => return Ok(driver),
+                Err(last_words) => said = last_words,
+            }
+            if !said.contains("port not available") {
+                break;
+            }
+        }
+        bail!("{MISSING}: the driver did not start: {said}");
+    }
+
+    /// Starts one, or has what it said before it ended.
+    fn try_start() -> Result<Result<Driver, String>> {
         let spawned = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -193,19 +210,20 @@ impl Driver {
         let output = process.stdout.take().context("its output")?;
         let mut driver = Driver { process, port: 0 };
         let mut lines = BufReader::new(output).lines();
+        let mut said = String::new();
         for line in &mut lines {
+            let line = line?;
             // ChromeDriver was started successfully on port 40123.
-            if let Some((_, port)) = line?.rsplit_once("successfully on port ") {
+            if let Some((_, port)) = line.rsplit_once("successfully on port ") {
                 driver.port = port.trim_end_matches('.').parse()?;
-                break;
+                // Whatever else it says must not block it.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(Ok(driver));
             }
+            said += &line;
+            said.push('\n');
         }
-        if driver.port == 0 {
-            bail!("{MISSING}: the driver did not start");
-        }
-        // Whatever else it says must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(driver)
+        Ok(Err(said))
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value> {
