@@ -61,6 +61,8 @@ static __always_inline __u64 read_qualifier(struct event_code *event, __u64 defi
  * specialised class call's __init__ (3.12+, Objects/codeobject.c and Python/specialize.c,
  * _Py_InitCleanup). */
 #define EMIT_SHIM (1L << 32)
+/* It stands for a C function. */
+#define EMIT_STANDS_IN (1L << 33)
 
 struct code_room {
 	struct event_code event;
@@ -126,7 +128,8 @@ static __always_inline __s64 tell_code(struct code_room *room, __u64 code, __u64
 		record->code = *event;
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	}
-	return event->flags | (is_shim ? EMIT_SHIM : 0);
+	return event->flags | (is_shim ? EMIT_SHIM : 0) |
+	       (event->first_line == STAND_IN_LINE ? EMIT_STANDS_IN : 0);
 }
 
 /*
@@ -195,13 +198,15 @@ static __always_inline bool tell_new_code(struct scratch *scratch, __u64 code, _
 	state->resumable = (flags & CO_RESUMABLE) != 0;
 	if (state->resumable && starts_at_first_resume())
 		state->first_resume = code + plan.code_instructions + first_traceable(code);
-	if (values.wanted && !(flags & EMIT_SHIM)) {
+	if (values.wanted && !(flags & (EMIT_SHIM | EMIT_STANDS_IN))) {
 		if (!emit_parameters(pass_scratch(scratch), code, flags))
 			return false;
 		state->parameters = scratch->parameters;
 	}
 	if (flags & EMIT_SHIM)
 		state->verdict = VERDICT_SHIM; /* no need to ask */
+	else if (flags & EMIT_STANDS_IN)
+		state->verdict = VERDICT_STANDS_IN;
 	/* Where threads run at the same time, another may have met it meanwhile: of the two ids, the
 	 * earlier is kept, so that user space's answer to either is known to be about this one. */
 	if (bpf_map_update_elem(&codes, &new->key, state, BPF_NOEXIST)) {

@@ -126,7 +126,8 @@ enum probe_kind {
 #define COOKIE_FRAME(cookie) ((cookie) >> 8 & 0xff) /* register or COOKIE_TSTATE */
 #define COOKIE_EXTRA(cookie)                                                                       \
 	((cookie) >> 16 & 0xff) /* next_instr, throwflag, thread state, retval, stack */
-/* From next_instr to the argument; from the stack to what is yielded. */
+/* From next_instr to the argument; from the stack to what is yielded, unless COOKIE_IS_CALLER: then that
+ * is in the register itself. */
 #define COOKIE_DELTA(cookie)	((__s8)((cookie) >> 24 & 0xff))
 #define COOKIE_PROBE(cookie)	((cookie) >> 32 & 0xff) /* index into checks */
 #define COOKIE_GIVES_UP(cookie) ((cookie) >> 40 & 3) /* enum gives_up */
@@ -188,7 +189,12 @@ enum verdict {
 	VERDICT_EXTERNAL, /* sent when the caller is internal and external calls are recorded */
 	VERDICT_IMPORT, /* the import system: sent when the caller is internal */
 	VERDICT_SHIM, /* no activation: what lies under a specialised class call's __init__ */
+	VERDICT_STANDS_IN, /* no activation: sent, as it tells of a C function's */
 };
+
+/* co_firstlineno of the code objects by which an interpreter tells of C functions' starts and ends
+ * (src/record/request/finder.py): "pytr". */
+#define STAND_IN_LINE 0x70797472
 
 /* Identity of a code object: an address is only unique within a process. */
 struct code_key {
@@ -208,7 +214,7 @@ struct answer {
 /* How a process is watched; 0: not any more. */
 enum watch {
 	WATCH_HOLD = 1, /* born under our eyes: stop it until its probes are on */
-	WATCH_ONLY, /* it was there before us: never stop it; its children are another matter */
+	WATCH_ONLY, /* it was there before us: not held for its probes; its children are another matter */
 };
 
 /* In place of the one process that is recorded. */
@@ -236,7 +242,7 @@ struct stop {
 	__u32 held; /* 1: it has got ours, and no SIGCONT since */
 	__u32 wanted; /* stop signals that others have sent since their last SIGCONT */
 	__u32 owed; /* signals that user space is to send, as one of its own has undone others' */
-	__u32 pad;
+	__u32 let_go; /* 1: somebody else has ended a hold of ours since we last ended one */
 };
 
 /* How a full ring is dealt with. */
@@ -279,6 +285,8 @@ enum event_kind {
 	EVENT_STOPPED, /* struct event_process: it is stopped until the ring has room again */
 	EVENT_COMPILES, /* struct event_process: its JIT is about to compile code, and was taken to be
 			   off */
+	EVENT_READY, /* struct event_ready: its interpreter is about to run the user's program, and it is
+			stopped there */
 };
 
 /* event_head.detail of EVENT_CODE: what event_code.qualifier is */
@@ -414,7 +422,14 @@ struct event_process {
 	struct event_head head;
 	__u32 parent; /* EVENT_FORK, EVENT_BORN: the process that made this one */
 	__u32 held; /* 1: it is stopped until it gets a SIGCONT. EVENT_STOPPED, 0: the watchdog has been
-		       asked to halt it */
+		       asked to halt it. EVENT_PROCESS_END, 1: nobody has let it go on before its end */
+};
+
+struct event_ready {
+	struct event_head head;
+	__u64 stack; /* the stack pointer there, at the start of a function */
+	__u32 result; /* what a function called before may have returned, an int */
+	__u32 held; /* as in struct event_process */
 };
 
 /* event_head.detail of EVENT_TYPE */
@@ -459,6 +474,7 @@ _Static_assert(sizeof(struct alarm) == 16, "alarm has no holes");
 _Static_assert(sizeof(struct stop) == 32, "stop has no holes");
 _Static_assert(sizeof(struct event_running) == 48, "running has no holes");
 _Static_assert(sizeof(struct event_process) == 32, "process has no holes");
+_Static_assert(sizeof(struct event_ready) == 40, "ready has no holes");
 _Static_assert(sizeof(struct event_type) == 1112, "type has no holes");
 _Static_assert(sizeof(struct event_parameters) == 48, "parameters has no holes");
 

@@ -75,7 +75,7 @@ static __always_inline void begin_hold(struct stop *stop, struct task_struct *ta
 static __always_inline void note_own(struct stop *stop, int number)
 {
 	if (number == SIGCONT) {
-		stop->held = 0;
+		stop->held = stop->let_go = 0;
 		stop->owed = stop->wanted;
 	} else if (stop->owed & SIGNAL_BIT(number)) {
 		stop->owed &= ~SIGNAL_BIT(number);
@@ -96,8 +96,9 @@ static __always_inline int note_signal(int number, struct kernel_siginfo *info,
 	if (!stop)
 		return 0;
 	if (number == SIGSTOP && to_all && stop->due && (by_us || by_kernel)) {
-		__sync_fetch_and_add(&stop->due, -1);
+		/* in this order: in between, it must not look as if it had been let go */
 		begin_hold(stop, task, result);
+		__sync_fetch_and_add(&stop->due, -1);
 	} else if (number == SIGSTOP && by_kernel) {
 		/* another kernel program's, which ends it: the kernel has none of its own */
 		return 0;
@@ -105,6 +106,7 @@ static __always_inline int note_signal(int number, struct kernel_siginfo *info,
 		/* not what a terminal sends as we write to it */
 		note_own(stop, number);
 	} else if (number == SIGCONT) {
+		stop->let_go |= stop->held;
 		stop->held = stop->wanted = stop->owed = 0;
 	} else if (result != TRACE_SIGNAL_IGNORED && !BPF_CORE_READ(task, ptrace)) {
 		/* with a debugger, it is for that to say what becomes of it */

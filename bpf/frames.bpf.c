@@ -49,6 +49,7 @@ struct event_running _event_running = {};
 struct event_gap _event_gap = {};
 struct loss _loss = {};
 struct event_process _event_process = {};
+struct event_ready _event_ready = {};
 struct event_type _event_type = {};
 struct event_parameters _event_parameters = {};
 struct value _value = {};
@@ -119,11 +120,16 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 
 	previous = frame_previous(head);
 	verdict = verdict_of(state, &key);
-	if (is_outside(verdict)) {
+	if (verdict == VERDICT_STANDS_IN) {
+		previous = find_instrumented(previous);
+		if (!previous)
+			return 0;
+	} else if (is_outside(verdict)) {
 		if (!concerns_scope(verdict, &previous, id)) {
 			slot = slot_of(frame, id);
 			if ((*slot ^ slot_tag(frame, id)) <= SLOT_FLAGS)
 				*slot = 0; /* left by a frame whose exit no probe saw */
+			count_outside();
 			return 0;
 		}
 	} else if (plan.frame_owner && previous) {
@@ -159,6 +165,8 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 			detail | before_cells(cookie, state) |
 				(has_locals == FRAME_WITH_LOCALS ? ENTER_HAS_LOCALS : 0)))
 		return lose_as(verdict, id, EVENT_ENTER);
+	if (verdict == VERDICT_STANDS_IN)
+		return watch_ring(id); /* its end is not told */
 
 	tag = slot_tag(frame, id);
 	if (!is_outside(verdict))
@@ -218,7 +226,7 @@ __noinline int judge_exit(__u64 frame, __u64 id)
 		return 0; /* a generator was to be made, and could not */
 	verdict = verdict_of(state, &key);
 	caller = frame_previous(&head);
-	if (verdict == VERDICT_SHIM)
+	if (verdict == VERDICT_SHIM || verdict == VERDICT_STANDS_IN)
 		return 0;
 	if (verdict == VERDICT_UNKNOWN)
 		judged |= EXIT_UNJUDGED;
@@ -245,9 +253,12 @@ static __always_inline __u64 object_given_back(struct pt_regs *ctx, __u64 cookie
 	case PROBE_YIELD:
 		if (COOKIE_EXTRA(cookie) == COOKIE_STACK_POINTER)
 			return read_pointer(read_pointer(frame + plan.frame_state_offset));
-		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER)
-			return read_pointer(read_register(ctx, COOKIE_EXTRA(cookie)) +
-					    COOKIE_DELTA(cookie));
+		if (COOKIE_EXTRA(cookie) != COOKIE_NO_REGISTER) {
+			__u64 held = read_register(ctx, COOKIE_EXTRA(cookie));
+
+			return COOKIE_IS_CALLER(cookie) ? held
+							: read_pointer(held + COOKIE_DELTA(cookie));
+		}
 		return given_back(frame, HOW_YIELDED);
 	case PROBE_POP:
 		if (plan.text_bytes) {

@@ -95,13 +95,35 @@ static __always_inline bool send_stop_to(struct task_struct *newborn, struct sto
 	return false;
 }
 
+/* Whether a process has got a SIGSTOP of ours, or is about to, and nobody has let it go on since. */
+static __always_inline bool has_hold(__u32 tgid)
+{
+	struct stop *stop = bpf_map_lookup_elem(&stops, &tgid);
+
+	return stop && (stop->held || stop->due) && !stop->let_go;
+}
+
+/* Stops a process at the time of a record, the current one or its newborn; whether it will stop. */
+static __always_inline bool hold_at(__u64 time, __u32 tgid, struct watched *watched,
+				    struct task_struct *newborn)
+{
+	struct stop *stop = is_absent() ? NULL : get_stop(tgid);
+
+	if (!stop)
+		return false;
+	watched->held = time;
+	if (newborn ? send_stop_to(newborn, stop) : send_stop(stop))
+		return true;
+	watched->held = 0;
+	return false;
+}
+
 /* Sends the record of a process: the current one or, where a program may send that a signal, its
  * newborn. */
 static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bool hold,
 				struct task_struct *newborn)
 {
 	struct event_process *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	struct stop *stop;
 
 	if (!record) {
 		__sync_fetch_and_add(&untold, 1);
@@ -109,14 +131,9 @@ static __always_inline int send(__u8 kind, __u64 id, struct watched *watched, bo
 	}
 	fill_head(&record->head, kind, 0, id);
 	record->parent = watched ? watched->parent : 0;
-	record->held = 0;
-	stop = watched && hold && !is_absent() ? get_stop(id >> 32) : NULL;
-	if (stop) {
-		watched->held = record->head.time;
-		record->held = newborn ? send_stop_to(newborn, stop) : send_stop(stop);
-		if (!record->held)
-			watched->held = 0;
-	}
+	record->held = kind == EVENT_PROCESS_END && has_hold(id >> 32);
+	if (watched && hold)
+		record->held = hold_at(record->head.time, id >> 32, watched, newborn);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -282,6 +299,32 @@ int code_compiled(struct pt_regs *ctx)
 	return tell_start(EVENT_COMPILES, id >> 32, id);
 }
 
+/* At the start of the function by which an interpreter runs the user's program, or of that which makes
+ * another one. */
+SEC("uprobe")
+int program_ready(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+	struct watched *watched = bpf_map_lookup_elem(&targets, &tgid);
+	struct event_ready *record;
+
+	if (!watched)
+		return 0;
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		__sync_fetch_and_add(&untold, 1);
+		return 0;
+	}
+	fill_head(&record->head, EVENT_READY, 0, id);
+	record->stack = ctx->rsp;
+	record->result = ctx->rax;
+	record->held = may_stop((void *)bpf_get_current_task()) &&
+		       hold_at(record->head.time, tgid, watched, NULL);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
 SEC("raw_tp/sched_process_exit")
 int thread_exit(void *ctx)
 {
@@ -307,9 +350,10 @@ int thread_exit(void *ctx)
 	bpf_map_delete_elem(&targets, &tgid);
 	bpf_map_delete_elem(&pythons, &tgid);
 	bpf_map_delete_elem(&released, &tgid);
-	bpf_map_delete_elem(&stops, &tgid);
 	bpf_map_delete_elem(&eased, &tgid);
-	return send(EVENT_PROCESS_END, id, NULL, false, NULL);
+	send(EVENT_PROCESS_END, id, NULL, false, NULL);
+	bpf_map_delete_elem(&stops, &tgid);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

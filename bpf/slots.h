@@ -41,6 +41,22 @@ static __always_inline __u64 *slot_of(__u64 frame, __u32 tid)
 	return &slots[slot_index(frame, tid)];
 }
 
+/* How many starts of code outside the scope the probes were hit by, for nothing. Each processor counts for
+ * itself, in a cache line of its own, and is not to be exact: an event may be preempted. */
+#define COUNTERS 64
+
+struct counter {
+	__u64 count;
+	__u64 pad[7];
+};
+
+struct counter outside[COUNTERS];
+
+static __always_inline void count_outside(void)
+{
+	outside[bpf_get_smp_processor_id() & (COUNTERS - 1)].count++;
+}
+
 static __always_inline __u64 slot_tag(__u64 frame, __u32 tid)
 {
 	return frame >> 3 << 20 | (tid & 0x3ffff) << 2;

@@ -49,6 +49,26 @@ __noinline __u64 find_caller(__u64 frame, __u64 id)
 	return 0;
 }
 
+/* The frame whose instrumentation has a tool told of a C function: the one below the entry frame by which
+ * that tool's callback was called, which calls what runs in `frame`, or calls what calls that. */
+__noinline __u64 find_instrumented(__u64 frame)
+{
+	bool entered = false;
+
+	for (int i = 0; i < 6 && frame; i++) {
+		struct frame_head head;
+
+		if (!read_frame(&head, frame))
+			return 0;
+		if (is_entry_frame(&head))
+			entered = true;
+		else if (entered)
+			return frame;
+		frame = frame_previous(&head);
+	}
+	return 0;
+}
+
 static __always_inline bool is_outside(__u8 verdict)
 {
 	return verdict == VERDICT_EXTERNAL || verdict == VERDICT_IMPORT;

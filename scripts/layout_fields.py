@@ -203,6 +203,11 @@ WORDS = [
     ("code_argcount", {13: word("code_object.argcount")}),
     ("code_instructions", {13: word("code_object.co_code_adaptive")}),
     ("str_ascii", {13: word("unicode_object.asciiobject_size")}),
+    ("interpreters", {13: word("runtime_state.interpreters_head")}),
+    ("interpreter_next", {13: word("interpreter_state.next")}),
+    ("interpreter_threads", {13: word("interpreter_state.threads_head")}),
+    ("thread_next", {13: word("thread_state.next")}),
+    ("remote", {13: None, 14: optional(word("debugger_support.eval_breaker"))}),
 ]
 
 OBJECT_WORDS = [

@@ -59,19 +59,27 @@ fn examine(options: &DoctorOptions, out: &mut String) -> Result<()> {
         Found::Foreign(foreign) => return Err(examine::refusal(&file, &foreign)),
     };
     write_interpreter(&file, &interpreter, out)?;
-    for (choice, name) in [
-        (Choice::Dispatch, PlanKind::Dispatch),
-        (Choice::Usdt, PlanKind::Usdt),
+    for (plan, name) in [
+        (
+            cpython::plan(&interpreter, Choice::Dispatch),
+            PlanKind::Dispatch,
+        ),
+        (cpython::plan(&interpreter, Choice::Usdt), PlanKind::Usdt),
+        (cpython::plan_selective(&interpreter), PlanKind::Selective),
     ] {
         writeln!(out)?;
-        match cpython::plan(&interpreter, choice) {
+        match plan {
             Ok(plan) => write_plan(&plan, &machine, out)?,
             Err(error) => writeln!(out, "{name}: {}", error.problem)?,
         }
     }
     let plan = cpython::plan(&interpreter, Choice::Auto)
         .hint("name another build of CPython, such as the distribution's own: --python PATH")?;
-    writeln!(out, "\nplan: {} (--probes forces the other)", plan.kind())?;
+    writeln!(
+        out,
+        "\nplan: {} (--probes and --selective force others)",
+        plan.kind()
+    )?;
     Ok(())
 }
 

@@ -107,6 +107,15 @@ pub enum EventKind<'a> {
         /// Whether it is stopped there until it gets a SIGCONT.
         held: bool,
     },
+    /// The process's interpreter is about to run the user's program.
+    Ready {
+        /// The stack pointer there, at the start of a function.
+        stack: u64,
+        /// What a function called before may have returned.
+        result: i32,
+        /// Whether it is stopped there until it gets a SIGCONT.
+        held: bool,
+    },
     /// The thread has ended.
     ThreadEnd,
     /// The process has been made, and has not run yet.
@@ -123,7 +132,10 @@ pub enum EventKind<'a> {
         held: bool,
     },
     /// The process's last thread has ended.
-    ProcessEnd,
+    ProcessEnd {
+        /// Whether it was stopped on our behalf, and nobody had let it go on.
+        held: bool,
+    },
     /// A type is seen for the first time; later values name it by its address.
     Type(TypeRecord),
     /// The parameters of the code object that was described right before.
@@ -285,6 +297,8 @@ unsafe impl Plain for types::event_running {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_process {}
 // SAFETY: as above.
+unsafe impl Plain for types::event_ready {}
+// SAFETY: as above.
 unsafe impl Plain for types::event_gap {}
 // SAFETY: as above.
 unsafe impl Plain for types::event_type {}
@@ -362,10 +376,18 @@ pub fn decode(bytes: &[u8]) -> Result<Event<'_>, DecodeError> {
                 types::event_kind::EVENT_LOADED => EventKind::Loaded { held },
                 types::event_kind::EVENT_FORK => EventKind::Fork { parent },
                 types::event_kind::EVENT_BORN => EventKind::Born { parent, held },
-                types::event_kind::EVENT_PROCESS_END => EventKind::ProcessEnd,
+                types::event_kind::EVENT_PROCESS_END => EventKind::ProcessEnd { held },
                 types::event_kind::EVENT_STOPPED => EventKind::Stopped { held },
                 types::event_kind::EVENT_COMPILES => EventKind::Compiles { held },
                 _ => EventKind::ThreadEnd,
+            }
+        }
+        types::event_kind::EVENT_READY => {
+            let record: types::event_ready = read(bytes)?;
+            EventKind::Ready {
+                stack: record.stack,
+                result: record.result.cast_signed(),
+                held: record.held != 0,
             }
         }
         types::event_kind::EVENT_GAP => {

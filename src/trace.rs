@@ -79,11 +79,13 @@ pub enum Kind {
     Module,
     /// The import system's own code.
     Import,
+    /// A function or method written in C.
+    Builtin,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Function,
         Kind::Method,
         Kind::ClassInstantiation,
@@ -95,6 +97,7 @@ impl Kind {
         Kind::ClassBody,
         Kind::Module,
         Kind::Import,
+        Kind::Builtin,
     ];
 
     /// The kind that the trace file calls `word`.
@@ -116,6 +119,7 @@ impl Kind {
             Kind::ClassBody => "class_body",
             Kind::Module => "module",
             Kind::Import => "import",
+            Kind::Builtin => "builtin",
         }
     }
 }

@@ -144,6 +144,7 @@ fn whoever_is_confined_can_do_nothing_but_its_task() {
         Task::Record {
             others: true,
             singly: false,
+            asks: false,
         },
     ] {
         assert_eq!(confined(task, misdeeds), REFUSED, "{task:?}");
@@ -193,6 +194,7 @@ fn a_task_can_still_be_done() {
             Task::Record {
                 others: true,
                 singly: false,
+                asks: true,
             },
             ["done", "done", "done", "ENOSYS", "ENOSYS", "ESRCH"],
         ),

@@ -5,13 +5,16 @@
 
 #[path = "common/run.rs"]
 mod run;
+#[path = "common/sid.rs"]
+mod sid;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use run::{Place, Trace};
 use serde_json::Value;
+use sid::{PYTHONS, Sid};
 
 /// Calls a function from a loop that the JIT compiles; says whether that was on, and whether its code ran.
 const PROGRAM: &str = "\
@@ -38,27 +41,7 @@ def items():
 print(sum(items()))
 ";
 
-/// Debian sid's root, where interpreters have a JIT that is off by default.
-struct Sid {
-    root: PathBuf,
-    /// A directory in it.
-    inside: tempfile::TempDir,
-}
-
 impl Sid {
-    fn new() -> Sid {
-        let root = run::debian("sid");
-        let inside = tempfile::tempdir_in(root.join("tmp")).unwrap();
-        Sid { root, inside }
-    }
-
-    /// A file there, and what it is called for who has that root.
-    fn file(&self, name: &str) -> (PathBuf, PathBuf) {
-        let path = self.inside.path().join(name);
-        let inside = Path::new("/").join(path.strip_prefix(&self.root).unwrap());
-        (path, inside)
-    }
-
     /// Records a program that a command there runs, with `PYTHON_JIT` as said.
     fn record(&self, command: &Path, program: &str, jit: Option<&str>) -> Recording {
         let place = Place::new();
@@ -111,8 +94,6 @@ impl Recording {
         assert!(self.said.contains("the JIT was on"), "{}", self.said);
     }
 }
-
-const PYTHONS: [&str; 2] = ["/usr/bin/python3.14", "/usr/bin/python3.15"];
 
 #[test]
 #[ignore = "needs root and eBPF"]

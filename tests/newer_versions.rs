@@ -172,7 +172,7 @@ fn what_a_wrong_plan_tells_of_a_newer_version_is_left_out() {
     // be none.
     let left_out = incomplete["unproved"].as_u64().unwrap_or(0);
     for part in [
-        " calls are left out: nothing shows that they are right",
+        " left out: nothing shows that what its probes tell is right",
         " left out, as nothing shows that their probes were right",
     ] {
         assert_eq!(said.contains(part), left_out > 0, "{part}: {said}");

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use pytrace::cpython::{Choice, Found, Interpreter, Plan, Way, plan, plan_after};
+use pytrace::cpython::{Choice, Found, Interpreter, Plan, Way, plan, plan_after, plan_selective};
 use pytrace_fuzz::mutate::mutate;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,6 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
             for choice in [Choice::Auto, Choice::Usdt, Choice::Dispatch] {
                 check(plan(&interpreter, choice), length);
             }
+            check(plan_selective(&interpreter), length);
             for way in [Way::Handlers, Way::PopFunction, Way::Usdt] {
                 check(plan_after(&interpreter, Choice::Auto, Some(way)), length);
             }
@@ -36,6 +37,13 @@ fn check<E: std::fmt::Display>(plan: Result<Plan, E>, length: u64) {
         assert!(probe.offset < length, "{probe:?}");
         let semaphore = probe.semaphore.is_none_or(|counter| counter < length);
         assert!(semaphore, "{probe:?}");
+    }
+    for place in plan
+        .ready
+        .iter()
+        .flat_map(|it| [it.offset].into_iter().chain(it.others))
+    {
+        assert!(place < length, "{place:?}");
     }
     drop(format!("{plan:?}"));
 }

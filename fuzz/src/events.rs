@@ -81,7 +81,7 @@ fn undescribed<'a>(event: &Event<'a>, described: &mut HashSet<(u32, u64)>) -> Op
             described.insert((pid, record.address));
             return None;
         }
-        EventKind::Exec { .. } | EventKind::ProcessEnd => {
+        EventKind::Exec { .. } | EventKind::ProcessEnd { .. } => {
             described.retain(|(of, _)| *of != pid);
             return None;
         }

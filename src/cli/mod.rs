@@ -15,7 +15,7 @@ use anyhow::anyhow;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::cpython::PlanKind;
+use crate::cpython::Choice;
 use crate::error::{UsageError, WithHint};
 use split::Split;
 use values::ValueArguments;
@@ -53,6 +53,8 @@ pub struct RecordOptions {
     pub scope: Vec<PathBuf>,
     /// Whether calls from the scope to functions outside it are recorded.
     pub external_calls: bool,
+    /// Record calls from the scope to C functions.
+    pub c_calls: bool,
     /// Whether import activity is recorded.
     pub imports: bool,
     /// How values are recorded: what functions are given, give back and raise. `None`: not at all.
@@ -63,8 +65,10 @@ pub struct RecordOptions {
     pub duration: Option<Duration>,
     /// Whether child processes are traced as well.
     pub follow: bool,
-    /// The probe plan to use; `None`: whichever suits the interpreter.
-    pub probes: Option<PlanKind>,
+    /// The probe plan to use.
+    pub probes: Choice,
+    /// Whether interpreters are asked to instrument the scope's code, so that no other costs anything.
+    pub selective: bool,
     /// Under sudo, run the target as root rather than as the invoking user.
     pub as_root: bool,
     /// See when generators yield also where single-stepping makes that dear.
@@ -254,6 +258,20 @@ struct RecordArguments {
     #[arg(long, value_enum, value_name = "PLAN", default_value = "auto")]
     probes: Probes,
 
+    /// Have the interpreter mark the scope's code, and what that calls, so that no other costs anything (3.12+)
+    ///
+    /// Before the program, it runs a few lines of pytrace's, which ask for events of that code
+    /// (sys.monitoring) and leave two of its six tool ids taken. What it can miss of functions outside
+    /// the scope is in docs/selective.md.
+    #[arg(long, conflicts_with = "probes")]
+    selective: bool,
+
+    /// With --selective: record the C functions that in-scope code calls as well, as external calls
+    ///
+    /// As `sys.setprofile` sees them, without their arguments. Each costs some 3 µs.
+    #[arg(long, requires = "selective", conflicts_with = "no_external_calls")]
+    c_calls: bool,
+
     /// Under sudo, run the target as root instead of as you
     #[arg(long)]
     as_root: bool,
@@ -392,16 +410,18 @@ fn record(arguments: RecordArguments, split: Split) -> anyhow::Result<RecordOpti
         output: arguments.output,
         scope: arguments.scope,
         external_calls: !arguments.no_external_calls,
+        c_calls: arguments.c_calls,
         imports: !arguments.no_imports,
         values: arguments.values.options().map_err(usage)?,
         python: arguments.python,
         duration: arguments.duration,
         follow: !arguments.no_follow,
         probes: match arguments.probes {
-            Probes::Auto => None,
-            Probes::Usdt => Some(PlanKind::Usdt),
-            Probes::Dispatch => Some(PlanKind::Dispatch),
+            Probes::Auto => Choice::Auto,
+            Probes::Usdt => Choice::Usdt,
+            Probes::Dispatch => Choice::Dispatch,
         },
+        selective: arguments.selective,
         as_root: arguments.as_root,
         exact_yields: arguments.exact_yields,
         ring_size_mib: arguments.ring_size,

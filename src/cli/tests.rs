@@ -76,6 +76,7 @@ fn defaults_leave_everything_to_the_recorder() {
             output: None,
             scope: vec![],
             external_calls: true,
+            c_calls: false,
             imports: true,
             values: Some(ValueOptions {
                 limits: Limits {
@@ -89,7 +90,8 @@ fn defaults_leave_everything_to_the_recorder() {
             python: None,
             duration: None,
             follow: true,
-            probes: None,
+            probes: Choice::Auto,
+            selective: false,
             as_root: false,
             exact_yields: false,
             ring_size_mib: None,
@@ -114,12 +116,14 @@ fn all_options_are_understood_in_front_of_the_script() {
             output: Some("t.json".into()),
             scope: vec!["a".into(), "b".into()],
             external_calls: false,
+            c_calls: false,
             imports: false,
             values: None,
             python: Some("p/bin/python".into()),
             duration: Some(Duration::from_millis(500)),
             follow: false,
-            probes: Some(PlanKind::Dispatch),
+            probes: Choice::Dispatch,
+            selective: false,
             as_root: true,
             exact_yields: true,
             ring_size_mib: Some(64),
@@ -127,8 +131,10 @@ fn all_options_are_understood_in_front_of_the_script() {
             taken_from_script_args: vec![],
         }
     );
-    assert_eq!(recorded("--probes usdt s").probes, Some(PlanKind::Usdt));
-    assert_eq!(recorded("--probes auto s").probes, None);
+    assert_eq!(recorded("--probes usdt s").probes, Choice::Usdt);
+    assert_eq!(recorded("--probes auto s").probes, Choice::Auto);
+    assert!(recorded("--selective s").selective);
+    assert!(recorded("--selective --c-calls s").c_calls);
 }
 
 #[test]
@@ -303,6 +309,12 @@ fn senseless_lines_are_usage_errors() {
         ("--pid 1 s.py", "--pid attaches"),
         ("--pid 1 -- ls", "--pid attaches"),
         ("--pid 1 -m m", "--pid attaches"),
+        ("--c-calls s.py", "--selective"),
+        (
+            "--selective --c-calls --no-external-calls s.py",
+            "cannot be used with",
+        ),
+        ("--selective --probes usdt s.py", "cannot be used with"),
         ("--pid 0", "--pid"),
         ("--pid x", "--pid"),
         ("--pid 5000000", "--pid"),

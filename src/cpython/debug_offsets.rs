@@ -5,6 +5,8 @@
 use super::elf::Elf;
 use super::layout::{Layout, Objects};
 use super::plan::Version;
+use super::remote::Remote;
+use super::thread_list::ThreadList;
 use super::version::from_hex;
 
 /// Larger than any offset of a field that is read; a greater one is not an offset.
@@ -32,6 +34,13 @@ pub(super) struct Words {
     pub(super) code_argcount: usize,
     pub(super) code_instructions: usize,
     pub(super) str_ascii: usize,
+    /// Those of [`ThreadList`]; `interpreters`: in `_PyRuntime`.
+    pub(super) interpreters: usize,
+    pub(super) interpreter_next: usize,
+    pub(super) interpreter_threads: usize,
+    pub(super) thread_next: usize,
+    /// The first one of [`Remote`]. Since 3.14.
+    pub(super) remote: Option<usize>,
 }
 
 /// Likewise the fields of [`Objects`].
@@ -171,9 +180,41 @@ impl DebugOffsets {
         })
     }
 
+    /// Where the states of its threads are: `runtime` is the struct's address in the file.
+    pub(super) fn threads(&self, runtime: u64, words: &Words) -> Option<ThreadList> {
+        let word = |index| self.words.get(index).copied();
+        Some(ThreadList {
+            head: runtime.checked_add(word(words.interpreters)?)?,
+            interpreter_next: short(word(words.interpreter_next)?)?,
+            interpreter_threads: short(word(words.interpreter_threads)?)?,
+            thread_next: short(word(words.thread_next)?)?,
+        })
+    }
+
+    /// Where it takes scripts to run.
+    pub(super) fn remote(&self, words: &Words) -> Option<Remote> {
+        let words = self.words.get(words.remote?..)?;
+        let [breaker, support, enabled, pending, path, path_size, ..] = *words else {
+            return None;
+        };
+        let of_support = |offset: u64| short(support.checked_add(offset)?);
+        Some(Remote {
+            interpreter_enabled: short(enabled)?,
+            tstate_eval_breaker: short(breaker)?,
+            tstate_pending: of_support(pending)?,
+            tstate_path: of_support(path)?,
+            path_size: short(path_size)?,
+        })
+    }
+
     /// The offset in a word, if it can be one.
     fn offset(&self, index: usize) -> Option<u16> {
         let value = *self.words.get(index)?;
         (value < OFFSET_MAX).then_some(value as u16)
     }
+}
+
+/// Of an interpreter's state, which is larger than what is read of other structs.
+fn short(offset: u64) -> Option<u16> {
+    u16::try_from(offset).ok()
 }

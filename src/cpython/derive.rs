@@ -10,7 +10,8 @@ use super::interpreter::Interpreter;
 use super::layout::{Layout, Unknown};
 use super::machine::{RDI, changes, decode, disassemble, emulated, ends, is_landing_pad};
 use super::plan::{FrameSource, Meaning, Plan, PlanKind, Probe, Version, Way, Yields};
-use super::{evaluator, handlers, static_types, thread_list, thread_state, usdt};
+use super::request::Ready;
+use super::{evaluator, handlers, static_types, thread_state, usdt};
 
 /// Which way of observing an interpreter is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +83,9 @@ pub enum Problem {
          may have one"
     )]
     Site(&'static str),
+    /// Versions without `sys.monitoring`.
+    #[error("--selective needs CPython 3.12 or later")]
+    Unselective,
     /// All ways have been tried.
     #[error("there is no other way to probe it")]
     NoOther,
@@ -140,6 +144,7 @@ pub fn plan_after(
         .filter(|way| match way.kind() {
             PlanKind::Usdt => choice != Choice::Dispatch && usable.is_ok(),
             PlanKind::Dispatch => choice != Choice::Usdt,
+            PlanKind::Selective => false,
         });
     for way in ways {
         match derive(interpreter, way) {
@@ -165,6 +170,18 @@ pub fn plan_compiled(interpreter: &Interpreter, choice: Choice) -> Result<Plan, 
     plan.map_err(|problem| PlanError::of(interpreter, problem))
 }
 
+/// How to observe what an interpreter has been asked to instrument, and nothing else (3.12+).
+pub fn plan_selective(interpreter: &Interpreter) -> Result<Plan, PlanError> {
+    let plan = match interpreter.version() {
+        version if version.can_mark(false) => derive(interpreter, Way::Selective),
+        version if version.is_newer_than_known() => {
+            Err(Problem::Newer("what it instruments is not known"))
+        }
+        _ => Err(Problem::Unselective),
+    };
+    plan.map_err(|problem| PlanError::of(interpreter, problem))
+}
+
 /// Instructions of a function that are looked at for one to probe.
 const START_MAX: usize = 16;
 
@@ -181,6 +198,8 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             thread_state: None,
             threads: None,
             compiler: interpreter.compiler(),
+            ready: None,
+            remote: interpreter.remote(),
             text: (0, 0),
             types: Vec::new(),
         });
@@ -198,6 +217,7 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         Unknown::Objects(kind) => Problem::Layout(kind),
     })?;
     let (mut probes, yields) = match way {
+        Way::Selective => handlers::instrumented(interpreter, &layout)?,
         Way::Handlers if version.minor >= 11 => {
             handlers::probes(interpreter, &layout, PopSites::Callers)?
         }
@@ -218,6 +238,13 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
         probes.push(freed(interpreter.elf(), &layout, kind, meaning, site)?);
     }
     let thread_state = thread_state::find(interpreter.elf(), version);
+    let ready = match way {
+        Way::Selective => {
+            let ready = Ready::find(interpreter.elf());
+            Some(ready.ok_or(Problem::Site("where the program is run"))?)
+        }
+        _ => None,
+    };
     let asks = |probe: &Probe| probe.meaning == Meaning::Pop { thread_state: None };
     if thread_state.is_none() && probes.iter().any(asks) {
         return Err(Problem::Site("exit_unwind"));
@@ -233,8 +260,13 @@ fn derive(interpreter: &Interpreter, way: Way) -> Result<Plan, Problem> {
             .unwrap_or_default(),
         layout: Some(layout),
         thread_state,
-        threads: thread_list::find(interpreter.elf()),
-        compiler: interpreter.compiler().filter(|_| way != Way::Compiled),
+        threads: interpreter.threads(),
+        // Instrumented code is not compiled.
+        compiler: interpreter
+            .compiler()
+            .filter(|_| !matches!(way, Way::Compiled | Way::Selective)),
+        ready,
+        remote: interpreter.remote(),
         text: interpreter.elf().text(),
         types: static_types::find(interpreter.elf(), &layout),
     })

@@ -256,6 +256,12 @@ impl Elf {
         (start, end.unwrap_or_default().saturating_sub(start))
     }
 
+    /// Its instructions, by the address of the first.
+    pub(super) fn code(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let code = self.sections.iter().filter(|it| it.alloc && it.executable);
+        code.map(|section| (section.address, self.section_bytes(section)))
+    }
+
     /// The linker's id of the build.
     pub(super) fn build_id(&self) -> Option<&[u8]> {
         const ID_MAX: usize = 64;

@@ -19,7 +19,7 @@ use super::opcode::{Opcode, Opcodes};
 use super::plan::{FrameSource, Meaning, Probe, Register, Yielded, Yields};
 use super::table::DispatchTable;
 use super::throw::throws;
-use super::unwinds::{pop_function, unwinds};
+use super::unwinds::{pop_function, pop_sites, sites_reached, unwinds};
 use super::yields::{partly_inferred, yielded_to, yields};
 
 /// Instructions into a handler that are looked at for its store to the frame, or for a place
@@ -80,20 +80,44 @@ pub(super) fn probes(
     layout: &Layout,
     pops: PopSites,
 ) -> Result<(Vec<Probe>, Yields), Problem> {
+    let (evaluator, registers) = examine(interpreter, layout)?;
+    probes_of(&evaluator, registers, layout, pops)
+}
+
+fn examine<'elf>(
+    interpreter: &'elf Interpreter,
+    layout: &Layout,
+) -> Result<(Evaluator<'elf>, Registers), Problem> {
     let evaluator = Evaluator::new(interpreter, layout)?;
     let registers = evaluator
         .registers(layout)
         .ok_or(Problem::Site("the frame's register"))?;
+    Ok((evaluator, registers))
+}
+
+fn probes_of(
+    evaluator: &Evaluator<'_>,
+    registers: Registers,
+    layout: &Layout,
+    pops: PopSites,
+) -> Result<(Vec<Probe>, Yields), Problem> {
     let mut probes = Vec::new();
     let opcodes = evaluator.opcodes;
     for opcode in opcodes.resumes.iter() {
-        probes.extend(evaluator.resume(opcode, &opcodes.resumes, registers));
+        let site = evaluator.resume(opcode, &opcodes.resumes, registers);
+        // Handlers that are the same may be one: RESUME_CHECK's and RESUME_CHECK_JIT's, without a JIT.
+        let fresh = site.filter(|site: &Probe| {
+            let mut known = probes.iter();
+            known.all(|known: &Probe| known.address != site.address)
+        });
+        probes.extend(fresh);
     }
     if !probes.iter().any(|probe| probe.site == "RESUME") {
         return Err(Problem::Site("RESUME"));
     }
     match pops {
         PopSites::Callers => {
+            let mut returns = Vec::new();
             for opcode in opcodes.returns.iter() {
                 let constant = opcodes
                     .by_instruction
@@ -104,12 +128,18 @@ pub(super) fn probes(
                     false => Meaning::Return,
                 };
                 let site = evaluator.exit(opcode, &opcodes.returns, registers, meaning, None);
-                probes.push(site.ok_or(Problem::Site(opcode.name))?);
+                returns.push(site.ok_or(Problem::Site(opcode.name))?);
             }
-            probes.extend(unwinds(&evaluator, registers)?);
+            // Where instrumented returns have their frames popped by the others, without coming by their
+            // probes, that is where all are seen.
+            if pops_are_shared(evaluator, registers, &returns) {
+                returns.clear();
+            }
+            probes.extend(unwinds(evaluator, registers, returns.is_empty())?);
+            probes.extend(returns);
         }
         PopSites::Function | PopSites::Compiled => {
-            probes.push(pop_function(&evaluator, registers)?);
+            probes.push(pop_function(evaluator, registers)?);
         }
     }
     let stack = evaluator.stack_pointer(registers);
@@ -118,27 +148,93 @@ pub(super) fn probes(
         let site = site.ok_or(Problem::Site(opcode.name))?;
         // Compiled code resumes generators too, of which nothing tells by whom.
         let cheaper = (!site.emulated && pops != PopSites::Compiled)
-            .then(|| yielded_to(&evaluator, opcode, registers, stack));
+            .then(|| yielded_to(evaluator, opcode, registers, stack));
         probes.push(cheaper.flatten().unwrap_or(site));
     }
-    let throws = throws(&evaluator, registers);
+    let throws = throws(evaluator, registers);
     probes.extend(throws.ok_or(Problem::Site("the entry of throw()"))?);
     let yields = match pops {
         PopSites::Compiled => {
             if let Some(executor) = opcodes.executor {
                 let version = layout.code_instrumentation(evaluator.minor);
                 probes.extend(executor::probes(
-                    &evaluator,
+                    evaluator,
                     executor.enter,
                     registers,
                     version,
                 )?);
             }
-            partly_inferred(&evaluator, &mut probes).ok_or(Problem::Site("RESUME_CHECK"))?
+            partly_inferred(evaluator, &mut probes).ok_or(Problem::Site("RESUME_CHECK"))?
         }
-        PopSites::Callers | PopSites::Function => yields(&evaluator, registers, &mut probes),
+        PopSites::Callers | PopSites::Function => yields(evaluator, registers, &mut probes),
     };
     Ok((probes, yields))
+}
+
+/// Those of the probes that instrumented code comes by, and no other: but where exceptions leave frames,
+/// and enter generators.
+pub(super) fn instrumented(
+    interpreter: &Interpreter,
+    layout: &Layout,
+) -> Result<(Vec<Probe>, Yields), Problem> {
+    let (evaluator, registers) = examine(interpreter, layout)?;
+    let (mut probes, _) = probes_of(&evaluator, registers, layout, PopSites::Callers)?;
+    let is_return = |it: &Probe| matches!(it.meaning, Meaning::Return | Meaning::ReturnConstant);
+    if !probes.iter().any(is_return) || !returns_are_apart(&evaluator, registers, &probes) {
+        return Err(Problem::Site("INSTRUMENTED_RETURN_VALUE"));
+    }
+    probes.retain(|probe| match probe.meaning {
+        Meaning::Resume { .. } | Meaning::Yield => probe.site.starts_with("INSTRUMENTED_"),
+        _ => !is_return(probe),
+    });
+    let sites = [
+        "INSTRUMENTED_RESUME",
+        "INSTRUMENTED_YIELD_VALUE",
+        "frame_clear_and_pop",
+        "exit_unwind",
+    ];
+    for site in sites {
+        if !probes.iter().any(|probe| probe.site == site) {
+            return Err(Problem::Site(site));
+        }
+    }
+    Ok((probes, Yields::Probed))
+}
+
+/// Whether what returns from instrumented code has its frame popped where other returns have, and comes
+/// there by another way than past their probes. 3.12+.
+fn pops_are_shared(evaluator: &Evaluator<'_>, registers: Registers, returns: &[Probe]) -> bool {
+    let numbers = &evaluator.opcodes.instrumented_returns;
+    if numbers.is_empty() {
+        return false;
+    }
+    let sites = pop_sites(evaluator, registers);
+    let reached = |number: u8, stop: &dyn Fn(u64) -> bool| {
+        let handler = evaluator.table.handler(number);
+        handler.map_or_else(FxHashSet::default, |it| {
+            sites_reached(evaluator, it, &sites, stop)
+        })
+    };
+    let plain = evaluator.opcodes.returns.iter();
+    let of_plain: FxHashSet<u64> = plain
+        .flat_map(|opcode| reached(opcode.number, &|_| false))
+        .collect();
+    let is_probed = |at: u64| returns.iter().any(|probe| probe.address == at);
+    let mut instrumented = numbers.iter();
+    instrumented.any(|number| !reached(*number, &is_probed).is_disjoint(&of_plain))
+}
+
+/// Whether what returns from instrumented code comes by a place of its own that pops its frame, and not by
+/// that of the opcode which it is a form of: compilers merge what they have in common.
+fn returns_are_apart(evaluator: &Evaluator<'_>, registers: Registers, probes: &[Probe]) -> bool {
+    let sites = pop_sites(evaluator, registers);
+    let is_probed = |at: &u64| probes.iter().any(|probe| probe.address == *at);
+    let mut numbers = evaluator.opcodes.instrumented_returns.iter();
+    numbers.all(|number| {
+        let handler = evaluator.table.handler(*number);
+        let reached = handler.map(|it| sites_reached(evaluator, it, &sites, |_| false));
+        reached.is_some_and(|reached| !reached.is_empty() && reached.iter().all(is_probed))
+    })
 }
 
 impl<'elf> Evaluator<'elf> {

@@ -77,15 +77,21 @@ fn a_newer_version_that_tells_too_little_has_no_plan() {
     }
 }
 
-/// What a miniature's plan says of its sites: their frames, by name.
-fn frames(minor: u8, kind: Dispatch) -> Vec<(&'static str, Meaning, String)> {
+/// A miniature's probes.
+fn probes(minor: u8, kind: Dispatch) -> Vec<Probe> {
     let file = miniature::interpreter_with(minor, kind);
     let Found::Interpreter(interpreter) = Interpreter::from_bytes("miniature", file) else {
         panic!("3.{minor}, {kind:?}: not an interpreter");
     };
     let plan = plan(&interpreter, Choice::Dispatch).expect("a plan");
     assert_eq!(plan.way, Way::Handlers, "3.{minor}, {kind:?}");
-    let sites = plan.probes.iter();
+    plan.probes
+}
+
+/// What they say of their frames, by site.
+fn frames(minor: u8, kind: Dispatch) -> Vec<(&'static str, Meaning, String)> {
+    let probes = probes(minor, kind);
+    let sites = probes.iter();
     let sites = sites.filter(|probe| probe.frame != FrameSource::None);
     assert!(sites.clone().all(|probe| probe.emulated));
     sites
@@ -121,6 +127,16 @@ fn handlers_that_are_functions_have_a_plan() {
         assert_eq!(of("YIELD_VALUE"), [(Meaning::Yield, "callee of r12")]);
         // One for each copy of the evaluator.
         assert_eq!(of("throw"), [(Meaning::Throw, "r12"); 2]);
+    }
+}
+
+#[test]
+fn what_is_yielded_is_in_a_register_if_the_frame_is_left_by_then() {
+    for minor in [13, 15] {
+        let probes = probes(minor, Dispatch::TailCalls);
+        let yields = probes.iter().find(|probe| probe.site == "YIELD_VALUE");
+        let rcx = Yielded::In(Register(1));
+        assert_eq!(yields.expect("a probe").yielded, Some(rcx), "3.{minor}");
     }
 }
 

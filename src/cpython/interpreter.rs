@@ -11,6 +11,8 @@ use super::foreign::Foreign;
 use super::layout::{self, Layout};
 use super::opcode::{self, Opcodes};
 use super::plan::Version;
+use super::remote::Remote;
+use super::thread_list::{self, ThreadList};
 use super::usdt::{self, Note};
 use super::{stdlib, version};
 
@@ -196,6 +198,18 @@ impl Interpreter {
     /// Where fields lie in its objects.
     pub(super) fn layout(&self) -> Result<Layout, layout::Unknown> {
         layout::of_build(&self.elf, self.version, self.debug_offsets.as_ref())
+    }
+
+    /// Where the states of its threads are: as its functions show or, where they are not understood, as it
+    /// tells itself.
+    pub(super) fn threads(&self) -> Option<ThreadList> {
+        let told = || layout::threads(&self.elf, self.version, self.debug_offsets.as_ref());
+        thread_list::find(&self.elf).or_else(told)
+    }
+
+    /// Where it takes scripts to run, if it does.
+    pub(super) fn remote(&self) -> Option<Remote> {
+        layout::remote(self.version, self.debug_offsets.as_ref())
     }
 
     /// Address of `_PyEval_EvalFrameDefault`.

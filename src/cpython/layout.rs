@@ -13,6 +13,8 @@ mod table;
 use super::debug_offsets::{DebugOffsets, Words};
 use super::elf::Elf;
 use super::plan::Version;
+use super::remote::Remote;
+use super::thread_list::ThreadList;
 
 pub use objects::{Attributes, Objects};
 
@@ -176,6 +178,22 @@ pub(super) enum Unknown {
     Newer(&'static str),
     /// The build's objects of this kind are others than those of its version.
     Objects(&'static str),
+}
+
+/// Where a build says that the states of its threads are, if it does.
+pub(super) fn threads(
+    elf: &Elf,
+    version: Version,
+    offsets: Option<&DebugOffsets>,
+) -> Option<ThreadList> {
+    let words = measured(version, Gil::of(offsets))?.words?;
+    offsets?.threads(elf.section(".PyRuntime")?.address, &words)
+}
+
+/// Where a build takes scripts to run, if it does.
+pub(super) fn remote(version: Version, offsets: Option<&DebugOffsets>) -> Option<Remote> {
+    let words = measured(version, Gil::of(offsets))?.words?;
+    offsets?.remote(&words)
 }
 
 /// Where fields lie in a build's objects: what was measured of its version, corrected by what the

@@ -27,6 +27,8 @@ mod linker;
 mod machine;
 mod opcode;
 mod plan;
+mod remote;
+mod request;
 mod stack_pointer;
 mod static_types;
 mod stdlib;
@@ -41,7 +43,9 @@ mod usdt;
 mod version;
 mod yields;
 
-pub use derive::{Choice, PlanError, Problem, UsdtProblem, plan, plan_after, plan_compiled};
+pub use derive::{
+    Choice, PlanError, Problem, UsdtProblem, plan, plan_after, plan_compiled, plan_selective,
+};
 pub use elf::{ElfError, Machine};
 pub use foreign::Foreign;
 pub use interpreter::{Found, Interpreter, InterpreterError};
@@ -52,6 +56,8 @@ pub use plan::{
     FrameSource, Meaning, Plan, PlanKind, Probe, Register, ThreadStateSource, Version, Way,
     Yielded, Yields,
 };
+pub use remote::Remote;
+pub use request::Ready;
 pub use static_types::StaticType;
 pub use thread_list::ThreadList;
 pub use usdt::Note;

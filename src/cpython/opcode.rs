@@ -19,6 +19,8 @@ pub(super) struct Opcodes {
     /// The opcodes that return from a frame. Their instrumented forms are not here: those pop
     /// the frame through `_PyEval_FrameClearAndPop`.
     pub(super) returns: Cow<'static, [Opcode]>,
+    /// The instrumented forms of the opcodes that return.
+    pub(super) instrumented_returns: Cow<'static, [u8]>,
     /// `YIELD_VALUE` and its instrumented form.
     pub(super) yields: Cow<'static, [Opcode]>,
     /// What tells where the value is that a frame returns, in the versions that have
@@ -101,6 +103,7 @@ const fn before_resume(unassigned: &'static [RangeInclusive<u8>]) -> Opcodes {
         unassigned: known(unassigned),
         resumes: known(&[]),
         returns: known(&[]),
+        instrumented_returns: known(&[]),
         yields: known(&[]),
         by_instruction: None,
         executor: None,
@@ -119,6 +122,7 @@ static V3_11: Opcodes = Opcodes {
     unassigned: known(&[181..=254]),
     resumes: known(&[op("RESUME", 151), op("RESUME_QUICK", 150)]),
     returns: known(&[op("RETURN_VALUE", 83)]),
+    instrumented_returns: known(&[]),
     yields: known(&[op("YIELD_VALUE", 86)]),
     by_instruction: None,
     executor: None,
@@ -129,6 +133,7 @@ static V3_12: Opcodes = Opcodes {
     unassigned: known(&[169..=170, 177..=236, 255..=255]),
     resumes: known(&[op("RESUME", 151), op("INSTRUMENTED_RESUME", 240)]),
     returns: known(&[op("RETURN_VALUE", 83), op("RETURN_CONST", 121)]),
+    instrumented_returns: known(&[242, 247]),
     yields: known(&[op("YIELD_VALUE", 150), op("INSTRUMENTED_YIELD_VALUE", 243)]),
     by_instruction: Some(Returns {
         value: [83, 242],
@@ -147,6 +152,7 @@ static V3_13: Opcodes = Opcodes {
         op("INSTRUMENTED_RESUME", 236),
     ]),
     returns: known(&[op("RETURN_VALUE", 36), op("RETURN_CONST", 103)]),
+    instrumented_returns: known(&[239, 240]),
     yields: known(&[op("YIELD_VALUE", 118), op("INSTRUMENTED_YIELD_VALUE", 241)]),
     by_instruction: Some(Returns {
         value: [36, 239],
@@ -165,6 +171,7 @@ static V3_14: Opcodes = Opcodes {
         op("INSTRUMENTED_RESUME", 245),
     ]),
     returns: known(&[op("RETURN_VALUE", 35)]),
+    instrumented_returns: known(&[246]),
     yields: known(&[op("YIELD_VALUE", 120), op("INSTRUMENTED_YIELD_VALUE", 247)]),
     by_instruction: None,
     executor: None,
@@ -180,6 +187,7 @@ static V3_15: Opcodes = Opcodes {
         op("INSTRUMENTED_RESUME", 244),
     ]),
     returns: known(&[op("RETURN_VALUE", 33)]),
+    instrumented_returns: known(&[245]),
     yields: known(&[op("YIELD_VALUE", 119), op("INSTRUMENTED_YIELD_VALUE", 246)]),
     by_instruction: None,
     executor: Some(Executor {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::opcode::{Executor, Opcodes, Returns};
-use super::{Gil, Layout, StaticType, ThreadList};
+use super::{Gil, Layout, Ready, Remote, StaticType, ThreadList};
 
 /// A CPython release, as `Py_Version` and `sys.version_info` give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,13 @@ impl Version {
         micro: None,
     };
 
+    /// Whether its interpreters can be asked to instrument code (`sys.monitoring`): before they run a program
+    /// or, `as_it_runs`, in between (PEP 768).
+    pub fn can_mark(self, as_it_runs: bool) -> bool {
+        let first = if as_it_runs { 14 } else { 12 };
+        self.minor >= first && !self.is_newer_than_known()
+    }
+
     /// Whether it came out after pytrace: then nothing is known of it but what a build tells and
     /// shows.
     pub fn is_newer_than_known(self) -> bool {
@@ -41,7 +48,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The two ways to see a function start and end.
+/// The ways to see a function start and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PlanKind {
     /// `python:function__entry` and `function__return`, compiled into the interpreter
@@ -49,11 +56,16 @@ pub enum PlanKind {
     Usdt,
     /// Uprobes on the interpreter's own opcode handlers and frame evaluator.
     Dispatch,
+    /// The same, on what only code runs that the interpreter was asked to instrument.
+    Selective,
 }
 
 /// The ways to a plan, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Way {
+    /// The handlers of instrumented opcodes (3.12+), which the interpreter runs in code that it has been
+    /// asked to instrument (`sys.monitoring`).
+    Selective,
     /// Opcode handlers and the frame evaluator, at the places that cost least.
     Handlers,
     /// The same, but for how frames end: where the function is entered that pops them
@@ -76,6 +88,7 @@ impl Way {
         match self {
             Way::Handlers | Way::PopFunction | Way::Compiled => PlanKind::Dispatch,
             Way::Usdt | Way::Names => PlanKind::Usdt,
+            Way::Selective => PlanKind::Selective,
         }
     }
 }
@@ -83,6 +96,7 @@ impl Way {
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Way::Selective => "the handlers of its instrumented opcodes",
             Way::Handlers => "its opcode handlers",
             Way::PopFunction => "the function that pops its frames",
             Way::Usdt => "its own probes (USDT)",
@@ -97,6 +111,7 @@ impl fmt::Display for PlanKind {
         f.write_str(match self {
             PlanKind::Usdt => "usdt",
             PlanKind::Dispatch => "dispatch",
+            PlanKind::Selective => "selective",
         })
     }
 }
@@ -323,6 +338,8 @@ pub enum Yielded {
         /// Bytes from there.
         offset: i8,
     },
+    /// In a register: it has been taken from the stack of a frame that is no more the current one.
+    In(Register),
     /// Where the frame's own `stackpointer` (3.14+) says: it has been stored.
     AtStackPointer,
 }
@@ -387,6 +404,10 @@ pub struct Plan {
     /// Offset in the file of a place that is reached before the JIT compiles code, and never where it is
     /// off; `None`: there is no JIT, or it is taken to be on.
     pub compiler: Option<u64>,
+    /// Where it can be asked to instrument code before it runs the program: of [`Way::Selective`].
+    pub ready: Option<Ready>,
+    /// Where it can be asked for something as it runs.
+    pub remote: Option<Remote>,
     /// The interpreter's own code: first address, and bytes.
     pub text: (u64, u64),
     /// The interpreter's own types.

@@ -71,13 +71,11 @@ const JUMPS_MIN: usize = 32;
 /// All `call`s of an address.
 fn calls_of(elf: &Elf, function: u64) -> Vec<Instruction> {
     const CALL: u8 = 0xe8;
-    let sections = elf.sections().iter();
-    let code = sections.filter(|section| section.executable && section.alloc);
-    code.flat_map(|section| {
-        let bytes = elf.section_bytes(section);
+    let code = elf.code();
+    code.flat_map(|(start, bytes)| {
         let starts = (0u64..).zip(bytes).filter(|(_, byte)| **byte == CALL);
-        starts.filter_map(|(at, _)| {
-            let call = decode(bytes.get(at as usize..)?, section.address + at)?;
+        starts.filter_map(move |(at, _)| {
+            let call = decode(bytes.get(at as usize..)?, start + at)?;
             (is_call(&call) && call.near_branch_target() == function).then_some(call)
         })
     })

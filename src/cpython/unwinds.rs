@@ -17,10 +17,11 @@ use super::plan::{FrameSource, Meaning, Probe, Register};
 /// `_PyInterpreterFrame.is_entry`, 3.11 only (`Include/internal/pycore_frame.h`).
 const IS_ENTRY_3_11: i64 = 68;
 
-/// Where exceptions leave frames.
+/// Where exceptions leave frames; from 3.12 on, if so wanted, where frames are popped in any way.
 pub(super) fn unwinds(
     evaluator: &Evaluator<'_>,
     registers: Registers,
+    with_returns: bool,
 ) -> Result<Vec<Probe>, Problem> {
     let missing = Problem::Site("exit_unwind");
     let raise = evaluator
@@ -31,7 +32,7 @@ pub(super) fn unwinds(
     let mut probes = if evaluator.minor == 11 {
         entry_checks(evaluator, &raising)
     } else {
-        pops(evaluator, registers, &raising)
+        pops(evaluator, registers, &raising, with_returns)
     };
     if !probes.iter().any(|probe| probe.site == "exit_unwind") {
         return Err(missing);
@@ -144,13 +145,58 @@ fn low_byte(register: Iced) -> Option<Register> {
 /// 3.12+: the evaluator pops frames by `_PyEval_FrameClearAndPop(tstate, frame)`. The places that
 /// `RETURN_VALUE` leads to first are that opcode's; the others are `exit_unwind`'s and those
 /// of the instrumented returns. (With `Py_DEBUG` an error may come behind a return:
-/// `LLTRACE_RESUME_FRAME`, `Python/ceval_macros.h`.)
-fn pops(evaluator: &Evaluator<'_>, registers: Registers, raising: &FxHashSet<u64>) -> Vec<Probe> {
+/// `LLTRACE_RESUME_FRAME`, `Python/ceval_macros.h`.) `with_returns`: all of them.
+fn pops(
+    evaluator: &Evaluator<'_>,
+    registers: Registers,
+    raising: &FxHashSet<u64>,
+    with_returns: bool,
+) -> Vec<Probe> {
+    let sites = pop_sites(evaluator, registers);
+    let mut returning = FxHashSet::default();
+    for opcode in evaluator.opcodes.returns.iter() {
+        if let Some(handler) = evaluator.table.handler(opcode.number) {
+            returning.extend(sites_reached(evaluator, handler, &sites, |_| false));
+        }
+    }
+    let others = sites
+        .into_iter()
+        .filter(|(address, _)| with_returns || !returning.contains(address));
+    others
+        .filter_map(|(address, (frame, thread_state))| {
+            let site = match raising.contains(&address) {
+                true => "exit_unwind",
+                false => "frame_clear_and_pop",
+            };
+            evaluator.probe(address, Meaning::Pop { thread_state }, frame, site)
+        })
+        .collect()
+}
+
+/// The frame that is popped at a place, and the thread state, where a register points to that.
+type Popped = (FrameSource, Option<Register>);
+
+/// Those of these places that a handler leads to first, not going past `stop` either.
+pub(super) fn sites_reached(
+    evaluator: &Evaluator<'_>,
+    handler: u64,
+    sites: &FxHashMap<u64, Popped>,
+    stop: impl Fn(u64) -> bool,
+) -> FxHashSet<u64> {
+    let is_site = |at: u64| sites.contains_key(&at);
+    let reached = evaluator
+        .flow
+        .reachable(handler, |at| is_site(at) || stop(at));
+    reached.into_iter().filter(|at| is_site(*at)).collect()
+}
+
+/// All places where the evaluator pops frames.
+pub(super) fn pop_sites(evaluator: &Evaluator<'_>, registers: Registers) -> FxHashMap<u64, Popped> {
     let Some(function) = clear_and_pop(evaluator, registers) else {
-        return Vec::new();
+        return FxHashMap::default();
     };
-    let flow = &evaluator.flow;
-    let mut sites: FxHashMap<u64, (FrameSource, Option<Register>)> = flow
+    let mut sites: FxHashMap<u64, Popped> = evaluator
+        .flow
         .iter()
         .filter(|(_, instruction)| {
             (is_call(instruction) || is_jump(instruction))
@@ -161,24 +207,7 @@ fn pops(evaluator: &Evaluator<'_>, registers: Registers, raising: &FxHashSet<u64
     for inlined in inlined_pops(evaluator, function) {
         sites.insert(inlined.branch, (FrameSource::Register(inlined.frame), None));
     }
-    let mut returning = FxHashSet::default();
-    for opcode in evaluator.opcodes.returns.iter() {
-        if let Some(handler) = evaluator.table.handler(opcode.number) {
-            returning.extend(flow.reachable(handler, |at| sites.contains_key(&at)));
-        }
-    }
-    let others = sites
-        .into_iter()
-        .filter(|(address, _)| !returning.contains(address));
-    others
-        .filter_map(|(address, (frame, thread_state))| {
-            let site = match raising.contains(&address) {
-                true => "exit_unwind",
-                false => "frame_clear_and_pop",
-            };
-            evaluator.probe(address, Meaning::Pop { thread_state }, frame, site)
-        })
-        .collect()
+    sites
 }
 
 /// Copies of `_PyEval_FrameClearAndPop` in line: it asks first whether a frame's owner is 0, a thread

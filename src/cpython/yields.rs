@@ -9,7 +9,7 @@
 //! kernel program can tell afterwards which generators have yielded (`bpf/yields.h`), provided
 //! that a generator which resumes is told from a `RESUME` that is run twice.
 
-use iced_x86::{Code, ConditionCode, InstructionInfoFactory, OpKind};
+use iced_x86::{Code, ConditionCode, Instruction, InstructionInfoFactory, OpKind};
 use rustc_hash::FxHashSet;
 
 use super::environment::Environment;
@@ -35,16 +35,14 @@ pub(super) fn yielded_to(
     };
     let mut environment = Environment::new();
     let mut facts = InstructionInfoFactory::new();
-    // The register that the caller was loaded into, and what is known since.
-    let mut loaded: Option<(Register, Environment)> = None;
+    let mut caller: Option<Followed> = None;
+    let mut value: Option<Followed> = None;
     let mut suspended = false;
     let mut at = handler;
     for _ in 0..HANDLER_MAX {
         let instruction = evaluator.flow.get(at)?;
-        let caller = loaded
-            .as_ref()
-            .and_then(|(register, since)| since.copy_of(*register));
-        if let Some(caller) = caller.filter(|_| suspended && emulated(instruction)) {
+        let copy = caller.as_ref().and_then(Followed::copy);
+        if let Some(caller) = copy.filter(|_| suspended && emulated(instruction)) {
             let alone = std::slice::from_ref(opcode);
             if !evaluator.belongs(at, alone, &Environment::new(), |_| true) {
                 return None;
@@ -52,26 +50,61 @@ pub(super) fn yielded_to(
             let frame = FrameSource::YieldedTo(caller);
             let probe = evaluator.probe(at, Meaning::Yield, frame, opcode.name)?;
             let stored = |stack: &Register| evaluator.stores_stack(handler, at, registers, *stack);
-            let yielded = stack.filter(stored).map(|_| Yielded::AtStackPointer);
+            let stored = stack.filter(stored).map(|_| Yielded::AtStackPointer);
+            let value = value.as_ref().and_then(Followed::copy);
+            let yielded = stored.or(value.map(Yielded::In));
             return Some(Probe { yielded, ..probe });
         }
         if ends(instruction) || is_jump(instruction) || is_conditional(instruction) {
             return None;
         }
-        let loads =
-            load(instruction).filter(|(_, from)| is_previous(from.base, from.offset, &environment));
+        let loaded = load(instruction);
         let is_zero = instruction.code() == Code::Mov_rm64_imm32 && instruction.immediate(1) == 0;
         suspended |= is_zero
             && place(instruction).is_some_and(|to| is_previous(to.base, to.offset, &environment));
+        let loads_caller =
+            loaded.filter(|(_, from)| is_previous(from.base, from.offset, &environment));
+        // What is given back is on top of the stack as the handler finds it.
+        let loads_value = loaded.filter(|(_, from)| {
+            stack.is_some_and(|stack| environment.holds(from.base, stack, -8 - from.offset))
+        });
         environment.step(instruction, &mut facts);
-        if let Some((register, _)) = loads {
-            loaded = Some((register, Environment::new()));
-        } else if let Some((_, since)) = &mut loaded {
-            since.step(instruction, &mut facts);
+        for followed in [&mut caller, &mut value].into_iter().flatten() {
+            followed.step(instruction, &mut facts);
+        }
+        if let Some((register, _)) = loads_caller {
+            caller = Some(Followed::from_here(register));
+        }
+        if let Some((register, _)) = loads_value {
+            value = Some(Followed::from_here(register));
         }
         at = instruction.next_ip();
     }
     None
+}
+
+/// What a register held behind some instruction, and where that is since.
+struct Followed {
+    register: Register,
+    since: Environment,
+}
+
+impl Followed {
+    fn from_here(register: Register) -> Followed {
+        Followed {
+            register,
+            since: Environment::new(),
+        }
+    }
+
+    fn step(&mut self, instruction: &Instruction, facts: &mut InstructionInfoFactory) {
+        self.since.step(instruction, facts);
+    }
+
+    /// A register that holds it now.
+    fn copy(&self) -> Option<Register> {
+        self.since.copy_of(self.register)
+    }
 }
 
 /// How the probes see yields. Where they need not, `probes` are made to tell resumptions apart.

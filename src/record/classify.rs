@@ -1,5 +1,7 @@
 //! What a code object is, by the scope of the process that runs it.
 
+use std::path::PathBuf;
+
 use rustc_hash::FxHashMap;
 
 use super::process;
@@ -32,6 +34,12 @@ impl Scopes {
         if let Some(process) = self.by_pid.get_mut(&pid) {
             process.qualified = qualified;
         }
+    }
+
+    /// The directories of a process's scope.
+    pub(super) fn directories(&self, pid: u32) -> &[PathBuf] {
+        let process = self.by_pid.get(&pid);
+        process.map_or(&[], |process| process.scope.directories())
     }
 
     /// The process has ended.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -95,10 +96,28 @@ pub(super) enum TurnKind {
     Loaded,
     /// Its JIT is about to compile code, and was taken to be off.
     Compiles,
+    /// It is about to run the user's program, its stack pointer being there; what a function called before
+    /// may have returned.
+    Ready { stack: u64, result: i32 },
     /// The ring was half full: it is stopped or, if it is not held, the watchdog halts it.
     Stopped,
-    /// It has ended.
-    Ended,
+    /// It has ended; `in_hold`: when it was stopped on our behalf, and nobody had let it go on.
+    Ended { in_hold: bool },
+}
+
+impl TurnKind {
+    /// Whether the process is a copy of one that runs an interpreter.
+    pub(super) fn is_copy(self) -> bool {
+        matches!(self, TurnKind::Born { .. })
+    }
+
+    /// Whether the process has just begun to run something.
+    pub(super) fn starts(self) -> bool {
+        matches!(
+            self,
+            TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
+        )
+    }
 }
 
 /// What a finished recording comes to.
@@ -154,9 +173,7 @@ impl Consumer {
             .classifier()
             .insert(pid, scope, interpreter.plan.has_qualified_names());
         self.interpreters.insert(pid, Rc::clone(interpreter));
-        if interpreter.plan.way == Way::Compiled {
-            self.builder.expect_compiled(pid);
-        }
+        self.expect(pid, interpreter.plan.way);
         self.proving.begin(pid, interpreter);
         self.begun = true;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -170,6 +187,34 @@ impl Consumer {
         self.note(result);
         // It may have ended when its first record is looked at.
         self.name_thread(ThreadId { pid, tid: pid });
+    }
+
+    /// Has the builder know which events come of a process.
+    fn expect(&mut self, pid: u32, way: Way) {
+        if way == Way::Compiled {
+            self.builder.expect_compiled(pid);
+        }
+        self.builder.expect_marked(pid, way == Way::Selective);
+    }
+
+    /// A process is recorded later.
+    pub(super) fn hold_back(&mut self, pid: u32) {
+        self.builder.hold_back(pid);
+    }
+
+    /// It is from here on: all that has come before is taken.
+    pub(super) fn begin_here(&mut self, pid: u32) {
+        self.builder.begin_here(pid);
+    }
+
+    /// Nothing of what has come before any beginning comes any more.
+    pub(super) fn know_all(&mut self) {
+        self.builder.know_all();
+    }
+
+    /// The directories of a process's scope.
+    pub(super) fn scope_of(&mut self, pid: u32) -> Vec<PathBuf> {
+        self.builder.classifier().directories(pid).to_owned()
     }
 
     /// Takes one record.
@@ -196,7 +241,14 @@ impl Consumer {
             }
             EventKind::Loaded { held } => self.turn(&event, TurnKind::Loaded, held),
             EventKind::Compiles { held } => self.turn(&event, TurnKind::Compiles, held),
-            EventKind::ProcessEnd => self.turn(&event, TurnKind::Ended, false),
+            EventKind::Ready {
+                stack,
+                result,
+                held,
+            } => self.turn(&event, TurnKind::Ready { stack, result }, held),
+            EventKind::ProcessEnd { held } => {
+                self.turn(&event, TurnKind::Ended { in_hold: held }, false);
+            }
             EventKind::Stopped { held } => self.turn(&event, TurnKind::Stopped, held),
             EventKind::ThreadEnd => {}
             _ if event.thread == self.last_named => {}
@@ -223,9 +275,7 @@ impl Consumer {
         for pid in pids {
             self.interpreters.insert(*pid, Rc::clone(interpreter));
             self.proving.begin(*pid, interpreter);
-            if interpreter.plan.way == Way::Compiled {
-                self.builder.expect_compiled(*pid);
-            }
+            self.expect(*pid, interpreter.plan.way);
             let qualified = interpreter.plan.has_qualified_names();
             self.builder.classifier().set_qualified(*pid, qualified);
             if interpreter.plan.layout.is_none() {

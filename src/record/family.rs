@@ -1,6 +1,6 @@
 //! The processes that descend from a traced one, and the scope that each is born with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
@@ -18,6 +18,9 @@ struct Member {
     inherited: Option<Vec<PathBuf>>,
     /// Those in force.
     scope: Option<Vec<PathBuf>>,
+    /// What relative names of code count from: the working directory where its program began, or that of
+    /// whom it is a copy of.
+    cwd: Option<PathBuf>,
 }
 
 impl Family {
@@ -32,10 +35,12 @@ impl Family {
         let of_parent = self.members.get(&parent);
         let inherited =
             of_parent.and_then(|member| member.scope.clone().or_else(|| member.inherited.clone()));
+        let cwd = of_parent.and_then(|member| member.cwd.clone());
         self.members.insert(
             child,
             Member {
                 inherited,
+                cwd,
                 ..Member::default()
             },
         );
@@ -54,6 +59,16 @@ impl Family {
     /// A process runs with these scope directories from now on.
     pub(super) fn set_scope(&mut self, pid: u32, directories: &[PathBuf]) {
         self.members.entry(pid).or_default().scope = Some(directories.to_vec());
+    }
+
+    /// What relative names of a process's code count from, if that is known.
+    pub(super) fn cwd(&self, pid: u32) -> Option<&Path> {
+        self.members.get(&pid)?.cwd.as_deref()
+    }
+
+    /// They count from there from now on.
+    pub(super) fn set_cwd(&mut self, pid: u32, cwd: Option<PathBuf>) {
+        self.members.entry(pid).or_default().cwd = cwd;
     }
 
     /// A process has ended.
@@ -84,6 +99,14 @@ mod tests {
         assert_eq!(family.inherited(1), None);
         assert_eq!(family.inherited(2), None);
         assert_eq!(family.inherited(4), Some(&project[..]));
+        family.set_cwd(1, Some("/p".into()));
+        family.fork(1, 5);
+        family.set_cwd(1, None);
+        assert_eq!(
+            (family.cwd(1), family.cwd(5)),
+            (None, Some(Path::new("/p")))
+        );
+        family.remove(5);
         family.remove(3);
         let mut left: Vec<u32> = family.descendants().collect();
         left.sort_unstable();

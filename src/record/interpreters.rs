@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::loading::Hold;
 use super::examine::open;
+use super::jit;
 use super::maps;
 use super::process;
 use super::self_check::{Finding, Findings};
@@ -29,6 +30,17 @@ pub enum Look {
     Loading,
     /// It is something else.
     Foreign(Foreign),
+}
+
+/// What of its code a process's interpreter is probed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Mode {
+    /// All that it interprets.
+    All,
+    /// The same, and what its JIT compiles.
+    Compiled,
+    /// What it has been asked to instrument ([`Way::Selective`]).
+    Asked,
 }
 
 /// An interpreter build of this recording.
@@ -88,6 +100,23 @@ impl Interpreter {
     }
 }
 
+impl Mode {
+    fn ordinary(compiles: bool) -> Mode {
+        match compiles {
+            true => Mode::Compiled,
+            false => Mode::All,
+        }
+    }
+
+    fn of(way: Way) -> Mode {
+        match way {
+            Way::Compiled => Mode::Compiled,
+            Way::Selective => Mode::Asked,
+            _ => Mode::All,
+        }
+    }
+}
+
 /// All of a recording's interpreters, and the processes that run them.
 #[derive(Debug)]
 pub struct Interpreters<'o> {
@@ -95,8 +124,14 @@ pub struct Interpreters<'o> {
     planner: Planner,
     choice: Choice,
     infer_yields: bool,
-    /// By file, as what a path leads to differs between processes; and by whether the JIT is on there.
-    builds: FxHashMap<(Identity, bool), Rc<Interpreter>>,
+    /// Whether interpreters are to be asked to instrument the scope's code, where they can be.
+    selective: bool,
+    /// Processes that can be asked so though they run their programs already.
+    as_they_run: FxHashSet<u32>,
+    /// Why some can't be, by file.
+    unselective: FxHashMap<Identity, String>,
+    /// By file, as what a path leads to differs between processes; and by what it is probed for there.
+    builds: FxHashMap<(Identity, Mode), Rc<Interpreter>>,
     /// The JIT of each file.
     jits: FxHashMap<Identity, Jit>,
     /// In order of first use.
@@ -121,13 +156,23 @@ pub struct Interpreters<'o> {
 }
 
 impl<'o> Interpreters<'o> {
-    /// None yet. `infer_yields` as by [`Plan::infer_yields`].
-    pub fn new(tracer: Tracer<'o>, planner: Planner, choice: Choice, infer_yields: bool) -> Self {
+    /// None yet. `infer_yields` as by [`Plan::infer_yields`]; `selective`: interpreters that can be are to
+    /// be asked to instrument the scope's code.
+    pub fn new(
+        tracer: Tracer<'o>,
+        planner: Planner,
+        choice: Choice,
+        infer_yields: bool,
+        selective: bool,
+    ) -> Self {
         Interpreters {
             tracer,
             planner,
             choice,
             infer_yields,
+            selective,
+            as_they_run: FxHashSet::default(),
+            unselective: FxHashMap::default(),
             builds: FxHashMap::default(),
             jits: FxHashMap::default(),
             order: Vec::new(),
@@ -217,20 +262,33 @@ impl<'o> Interpreters<'o> {
     /// A process has its JIT on, and was taken to have it off: puts the other probes into it. `None`: they
     /// are in it already, or it runs no interpreter any more.
     pub(super) fn compiles(&mut self, pid: u32) -> Result<Option<Rc<Interpreter>>> {
+        self.go_over(pid, Mode::Compiled)
+    }
+
+    /// A process does not instrument what it was to be asked for: puts the ordinary probes into it. `None`:
+    /// they are in it already, or it runs no interpreter any more.
+    pub(super) fn give_up_asking(&mut self, pid: u32) -> Result<Option<Rc<Interpreter>>> {
+        let identity = self.probes.get(&pid).map(|probed| probed.identity);
+        let jit = identity.and_then(|identity| self.jits.get(&identity));
+        let compiles = jit.is_some_and(|known| jit::is_on(pid, *known));
+        self.go_over(pid, Mode::ordinary(compiles))
+    }
+
+    fn go_over(&mut self, pid: u32, mode: Mode) -> Result<Option<Rc<Interpreter>>> {
         let Some(probed) = self.probes.get(&pid) else {
             return Ok(None);
         };
-        if probed.interpreter.plan.way == Way::Compiled {
+        if Mode::of(probed.interpreter.plan.way) == mode {
             return Ok(None);
         }
-        let (former, key) = (Rc::clone(&probed.interpreter), (probed.identity, true));
+        let (former, key) = (Rc::clone(&probed.interpreter), (probed.identity, mode));
         let next = match self.builds.get(&key) {
             Some(known) => Rc::clone(known),
             None => {
                 let Found::Interpreter(examined) = open(&probed.file, pid)? else {
                     bail!("{} has changed", former.path.display());
                 };
-                let plan = cpython::plan_compiled(&examined, self.choice);
+                let plan = self.plan(&examined, mode);
                 let plan = plan.map_err(|error| error.problem)?;
                 let next = self.load(former.path.clone(), former.position_independent, plan)?;
                 self.builds.insert(key, Rc::clone(&next));
@@ -239,6 +297,14 @@ impl<'o> Interpreters<'o> {
         };
         self.reprobe(pid, &next)?;
         Ok(Some(next))
+    }
+
+    fn plan(&self, interpreter: &cpython::Interpreter, mode: Mode) -> Result<Plan, PlanError> {
+        match mode {
+            Mode::All => (self.planner)(interpreter, self.choice, None),
+            Mode::Compiled => cpython::plan_compiled(interpreter, self.choice),
+            Mode::Asked => cpython::plan_selective(interpreter),
+        }
     }
 
     /// Puts the probes of another plan for its interpreter into a process, in place of those that it has.
@@ -283,6 +349,41 @@ impl<'o> Interpreters<'o> {
     /// How many processes have run a Python, beyond doubt, that cannot be traced.
     pub fn untraceable(&self) -> u64 {
         self.untraceable
+    }
+
+    /// The interpreter whose probes are in a process.
+    pub(super) fn probed(&self, pid: u32) -> Option<&Rc<Interpreter>> {
+        self.probes.get(&pid).map(|probed| &probed.interpreter)
+    }
+
+    /// Why the interpreter that is probed in a process can't be asked to instrument anything, if it was to
+    /// be.
+    pub(super) fn unselective(&self, pid: u32) -> Option<&str> {
+        let identity = self.probes.get(&pid)?.identity;
+        self.unselective.get(&identity).map(String::as_str)
+    }
+
+    /// A process that is about to be attached to can be asked to instrument code though it runs its program.
+    pub fn may_ask_as_it_runs(&mut self, pid: u32) {
+        self.as_they_run.insert(pid);
+    }
+
+    /// The processes whose interpreter was to be asked to instrument code, with what its addresses are off.
+    pub(super) fn asked(&self) -> impl Iterator<Item = (u32, &Rc<Interpreter>, u64)> {
+        let probed = self.probes.iter();
+        let asked = probed.filter(|(_, probed)| probed.interpreter.plan.way == Way::Selective);
+        asked.map(|(pid, probed)| (*pid, &probed.interpreter, probed.bias))
+    }
+
+    /// Has the stacks of a process's threads reported with their next events.
+    pub(super) fn forget_stacks(&mut self, pid: u32) -> Result<()> {
+        match self.probes.get(&pid) {
+            Some(probed) => {
+                let build = probed.interpreter.build;
+                self.tracer.start(build, process::threads(pid))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What addresses in a process are off from those in its interpreter's file.

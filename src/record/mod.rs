@@ -12,6 +12,7 @@ mod calibrate;
 mod classify;
 mod consumer;
 mod deliver;
+mod errand;
 mod family;
 mod freeze;
 mod halt;
@@ -22,7 +23,9 @@ mod parents;
 mod process;
 mod progress;
 mod proving;
+mod request;
 mod resume;
+mod script_file;
 mod self_check;
 mod session;
 mod shebang;
@@ -34,14 +37,15 @@ mod whereabouts;
 use std::cell::RefCell;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cli::{Limits, RecordOptions, Redact, Target, ValueOptions};
-use crate::cpython::{self, Choice, PlanKind};
+use crate::cpython;
 use crate::error::{self, WithHint as _, say};
 use crate::format::{ChromeWriter, Compression, OutputFile};
 use crate::preflight::{Machine, Right};
@@ -55,11 +59,13 @@ use command::Command;
 use consumer::{Consumer, Output};
 use deliver::{conclude, deliver};
 use family::Family;
+use halt::Lingering;
 use interpreters::{Interpreters, Planner};
 use launch::{Child, Exit, Suspended};
 use output::TraceFile;
 use parents::Parents;
 use progress::Progress;
+use script_file::ScriptFile;
 use session::{Ended, Launched, ScopeChoice, Session, Traced};
 use signals::{Policy, Reaction, Signals};
 use summary::Summary;
@@ -191,11 +197,21 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         }
         Start::Processes(_) => None,
     };
+    let scripts = match &start {
+        Start::Processes(processes) if options.selective => {
+            let scripts = processes
+                .iter()
+                .map(|(pid, _)| (*pid, ScriptFile::create(*pid).map(Rc::new)));
+            scripts.collect()
+        }
+        _ => FxHashMap::default(),
+    };
     // The program exists, with the limits and the rights that it was to have.
     allow_descriptors();
     let task = Task::Record {
         others,
         singly: !machine.multi_probes(),
+        asks: options.selective,
     };
     confine(user.identity().as_ref(), task)?;
     let mut traced =
@@ -218,8 +234,9 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         interpreters: Interpreters::new(
             tracer,
             planner,
-            choice(options.probes),
+            options.probes,
             machine.virtual_machine && !options.exact_yields,
+            options.selective,
         ),
         consumer: &consumer,
         ring,
@@ -232,9 +249,18 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         parents: Parents::default(),
         watchdog,
         lossless: options.lossless,
+        external_calls: options.external_calls,
+        c_calls: options.c_calls,
+        asked: FxHashMap::default(),
+        running: FxHashMap::default(),
+        scripts,
         complaints: FxHashSet::default(),
         incomplete: Incomplete::default(),
         unheld: FxHashSet::default(),
+        gone_held: FxHashMap::default(),
+        lingering: Lingering::default(),
+        left_behind: FxHashSet::default(),
+        unclear: FxHashSet::default(),
         scope,
         scope_used: Vec::new(),
         progress: Progress::new(),
@@ -259,6 +285,7 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         let _ = child.wait();
     }
     session.release();
+    let outside = session.interpreters.tracer().outside();
     // Before detaching, as all probes together are removed as fast as one; a target that lives
     // on is recorded those few milliseconds longer.
     let calibration = match consumer.borrow().totals().calls {
@@ -266,12 +293,13 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         _ => calibrate::cost_per_call(&mut session.interpreters),
     };
     let (cost, probes) = calibration.unzip();
+    let marked = session.marked()?;
     session.interpreters.detach(probes);
     session.drain(usize::MAX >> 1);
     session.settle();
     session.progress.clear();
-    let children = match outcome {
-        Ok(Ended::Exit(_) | Ended::Gone) => session.children(),
+    let outlived = match outcome {
+        Ok(Ended::Exit(_) | Ended::Gone) => session.outlived(),
         _ => 0,
     };
     for (thread, loss) in session.interpreters.tracer().unreported_losses() {
@@ -283,10 +311,11 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
     consumer.borrow_mut().end(session::now());
     session.prove_rest();
     let incomplete = Incomplete {
-        outlived: children as u64,
+        outlived: outlived as u64,
         broken_off: outcome.is_err(),
         ..std::mem::take(&mut session.incomplete)
     };
+    session.take_back(&marked);
     let (interpreters, scope_used) = session.finish();
     let asked_for = match (&start, &options.target) {
         (_, Target::Command { .. }) | (Start::Processes(_), _) => None,
@@ -309,6 +338,8 @@ pub fn run_with(options: &RecordOptions, planner: Planner) -> Result<u8> {
         lossless,
         asked_for,
     );
+    let as_it_runs = matches!(traced, Traced::Attached(_));
+    summary.were_outside(outside, as_it_runs);
     let footer = Footer {
         command: start.command_line(),
         scope: scope_used
@@ -443,14 +474,6 @@ fn scope_choice(options: &RecordOptions, cwd: &Path) -> Result<ScopeChoice> {
         directories,
         launched,
     })
-}
-
-fn choice(probes: Option<PlanKind>) -> Choice {
-    match probes {
-        None => Choice::Auto,
-        Some(PlanKind::Usdt) => Choice::Usdt,
-        Some(PlanKind::Dispatch) => Choice::Dispatch,
-    }
 }
 
 /// The recording is over, the program is not: waits for it, as it is ours.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, IoSliceMut};
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::uio::{RemoteIoVec, process_vm_readv};
-use nix::unistd::Pid;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
+use nix::unistd::{Gid, Pid, Uid};
 
 use crate::error::WithHint as _;
 use crate::scope::names_python;
+use crate::user::Identity;
 
 /// The process's arguments.
 pub(super) fn command_line(pid: u32) -> Result<Vec<OsString>> {
@@ -49,6 +50,13 @@ pub(super) fn cwd(pid: u32) -> Result<PathBuf> {
 /// The program it runs, for messages.
 pub(super) fn program(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Whether it runs no program any more: it has ended, or is about to.
+pub(super) fn is_gone(pid: u32) -> bool {
+    // Another user's can't be looked at, which is not the same.
+    let exe = fs::read_link(format!("/proc/{pid}/exe"));
+    exe.is_err_and(|error| matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)))
 }
 
 /// Whether the program it runs is called like a Python.
@@ -112,6 +120,34 @@ pub(super) fn has_main_stopped(pid: u32) -> bool {
 /// Whether it is stopped, or will be in a moment: a SIGSTOP waits for it.
 pub(super) fn is_being_stopped(pid: u32) -> bool {
     waiting_signals(pid) >> (Signal::SIGSTOP as i32 - 1) & 1 != 0 || is_stopped(pid)
+}
+
+/// Whether it is another pytrace.
+pub(super) fn is_pytrace(pid: u32) -> bool {
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    is_alive(pid) && name.starts_with(b"pytrace")
+}
+
+/// Whether any of its threads has something to do at this moment.
+pub(super) fn is_running(pid: u32) -> bool {
+    states(pid).any(|state| state == 'R')
+}
+
+/// The id that it has in the innermost of its pid namespaces.
+pub(super) fn innermost_id(pid: u32) -> Option<u32> {
+    ids(&pid.to_string(), "NSpid")?.last().copied()
+}
+
+/// With whose rights it has to do with files.
+pub(super) fn owner(pid: u32) -> Option<Identity> {
+    let ids = |name| ids(&pid.to_string(), name);
+    // Real, effective, saved and file system id.
+    let (uid, gid) = (*ids("Uid")?.get(3)?, *ids("Gid")?.get(3)?);
+    Some(Identity {
+        uid: Uid::from_raw(uid),
+        gid: Gid::from_raw(gid),
+        groups: ids("Groups")?.into_iter().map(Gid::from_raw).collect(),
+    })
 }
 
 /// Whether it runs, though it was stopped: somebody has let it go on, and it does not end either.
@@ -197,6 +233,15 @@ pub(super) fn cure(pid: u32) -> String {
     }
 }
 
+/// Whether the processor keeps its return addresses apart, so that it can't be sent elsewhere (glibc's
+/// `glibc.cpu.x86_shstk`, Linux 6.6).
+pub(super) fn has_shadow_stack(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut lines = status.lines();
+    let features = lines.find_map(|line| line.strip_prefix("x86_Thread_features:"));
+    features.is_some_and(|features| features.split_whitespace().any(|it| it == "shstk"))
+}
+
 /// The ids of its threads.
 pub(super) fn threads(pid: u32) -> impl Iterator<Item = u32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task"))
@@ -216,6 +261,23 @@ pub(super) fn read_memory(pid: u32, address: u64, length: usize) -> Option<Vec<u
         &[RemoteIoVec { base, len: length }],
     );
     (read == Ok(length)).then_some(bytes)
+}
+
+/// Writes to its memory, all or, as a rule, nothing.
+pub(super) fn write_memory(pid: u32, address: u64, bytes: &[u8]) -> Result<()> {
+    let remote = RemoteIoVec {
+        base: usize::try_from(address)?,
+        len: bytes.len(),
+    };
+    let written = process_vm_writev(
+        Pid::from_raw(pid.cast_signed()),
+        &[IoSlice::new(bytes)],
+        &[remote],
+    );
+    match written.context("its memory can't be written")? {
+        all if all == bytes.len() => Ok(()),
+        _ => bail!("its memory can't all be written"),
+    }
 }
 
 /// Refuses a process that pytrace may not look into: of another user, or apart from its user's others.

@@ -4,6 +4,9 @@
 //! one is known to a kernel program (`bpf/foreign.h`), which sees each signal where it is generated, and
 //! so also what came between a look and the SIGCONT that followed it.
 
+use std::thread;
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 
 use super::process;
@@ -13,12 +16,23 @@ use crate::tracer::Holds;
 /// keep us busy for ever.
 const HASTE: usize = 1000;
 
+/// How often it is looked whether our own SIGSTOP has come, and how long in between: an interrupt sends
+/// it, which a kernel with PREEMPT_RT gives to a thread that has to wait for its turn.
+const LOOKS: usize = 100;
+const PAUSE: Duration = Duration::from_micros(100);
+
 /// Lets a process go on that was stopped on our behalf, unless somebody else has stopped it as well.
 pub(super) fn resume(holds: &Holds, pid: u32) {
     match holds.is_wanted_stopped(pid) {
         // Who wants that lets it go on.
         Some(true) => {}
         Some(false) => {
+            for _ in 0..LOOKS {
+                if !holds.is_due(pid) {
+                    break;
+                }
+                thread::sleep(PAUSE);
+            }
             // Gone is as good.
             let _ = process::signal(pid, Signal::SIGCONT);
             for _ in 0..HASTE {

@@ -1,7 +1,9 @@
 //! The recorder's loop: drains the ring, lets held processes go, heeds signals, knows when to end.
 
+mod asking;
 mod complaints;
 mod plans;
+mod running;
 mod turns;
 
 use std::cell::RefCell;
@@ -16,19 +18,22 @@ use libbpf_rs::RingBuffer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::consumer::{Consumer, TurnKind};
 use super::examine;
 use super::family::Family;
+use super::halt::Lingering;
 use super::interpreters::{Interpreter, Interpreters, Look};
 use super::launch::{Child, Exit};
 use super::parents::Parents;
 use super::process;
 use super::progress::Progress;
+use super::script_file::ScriptFile;
 use super::signals::{Policy, Reaction, Signals, forward};
-use super::standing::{self, Snapshot};
+use super::standing::Snapshot;
 use super::watchdog::Watchdog;
+use crate::cpython::Way;
 use crate::error::{WithHint as _, say};
 use crate::paths::RootResolver;
 use crate::recording::Incomplete;
@@ -127,6 +132,25 @@ pub(super) struct Session<'s, 'o> {
     pub(super) incomplete: Incomplete,
     /// Processes that ran before their probes were on.
     pub(super) unheld: FxHashSet<u32>,
+    /// Processes that were held until their probes would be on, and were ending by then; whether they
+    /// certainly ran Python.
+    pub(super) gone_held: FxHashMap<u32, bool>,
+    /// Whom ptrace can't let go yet.
+    pub(super) lingering: Lingering,
+    /// Pythons that went on as the recording ended.
+    pub(super) left_behind: FxHashSet<u32>,
+    /// Processes that may have been about to run another program by then.
+    pub(super) unclear: FxHashSet<u32>,
+    /// Whether what the scope calls is recorded as well.
+    pub(super) external_calls: bool,
+    /// Whether C functions are, where interpreters can be asked for that.
+    pub(super) c_calls: bool,
+    /// Processes whose interpreter has been asked to mark the scope's code.
+    pub(super) asked: FxHashMap<u32, asking::Asked>,
+    /// Those that are asked as they run their programs, and have not answered yet.
+    pub(super) running: FxHashMap<u32, running::Running>,
+    /// What they may be asked by: files in processes that were attached to, or why there are none.
+    pub(super) scripts: FxHashMap<u32, Result<Rc<ScriptFile>>>,
     /// What has been said of children that can't be traced, each once.
     pub(super) complaints: FxHashSet<String>,
     pub(super) scope: ScopeChoice,
@@ -152,13 +176,15 @@ impl<'o> Session<'_, 'o> {
             self.heed_turns()?;
             self.watch_copies();
             self.parents.look(&self.holds);
+            self.lingering.look();
+            self.look_who_answers()?;
             self.check_plans()?;
             let records = self.consumer.borrow().records();
             let all_taken = records - before < BATCH as u64;
             if all_taken && self.standing.iter().all(|stacks| stacks.age() >= SETTLED) {
                 self.settle();
             }
-            sleep = if records > before {
+            sleep = if records > before || !self.running.is_empty() {
                 BUSY
             } else {
                 (sleep * 2).min(IDLE)
@@ -208,27 +234,60 @@ impl<'o> Session<'_, 'o> {
     pub(super) fn release(&mut self) {
         self.come_back();
         self.holds.set_lossless(false);
+        let others = self.family.descendants();
+        let others = others.filter(|&pid| self.interpreters.bias(pid).is_none());
+        for pid in others.collect::<Vec<_>>() {
+            if self.interpreters.may_be_python(pid) {
+                self.unclear.insert(pid);
+            }
+        }
         self.interpreters.unwatch_all();
         self.interpreters.stop();
         self.drain(usize::MAX >> 1);
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
-            let Some(turn) = turn else {
-                return self.parents.last_look(&self.holds);
-            };
+            let Some(turn) = turn else { break };
             match turn.kind {
-                TurnKind::Forked { parent } => self.family.fork(parent, turn.pid),
-                TurnKind::Ended => self.family.remove(turn.pid),
+                TurnKind::Forked { parent } => {
+                    self.family.fork(parent, turn.pid);
+                    self.unclear.insert(turn.pid);
+                }
+                TurnKind::Ended { in_hold } => {
+                    self.end_asking(turn.pid);
+                    self.note_end(turn.pid, in_hold);
+                    self.family.remove(turn.pid);
+                }
+                // A root that lives on is not left: the recording was to end before it.
+                kind if kind.starts()
+                    && (!self.family.is_root(turn.pid) || process::is_gone(turn.pid)) =>
+                {
+                    self.leave(turn);
+                }
                 _ => {}
             }
             self.let_go(turn);
         }
+        let probed = self.family.descendants();
+        let probed = probed.filter(|&pid| self.interpreters.bias(pid).is_some());
+        self.left_behind.extend(probed);
+        // Their ends were not told any more.
+        self.incomplete.unseen += self.gone_held.drain().count() as u64;
+        self.parents.last_look(&self.holds);
     }
 
-    /// How many children are alive.
-    pub(super) fn children(&self) -> usize {
-        let descendants = self.family.descendants();
-        descendants.filter(|&pid| process::is_alive(pid)).count()
+    /// How many Pythons among the descendants lived when the recording ended, or have begun since.
+    pub(super) fn outlived(&mut self) -> usize {
+        for pid in self.family.descendants() {
+            if process::is_alive(pid) {
+                // It may have been about to run another program.
+                if self.interpreters.may_be_python(pid) {
+                    self.left_behind.insert(pid);
+                }
+            } else if self.unclear.contains(&pid) && !self.left_behind.contains(&pid) {
+                self.incomplete.unseen += 1;
+            }
+        }
+        self.left_behind.len()
     }
 
     /// Ends it: what was traced, and in which scope.
@@ -239,7 +298,11 @@ impl<'o> Session<'_, 'o> {
     /// Tells everybody that a process runs this interpreter now.
     pub(super) fn begin(&mut self, pid: u32, interpreter: &Rc<Interpreter>) -> Result<()> {
         let resolver = RootResolver::for_process(pid);
-        let cwd = process::cwd(pid)?;
+        let cwd = match self.family.cwd(pid) {
+            Some(known) => known.to_owned(),
+            None => process::cwd(pid)?,
+        };
+        self.family.set_cwd(pid, Some(cwd.clone()));
         let inherited = self.family.inherited(pid);
         let directories = match (&self.scope.directories[..], &self.scope.launched) {
             ([], Some(launched)) => {
@@ -277,6 +340,10 @@ impl<'o> Session<'_, 'o> {
         self.consumer
             .borrow_mut()
             .begin_process(pid, scope, interpreter);
+        if let Some(why) = self.interpreters.unselective(pid) {
+            let note = format!("{why}: it is traced with the ordinary probes");
+            self.say_once(note);
+        }
         Ok(())
     }
 
@@ -290,15 +357,24 @@ impl<'o> Session<'_, 'o> {
     pub(super) fn attach(&mut self, pid: u32) -> Result<()> {
         self.interpreters.tracer().watch(pid, false)?;
         self.family.add_root(pid);
-        let interpreter = match self.interpreters.loaded(pid)? {
+        let script = self.scripts.remove(&pid);
+        if let Some(Ok(_)) = &script {
+            self.interpreters.may_ask_as_it_runs(pid);
+        }
+        let interpreter = match self.interpreters.loaded(pid, false)? {
             Look::Attached(interpreter) => interpreter,
             Look::Loading => bail!("process {pid} has not loaded its libraries yet"),
             Look::Foreign(foreign) => return Err(examine::refusal_of(pid, &foreign)),
         };
         self.begin(pid, &interpreter)?;
-        let bias = self.interpreters.bias(pid).unwrap_or(0);
-        self.standing
-            .extend(standing::look(pid, &interpreter.plan, bias));
+        match script {
+            Some(Ok(script)) if interpreter.plan.way == Way::Selective => {
+                return self.ask_as_it_runs(pid, script);
+            }
+            Some(Err(why)) => self.say_unaskable(pid, &why),
+            _ => {}
+        }
+        self.standing.extend(self.interpreters.stacks(pid));
         Ok(())
     }
 
@@ -308,6 +384,7 @@ impl<'o> Session<'_, 'o> {
         for stacks in self.standing.drain(..) {
             self.consumer.borrow_mut().stand_still(&stacks);
         }
+        self.consumer.borrow_mut().know_all();
     }
 
     fn ended(&mut self, traced: &mut Traced) -> Result<Option<Ended>> {
@@ -337,6 +414,9 @@ impl<'o> Session<'_, 'o> {
                 }
                 for pid in gone {
                     self.consumer.borrow_mut().end_process(pid, now());
+                    if self.running.contains_key(&pid) {
+                        self.end_asking(pid);
+                    }
                     self.interpreters.left(pid);
                     self.interpreters.tracer().unwatch(pid);
                 }

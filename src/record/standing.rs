@@ -50,6 +50,8 @@ pub(super) struct Snapshot {
     pub(super) pid: u32,
     /// When the look began.
     pub(super) time: Time,
+    /// Whether there were threads that could call Python functions, with a stack of such or without.
+    pub(super) has_threads: bool,
     /// The threads that have a Python stack.
     pub(super) stacks: Vec<Stack>,
     /// The stacks' code objects, by their addresses.
@@ -83,14 +85,42 @@ pub(super) fn look(pid: u32, plan: &Plan, bias: u64) -> Option<Snapshot> {
         memory: Process(pid),
         layout: plan.layout.as_ref()?,
     };
-    let (stacks, codes) = target.look(list, bias, &Tasks::of(pid));
+    let states = target.thread_states(list, bias);
+    let (stacks, codes) = target.look(&states, &Tasks::of(pid));
     Some(Snapshot {
         pid,
         time,
+        has_threads: !states.is_empty(),
         stacks,
         codes,
         done: Instant::now(),
     })
+}
+
+/// An interpreter in a process.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The address of its `PyInterpreterState`.
+    pub(super) state: u64,
+    /// Of each of its threads the address of its `PyThreadState`, and the id that we know the thread by.
+    pub(super) threads: Vec<(u64, u32)>,
+}
+
+/// The interpreters in a process; `None` where it does not tell where they are.
+pub(super) fn interpreters(pid: u32, plan: &Plan, bias: u64) -> Option<Vec<Found>> {
+    let list = plan.threads?;
+    let target = Target {
+        memory: Process(pid),
+        layout: plan.layout.as_ref()?,
+    };
+    let tasks = Tasks::of(pid);
+    let found = target.interpreters(list, bias).into_iter();
+    let with_ids = found.map(|(state, threads)| {
+        let ids = |state| Some((state, target.thread_id(state, &tasks)?));
+        let threads = threads.into_iter().filter_map(ids).collect();
+        Found { state, threads }
+    });
+    Some(with_ids.collect())
 }
 
 /// A process's threads: the ids that it knows them by, to those that we do.
@@ -163,16 +193,11 @@ struct Target<'l, M> {
 }
 
 impl<M: Memory> Target<'_, M> {
-    fn look(
-        &self,
-        list: ThreadList,
-        bias: u64,
-        tasks: &Tasks,
-    ) -> (Vec<Stack>, FxHashMap<u64, CodeRecord>) {
+    fn look(&self, states: &[u64], tasks: &Tasks) -> (Vec<Stack>, FxHashMap<u64, CodeRecord>) {
         let mut budget = FRAMES_TOTAL;
         let mut stacks: FxHashMap<u32, Stack> = FxHashMap::default();
         let mut codes = FxHashMap::default();
-        for state in self.thread_states(list, bias) {
+        for &state in states {
             let Some(tid) = self.thread_id(state, tasks) else {
                 continue;
             };
@@ -192,21 +217,29 @@ impl<M: Memory> Target<'_, M> {
         (stacks, codes)
     }
 
-    /// The addresses of all `PyThreadState`s.
-    fn thread_states(&self, list: ThreadList, bias: u64) -> Vec<u64> {
-        let mut states = Vec::new();
-        let mut interpreters = 0;
+    /// The addresses of all `PyInterpreterState`s, with those of their `PyThreadState`s.
+    fn interpreters(&self, list: ThreadList, bias: u64) -> Vec<(u64, Vec<u64>)> {
+        let mut found = Vec::new();
+        let mut left = THREADS_MAX;
         let mut interpreter = self.memory.word(list.head.wrapping_add(bias));
-        while let Some(at) = interpreter.filter(|&at| at != 0 && interpreters < THREADS_MAX) {
-            interpreters += 1;
+        while let Some(at) = interpreter.filter(|&at| at != 0 && found.len() < THREADS_MAX) {
+            let mut states = Vec::new();
             let mut state = self.field(at, list.interpreter_threads);
-            while let Some(at) = state.filter(|&at| at != 0 && states.len() < THREADS_MAX) {
+            while let Some(at) = state.filter(|&at| at != 0 && left > 0) {
+                left -= 1;
                 states.push(at);
                 state = self.field(at, list.thread_next);
             }
             interpreter = self.field(at, list.interpreter_next);
+            found.push((at, states));
         }
-        states
+        found
+    }
+
+    /// The addresses of all `PyThreadState`s.
+    fn thread_states(&self, list: ThreadList, bias: u64) -> Vec<u64> {
+        let interpreters = self.interpreters(list, bias).into_iter();
+        interpreters.flat_map(|(_, states)| states).collect()
     }
 
     /// The id of a thread state's thread, if there is one.

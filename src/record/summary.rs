@@ -9,7 +9,7 @@ use indicatif::HumanCount;
 use super::consumer::{Consumer, Finished};
 use super::interpreters::Interpreters;
 use super::self_check::{Findings, coverage};
-use crate::cpython::{Foreign, Way};
+use crate::cpython::{Foreign, Version, Way};
 use crate::error::say;
 use crate::recording::{Footer, Gone, Incomplete, Interpreter, Lost};
 use crate::trace::Totals;
@@ -42,6 +42,12 @@ pub(super) struct Summary {
     unjudged: u64,
     /// Whether processes were stopped so that nothing be lost.
     lossless: bool,
+    /// Calls outside the scope that probes were hit by for nothing, about.
+    outside: u64,
+    /// Versions of the interpreters that have not marked what is of the scope.
+    ordinary: Vec<Version>,
+    /// Whether one of them could have marked what is of the scope, and was not asked to.
+    could_mark: bool,
 }
 
 impl Summary {
@@ -94,6 +100,8 @@ impl Summary {
             ..incomplete
         };
         let untraceable = interpreters.foreign().filter(|(_, it)| it.is_python());
+        let ordinary = found.iter().filter(|it| it.plan.way != Way::Selective);
+        let ordinary = ordinary.map(|it| it.plan.version).collect();
         let probes_failed = found.iter().any(|interpreter| {
             let checks = interpreters.checks(interpreter);
             let pending = checks.iter().any(|check| check.has_lost());
@@ -146,7 +154,18 @@ impl Summary {
             file_failed: false,
             unjudged,
             lossless,
+            outside: 0,
+            ordinary,
+            could_mark: false,
         }
+    }
+
+    /// Calls outside the scope have hit probes for nothing, about so many; `as_it_runs`: in programs that
+    /// ran already.
+    pub(super) fn were_outside(&mut self, calls: u64, as_it_runs: bool) {
+        self.outside = calls;
+        let mut ordinary = self.ordinary.iter();
+        self.could_mark = ordinary.any(|version| version.can_mark(as_it_runs));
     }
 
     /// The part of the trace file's footer that is known from this.
@@ -254,6 +273,10 @@ impl Summary {
                 jit: _,
                 findings,
             } = interpreter;
+            let is_another = |other: &Interpreter| other.path == *path && other.plan != *plan;
+            if *checked == 0 && self.interpreters.iter().any(is_another) {
+                continue; // it was to be probed so, and could not be
+            }
             let checked = if findings.is_empty() {
                 format!("{checked} of {sites} sites reached and verified")
             } else {
@@ -291,15 +314,7 @@ impl Summary {
                 view::Duration(nanoseconds(in_all)),
             ));
         }
-        match self.incomplete.outlived {
-            0 => {}
-            1 => say(format_args!(
-                "pytrace: 1 child process outlived the program: it goes on untraced"
-            )),
-            many => say(format_args!(
-                "pytrace: {many} child processes outlived the program: they go on untraced"
-            )),
-        }
+        self.say_outside(calls);
         if lost > 0 {
             let why = if self.probes_failed {
                 "as the self-check found"
@@ -332,6 +347,41 @@ impl Summary {
         }
     }
 }
+
+impl Summary {
+    /// Says what calls outside the scope have cost, where that are many, and how to spare it.
+    fn say_outside(&self, recorded: u64) {
+        let seen = self.outside + recorded;
+        let (Some(cost), true) = (self.cost, self.outside > recorded) else {
+            return;
+        };
+        // They cost somewhat less than one that is recorded.
+        let in_all = cost * u32::try_from(self.outside).unwrap_or(u32::MAX);
+        // Where code is marked, each piece of it is seen once, in any case.
+        if !self.could_mark && in_all * WORTH_SAYING < self.elapsed {
+            return;
+        }
+        say(format_args!(
+            "pytrace: {:.0} % of the calls that its probes saw were outside the scope: up to {} in all",
+            100.0 * self.outside as f64 / seen as f64,
+            view::Duration(nanoseconds(in_all)),
+        ));
+        let without = self.elapsed.checked_sub(in_all);
+        let factor = without.map(|it| self.elapsed.as_secs_f64() / it.as_secs_f64());
+        if self.could_mark
+            && let Some(factor) = factor.filter(|factor| (WORTH..100.0).contains(factor))
+        {
+            say(format_args!(
+                "hint: --selective spares most of that: all would have taken up to {factor:.1} times less"
+            ));
+        }
+    }
+}
+
+/// By which share of a recording it costs something to speak of: one in so many.
+const WORTH_SAYING: u32 = 20;
+/// How many times faster a recording must be to be recommended.
+const WORTH: f64 = 1.15;
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

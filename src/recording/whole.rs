@@ -47,7 +47,8 @@ pub struct Incomplete {
     /// Stacks that were too deep to be read whole: their outermost calls are missing.
     #[serde(skip_serializing_if = "is_zero")]
     pub cut: u64,
-    /// Child processes that lived on when the program had ended, and with it the recording.
+    /// Pythons among the child processes that lived on when the program had ended, and with it the
+    /// recording, or that began as it did.
     #[serde(skip_serializing_if = "is_zero")]
     pub outlived: u64,
     /// An error ended the recording, and not the program or who recorded it.
@@ -141,7 +142,7 @@ impl Display for Gone {
             }
             Gone::Outlived(count) => {
                 some(f, count, "child process", "child processes")?;
-                f.write_str(" outlived the program")
+                f.write_str(" outlived the program, and went on untraced")
             }
             Gone::BrokenOff => f.write_str("an error ended the recording"),
         }
@@ -229,7 +230,7 @@ mod tests {
             "1,000 calls were left out, as nothing shows that their probes were right",
             "1 birth, start or end of processes could not be recorded: children may be missing",
             "2 stacks were too deep to be read whole: the outermost calls are missing",
-            "1 child process outlived the program",
+            "1 child process outlived the program, and went on untraced",
             "an error ended the recording",
         ];
         let mut told = Vec::new();

@@ -18,8 +18,12 @@
 //! Where events have no frames, see `named.rs`.
 
 mod agree;
+mod codes;
 mod compiled;
+mod counts;
+mod late;
 mod named;
+mod natives;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -29,10 +33,12 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::threads::{Frame, Pairing, Pairs, Threads};
+use self::codes::KnownCode;
+
+use super::threads::{Frame, Threads};
 use super::{Call, Category, Code, CodeIs, Exit, Kind, Losses, Sink, ThreadId, Time, Totals};
 use crate::event::{CodeRecord, Enter, Event, EventKind, Leave};
-use crate::value::{Describer, ParameterNames};
+use crate::value::Describer;
 
 /// Decides what a code object is: its real file, kind and category.
 pub trait Classify {
@@ -57,6 +63,10 @@ pub struct Builder<C> {
     /// By process and address; a later record for the same address replaces the earlier.
     codes: FxHashMap<(u32, u64), KnownCode>,
     threads: Threads,
+    /// Processes whose interpreter has marked what is recorded: nothing else is sure to have its end told.
+    marked: FxHashSet<u32>,
+    /// Processes whose recording has not begun yet, or not with each thread.
+    late: FxHashMap<u32, late::Late>,
     /// Processes whose JIT is on.
     compiling: FxHashSet<u32>,
     /// In these: suspended generators, by process and frame, with their code objects.
@@ -81,15 +91,6 @@ enum Began {
     },
 }
 
-#[derive(Debug, Clone)]
-struct KnownCode {
-    code: Arc<Code>,
-    /// False for the shim frames of specialised class calls.
-    activation: bool,
-    /// Where values are recorded.
-    parameters: Option<Arc<ParameterNames>>,
-}
-
 impl<C: Classify> Builder<C> {
     /// A builder that has seen nothing yet.
     pub fn new(classify: C, filter: Filter) -> Self {
@@ -98,6 +99,8 @@ impl<C: Classify> Builder<C> {
             filter,
             codes: FxHashMap::default(),
             threads: Threads::default(),
+            marked: FxHashSet::default(),
+            late: FxHashMap::default(),
             compiling: FxHashSet::default(),
             suspended: FxHashMap::default(),
             totals: Totals::default(),
@@ -111,6 +114,14 @@ impl<C: Classify> Builder<C> {
         Builder { describer, ..self }
     }
 
+    /// Of what a process calls, only what is recorded is told of from start to end, or all is.
+    pub fn expect_marked(&mut self, pid: u32, marked: bool) {
+        match marked {
+            true => self.marked.insert(pid),
+            false => self.marked.remove(&pid),
+        };
+    }
+
     /// What decides about code objects.
     pub fn classifier(&mut self) -> &mut C {
         &mut self.classify
@@ -120,6 +131,9 @@ impl<C: Classify> Builder<C> {
     ///
     /// Returns what the code object is that an [`EventKind::Code`] describes.
     pub fn push(&mut self, event: &Event<'_>, sink: &mut dyn Sink) -> io::Result<Option<CodeIs>> {
+        if !self.late.is_empty() && self.is_of_before(event) {
+            return Ok(None);
+        }
         match &event.kind {
             EventKind::Enter {
                 frame,
@@ -172,7 +186,7 @@ impl<C: Classify> Builder<C> {
                 thread.running_compiled = *compiled;
             }
             EventKind::Code(record) => return Ok(Some(self.meet_code(event.thread.pid, record))),
-            EventKind::Exec { .. } | EventKind::ProcessEnd => {
+            EventKind::Exec { .. } | EventKind::ProcessEnd { .. } => {
                 self.end_process(event.thread.pid, event.time, sink)?;
             }
             EventKind::ThreadEnd => self.end_thread(event.thread, event.time, sink)?,
@@ -185,7 +199,8 @@ impl<C: Classify> Builder<C> {
             | EventKind::Fork { .. }
             | EventKind::Born { .. }
             | EventKind::Stopped { .. }
-            | EventKind::Compiles { .. } => {}
+            | EventKind::Compiles { .. }
+            | EventKind::Ready { .. } => {}
         }
         Ok(None)
     }
@@ -203,6 +218,8 @@ impl<C: Classify> Builder<C> {
         }
         self.codes.retain(|(of, _), _| *of != pid);
         self.stop_compiling(pid);
+        self.marked.remove(&pid);
+        self.late.remove(&pid);
         if let Some(describer) = &mut self.describer {
             describer.forget(pid);
         }
@@ -219,86 +236,6 @@ impl<C: Classify> Builder<C> {
         Ok(())
     }
 
-    /// Whether a thread has had an event.
-    pub fn has_seen(&self, thread: ThreadId) -> bool {
-        self.threads.by_id.contains_key(&thread)
-    }
-
-    /// What was counted so far.
-    pub fn totals(&self) -> Totals {
-        let with_calls = self
-            .threads
-            .list
-            .iter()
-            .filter(|(_, thread)| thread.calls > 0);
-        Totals {
-            threads: with_calls.count() as u64,
-            ..self.totals
-        }
-    }
-
-    /// A call that was made of wrong events is none.
-    pub fn uncount(&mut self, call: &Call) {
-        if let Some(thread) = self.threads.get_mut(call.thread) {
-            thread.calls = thread.calls.saturating_sub(1);
-        }
-        self.totals.calls = self.totals.calls.saturating_sub(1);
-        let of_category = self.totals.of(call.category);
-        *of_category = of_category.saturating_sub(1);
-    }
-
-    /// What was lost.
-    pub fn losses(&self) -> &Losses {
-        &self.losses
-    }
-
-    /// How the first starts and ends of these processes' threads go together, or of their main
-    /// threads only.
-    pub fn pairing(&self, pids: &[u32], main_only: bool) -> Pairing {
-        let mut sum = Pairing::default();
-        let threads = self
-            .threads
-            .list
-            .iter()
-            .filter(|(id, _)| pids.contains(&id.pid) && (id.pid == id.tid || !main_only));
-        for counts in threads.filter_map(|(_, thread)| thread.pairs.counts()) {
-            sum.paired += counts.paired;
-            sum.unpaired += counts.unpaired;
-        }
-        sum
-    }
-
-    /// Judges these processes' threads anew.
-    pub fn forget_pairing(&mut self, pids: &[u32]) {
-        for (id, thread) in &mut self.threads.list {
-            if pids.contains(&id.pid) {
-                thread.pairs = Pairs::default();
-            }
-        }
-    }
-
-    /// Takes note of a code object; it replaces what was at its address before.
-    fn meet_code(&mut self, pid: u32, record: &CodeRecord) -> CodeIs {
-        // CPython 3.12+, Objects/codeobject.c, _Py_MakeShimCode: the one code object whose file
-        // name is no file's.
-        let activation = !(record.name.text == "__init__" && record.filename.text == "__init__");
-        let code = self.classify.classify(pid, record);
-        let is = match activation {
-            true => CodeIs::Of(code.category),
-            false => CodeIs::Shim,
-        };
-        // Threads that run at the same time may both tell of it: its parameters follow upon one of
-        // these records at least. None of what was there before is called behind the new one's.
-        let before = self.codes.remove(&(pid, record.address));
-        let known = KnownCode {
-            code: Arc::new(code),
-            activation,
-            parameters: before.and_then(|before| before.parameters),
-        };
-        self.codes.insert((pid, record.address), known);
-        is
-    }
-
     fn enter(
         &mut self,
         event: &Event<'_>,
@@ -308,6 +245,10 @@ impl<C: Classify> Builder<C> {
         how: Enter,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
+        let has_marked = self.has_marked(event.thread.pid);
+        if has_marked && let Some(own) = self.own(event.thread.pid, code) {
+            return self.enter_own(event, previous, code, own, sink);
+        }
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
@@ -323,14 +264,29 @@ impl<C: Classify> Builder<C> {
                 && previous != 0
                 && let Some(caller) = thread.find(previous)
             {
-                thread.pairs.lose(&thread.stack[caller + 1..]);
-                self.cut(event.thread, caller + 1, event.time, Exit::Unseen, sink)?;
+                let keep = caller + 1 + usize::from(thread.calls_natively(caller));
+                self.end_unseen(event, keep, sink)?;
             }
+        }
+        if has_marked && !self.counts(event.thread, previous, code) {
+            return Ok(()); // it starts for the first time, and won't be told of again
         }
         self.run_on(event.thread.pid, frame);
         let began = Began::Seen(how);
         self.open(event.thread, event.time, frame, Some(previous), code, began);
         Ok(())
+    }
+
+    fn has_marked(&self, pid: u32) -> bool {
+        !self.marked.is_empty() && self.marked.contains(&pid)
+    }
+
+    /// Whether an activation that starts concerns the scope.
+    fn counts(&mut self, id: ThreadId, caller: u64, code: u64) -> bool {
+        let top = self.threads.get_or_insert(id).stack.last();
+        let called_by_scope = top.is_some_and(|top| top.calls_from_scope(Some(caller)));
+        let known = self.codes.get(&(id.pid, code));
+        known.is_some_and(|known| known.counts(called_by_scope, self.filter))
     }
 
     /// Pushes an activation. `caller` is its caller's frame; `None`: the frame on top.
@@ -368,19 +324,15 @@ impl<C: Classify> Builder<C> {
         }
         let under_import = top.is_some_and(|top| top.importing);
         let internal = known.code.category == Category::Internal;
-        let called_by_scope = top
-            .is_some_and(|top| top.internal && caller.is_none_or(|caller| top.address == caller));
+        let called_by_scope = top.is_some_and(|top| top.calls_from_scope(caller));
         let category = match known.code.category {
             Category::Internal if under_import && known.code.kind == Kind::Module => {
                 Category::Import
             }
             category => category,
         };
-        // The import system's frames count even where external calls are left out: they tell
-        // which modules' bodies are import activity.
         let external_calls = self.filter.external_calls;
-        let counts =
-            internal || called_by_scope && (external_calls || category == Category::Import);
+        let counts = known.counts(called_by_scope, self.filter);
         let recorded = counts
             && (internal || external_calls)
             && (category != Category::Import || self.filter.imports);
@@ -438,18 +390,31 @@ impl<C: Classify> Builder<C> {
         values: &[u8],
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
+        let has_marked = self.has_marked(event.thread.pid);
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
         let Some(at) = thread.find(frame) else {
-            thread.pairs.end_elsewhere(frame);
+            // Exceptions are told of wherever they leave a frame.
+            if !has_marked {
+                thread.pairs.end_elsewhere(frame);
+            }
             return Ok(());
         };
         thread.pairs.end();
-        thread.pairs.lose(&thread.stack[at + 1..]);
-        if at + 1 < thread.stack.len() {
-            self.cut(event.thread, at + 1, event.time, Exit::Unseen, sink)?;
-        }
+        self.end_unseen(event, at + 1, sink)?;
+        self.pop(event, exit, exception, values, sink)
+    }
+
+    /// Ends the activation on top.
+    fn pop(
+        &mut self,
+        event: &Event<'_>,
+        exit: Exit,
+        exception: &[u8],
+        values: &[u8],
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
         let Some(thread) = self.threads.get_mut(event.thread) else {
             return Ok(());
         };
@@ -486,6 +451,21 @@ impl<C: Classify> Builder<C> {
             thread.running = Vec::new();
         }
         Ok(())
+    }
+
+    /// Those above the first `keep` have ended by now, and no probe saw it.
+    fn end_unseen(
+        &mut self,
+        event: &Event<'_>,
+        keep: usize,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
+        if let Some(thread) = self.threads.get_mut(event.thread)
+            && let Some(above) = thread.stack.get(keep..)
+        {
+            thread.pairs.lose(above);
+        }
+        self.cut(event.thread, keep, event.time, Exit::Unseen, sink)
     }
 
     /// Ends the activations above the first `keep`.

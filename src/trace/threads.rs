@@ -4,6 +4,9 @@ use rustc_hash::FxHashMap;
 
 use super::{Call, Missing, ThreadId};
 
+/// Set in the address of a C function's activation, which else is its caller's frame.
+pub(super) const NATIVE: u64 = 1 << 63;
+
 /// A thread's stack, and what is counted of it.
 #[derive(Debug, Default)]
 pub(super) struct Thread {
@@ -31,6 +34,13 @@ impl Thread {
         let at = self.stack.iter().rposition(|it| it.address == address)?;
         let (found, above) = (&self.stack[at], &self.stack[at + 1..]);
         (found.reports_end() || !above.iter().any(Frame::reports_end)).then_some(at)
+    }
+
+    /// Whether the activation at this place in the stack is within a call of a C function.
+    pub(super) fn calls_natively(&self, at: usize) -> bool {
+        let (caller, called) = (self.stack.get(at), self.stack.get(at + 1));
+        let called = called.map(|called| called.address);
+        caller.is_some_and(|caller| called == Some(caller.address | NATIVE))
     }
 }
 
@@ -77,7 +87,8 @@ impl Pairs {
 
     /// These frames have ended unseen.
     pub(super) fn lose(&mut self, frames: &[Frame]) {
-        for frame in frames {
+        // Ends of C functions are not told by what these judge.
+        for frame in frames.iter().filter(|it| it.address & NATIVE == 0) {
             if self.counts_still() {
                 self.counts.unpaired += 1;
                 self.gone.push(frame.address);
@@ -152,6 +163,12 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// Whether an activation that is called by it, or by `caller` if that is told, is called by the scope's
+    /// code.
+    pub(super) fn calls_from_scope(&self, caller: Option<u64>) -> bool {
+        self.internal && caller.is_none_or(|caller| self.address & !NATIVE == caller)
+    }
+
     /// Whether the kernel program reports its end, come what may.
     fn reports_end(&self) -> bool {
         self.internal || self.call.is_some()

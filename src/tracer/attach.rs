@@ -75,6 +75,11 @@ impl Tracer<'_> {
         if let Some(compiler) = plan.compiler {
             links.push(self.hold_at_compiler(pid, path, compiler)?);
         }
+        if let Some(ready) = plan.ready {
+            for offset in [ready.offset].into_iter().chain(ready.others) {
+                links.push(self.hold_when_ready(pid, path, offset)?);
+            }
+        }
         Ok(Probes { links })
     }
 

@@ -166,7 +166,7 @@ mod tests {
                 assert_eq!(places.0, places.1, stringify!($field));
             )*};
         }
-        same!(bss: recorded, seen, checks, lost_total, lost_unjudged);
+        same!(bss: recorded, seen, checks, lost_total, lost_unjudged, outside);
         same!(rodata: plan, values, ring_bytes, own_group, may_resume_all, own_uid);
     }
 }

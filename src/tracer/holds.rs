@@ -172,6 +172,22 @@ impl Holds {
         Some(self.stop(pid)?.wanted & bit(Signal::SIGSTOP) != 0)
     }
 
+    /// Whether somebody else has let a process go on that we have stopped; `None`: it is not known.
+    pub fn is_let_go(&self, pid: u32) -> Option<bool> {
+        let stop = self.stop(pid)?;
+        Some(stop.let_go != 0 || (stop.held == 0 && stop.due == 0))
+    }
+
+    /// Whether a SIGSTOP of ours is still to come: the kernel may leave it to an interrupt.
+    pub fn is_due(&self, pid: u32) -> bool {
+        self.stop(pid).is_some_and(|stop| stop.due != 0)
+    }
+
+    /// Whether it is known what others do about the stops of processes.
+    pub fn sees_others(&self) -> bool {
+        self.foreign.is_some()
+    }
+
     /// A signal that the process is to be sent on somebody else's behalf, as one of ours has undone theirs.
     pub fn owed(&self, pid: u32) -> Option<Signal> {
         let owed = self.stop(pid)?.owed;

@@ -11,6 +11,9 @@ use crate::trace::{Missing, ThreadId, Time};
 // SAFETY: plain integers; every bit pattern is a value.
 unsafe impl Plain for types::loss {}
 
+/// `COUNTERS` of `bpf/slots.h`.
+const OUTSIDE_COUNTERS: usize = 64;
+
 impl Tracer<'_> {
     /// Events lost so far that could not be recorded, in all threads: those that a record
     /// has reported and those that none has.
@@ -24,6 +27,18 @@ impl Tracer<'_> {
     pub fn lost_unjudged(&self) -> u64 {
         // SAFETY: as above.
         self.sum(|bss| unsafe { ptr::read_volatile(&raw const (*bss).lost_unjudged) })
+    }
+
+    /// How many starts of activations hit probes for nothing, as they are not of the scope; about.
+    pub fn outside(&self) -> u64 {
+        let count = |bss: *const types::bss| {
+            // SAFETY: as above, and within the array.
+            let at = |place: usize| unsafe {
+                ptr::read_volatile(&raw const (*bss).outside[place].count)
+            };
+            (0..OUTSIDE_COUNTERS).map(at).sum()
+        };
+        self.sum(count)
     }
 
     fn sum(&self, of: impl Fn(*const types::bss) -> u64) -> u64 {

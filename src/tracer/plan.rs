@@ -151,6 +151,8 @@ pub(super) fn cookie(
             Some(Yielded::Near { register, offset }) => {
                 (probe::PROBE_YIELD, u64::from(register.0), offset)
             }
+            // The kernel program takes it so where the probe's frame is the caller's.
+            Some(Yielded::In(register)) => (probe::PROBE_YIELD, u64::from(register.0), 0),
             Some(Yielded::AtStackPointer) => (probe::PROBE_YIELD, STACK_POINTER, 0),
             None => (probe::PROBE_YIELD, NO_REGISTER, 0),
         },

@@ -34,6 +34,8 @@ pub enum Task<'a> {
         others: bool,
         /// Whether it sets probes one by one, as the kernel has no uprobe-multi.
         singly: bool,
+        /// Whether it has interpreters run a few lines of its own.
+        asks: bool,
     },
     /// Look into a process, without touching it.
     Examine,

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid};
 
-use super::User;
+use super::{Identity, User};
 use crate::error::{WithHint, say};
 
 /// Runs `action` with the file access rights of `user`; what it creates belongs to that user.
@@ -28,8 +28,16 @@ use crate::error::{WithHint, say};
 ///
 /// The rights could not be taken on; `action` has not run.
 pub fn as_user<T>(user: &User, action: impl FnOnce() -> T) -> io::Result<T> {
-    let _switched = if user.switches && nix::unistd::geteuid() != user.uid {
-        Some(Switched::to(user)?)
+    match user.identity() {
+        Some(identity) => as_owner(&identity, action),
+        None => Ok(action()),
+    }
+}
+
+/// The same for whom a process belongs to.
+pub fn as_owner<T>(owner: &Identity, action: impl FnOnce() -> T) -> io::Result<T> {
+    let _switched = if nix::unistd::geteuid() != owner.uid {
+        Some(Switched::to(owner)?)
     } else {
         None
     };
@@ -44,12 +52,12 @@ struct Switched {
 }
 
 impl Switched {
-    fn to(user: &User) -> io::Result<Switched> {
+    fn to(identity: &Identity) -> io::Result<Switched> {
         let own: Vec<_> = nix::unistd::getgroups()?
             .into_iter()
             .map(Gid::as_raw)
             .collect();
-        let groups: Vec<_> = user.groups.iter().map(|gid| gid.as_raw()).collect();
+        let groups: Vec<_> = identity.groups.iter().map(|gid| gid.as_raw()).collect();
         // Groups first: changing them takes a right that goes with the user id.
         set_groups(&groups)?;
         // From here on dropping this undoes what was done.
@@ -59,8 +67,8 @@ impl Switched {
             uid: nix::unistd::geteuid(),
         };
         // Last the user id, which takes all capabilities away until it is root's again.
-        set_effective_id(libc::SYS_setresgid, user.gid.as_raw())?;
-        set_effective_id(libc::SYS_setresuid, user.uid.as_raw())?;
+        set_effective_id(libc::SYS_setresgid, identity.gid.as_raw())?;
+        set_effective_id(libc::SYS_setresuid, identity.uid.as_raw())?;
         Ok(before)
     }
 }

@@ -65,9 +65,12 @@ impl CallWriter<'_, '_> {
             let file = code.file_name();
             self.line.push(Role::Aside, " [");
             self.printable(Role::Aside, file);
-            self.line.push(Role::Aside, ":");
-            let mut digits = itoa::Buffer::new();
-            self.line.push(Role::Aside, digits.format(code.line));
+            // What is written in C has no line.
+            if code.kind != Kind::Builtin {
+                self.line.push(Role::Aside, ":");
+                let mut digits = itoa::Buffer::new();
+                self.line.push(Role::Aside, digits.format(code.line));
+            }
             self.line.push(Role::Aside, "]");
         }
         if let Some(repeated) = repeated {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use crate::run::{Place, Trace};
 
@@ -37,7 +38,12 @@ pub(crate) fn counting(script: &str) -> Place {
 
 /// Calls of `f` by process, as the processes counted them.
 pub(crate) fn counted(place: &Place) -> BTreeMap<u64, usize> {
-    let files = fs::read_dir(place.path("")).unwrap();
+    counted_in(&place.path(""))
+}
+
+/// The same, in any directory.
+pub(crate) fn counted_in(directory: &Path) -> BTreeMap<u64, usize> {
+    let files = fs::read_dir(directory).unwrap();
     let counts = files.filter_map(|file| {
         let path = file.unwrap().path();
         let pid = path.file_name()?.to_str()?.strip_suffix(".n")?;

@@ -69,6 +69,9 @@ pub enum Dispatch {
     TailCalls,
 }
 
+/// `mov rcx, [r13 - 8]`: the top of the stack, as many handlers begin.
+const TOP_OF_STACK: [u8; 4] = [0x49, 0x8b, 0x4d, 0xf8];
+
 /// Code that grows, with the addresses it has got.
 struct Code {
     base: u64,
@@ -264,6 +267,7 @@ fn assemble(minor: u8, kind: Dispatch, places: Places) -> Assembled {
             // mov [r12 + 56], r15; mov rax, r12; mov r12, [rax + 8]; mov qword [rax + 8], 0;
             // xor eax, eax
             Dispatch::TailCalls if version.yields == Some(opcode) => {
+                code.put(&TOP_OF_STACK);
                 code.put(&[0x4d, 0x89, 0x7c, 0x24, 0x38, 0x4c, 0x89, 0xe0]);
                 code.put(&[0x4c, 0x8b, 0x60, 0x08, 0x48, 0xc7, 0x40, 0x08, 0, 0, 0, 0]);
                 code.put(&[0x31, 0xc0]);
@@ -280,6 +284,7 @@ fn assemble(minor: u8, kind: Dispatch, places: Places) -> Assembled {
             }
             // push rax; mov [r12 + 56], r15; add r15, 2; test eax, eax; jne error
             Dispatch::TailCalls => {
+                code.put(&TOP_OF_STACK);
                 code.put(&[0x50, 0x4d, 0x89, 0x7c, 0x24, 0x38, 0x49, 0x83, 0xc7, 0x02]);
                 if !returns {
                     code.put(&[0x85, 0xc0]);

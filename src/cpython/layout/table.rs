@@ -375,6 +375,11 @@ pub(super) const V3_13: Measured = Measured {
         code_argcount: 40,
         code_instructions: 43,
         str_ascii: 70,
+        interpreters: 5,
+        interpreter_next: 8,
+        interpreter_threads: 9,
+        thread_next: 21,
+        remote: None,
     }),
 };
 
@@ -434,6 +439,11 @@ pub(super) const V3_14: Measured = Measured {
         code_argcount: 45,
         code_instructions: 48,
         str_ascii: 80,
+        interpreters: 5,
+        interpreter_next: 8,
+        interpreter_threads: 9,
+        thread_next: 24,
+        remote: Some(89),
     }),
 };
 
@@ -493,5 +503,10 @@ pub(super) const V3_15: Measured = Measured {
         code_argcount: 53,
         code_instructions: 56,
         str_ascii: 92,
+        interpreters: 5,
+        interpreter_next: 8,
+        interpreter_threads: 9,
+        thread_next: 24,
+        remote: Some(105),
     }),
 };

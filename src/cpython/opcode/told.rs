@@ -47,6 +47,8 @@ pub(in crate::cpython) fn opcodes(elf: &Elf, module: Option<&str>) -> Option<Opc
         yields: family(&["YIELD_VALUE", "INSTRUMENTED_YIELD_VALUE"]).into(),
         by_instruction: None,
         executor: None,
+        // No newer version is asked to instrument anything.
+        instrumented_returns: Vec::new().into(),
         raise: number("RAISE_VARARGS")?,
     })
 }

@@ -61,7 +61,7 @@ impl Interpreters<'_> {
     /// has by now.
     pub fn copy_of_loader(&mut self, pid: u32) -> Result<Look> {
         self.hold_at_mapping(pid);
-        self.loaded(pid)
+        self.loaded(pid, false)
     }
 
     /// It has loaded them, or is no more.

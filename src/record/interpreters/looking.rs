@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::{Identity, Interpreter, Interpreters, Look, Probed, identity};
-use crate::cpython::{self, Foreign, Found, InterpreterError};
+use super::{Identity, Interpreter, Interpreters, Look, Mode, Probed, identity};
+use crate::cpython::{self, Foreign, Found, InterpreterError, Jit};
 use crate::error::WithHint as _;
 use crate::record::examine::open;
+use crate::record::standing::{self, Snapshot};
 use crate::record::{jit, maps, process};
 
 impl Interpreters<'_> {
@@ -22,6 +23,7 @@ impl Interpreters<'_> {
     /// thread's takes (Linux 6.18, `uprobe_multi_link_filter()` in `kernel/trace/bpf_trace.c` and
     /// `de_thread()` in `fs/exec.c`), and put no breakpoints into the new program.
     pub fn executed(&mut self, pid: u32, by_main: bool, held: bool) -> Result<Look> {
+        self.as_they_run.remove(&pid);
         self.remove_hold(pid);
         if let Some(probed) = self.probes.remove(&pid) {
             self.forget(pid, &probed);
@@ -58,24 +60,25 @@ impl Interpreters<'_> {
 
     fn look_at_program(&mut self, pid: u32, held: bool) -> Result<Look> {
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        if let Some(look) = self.attach_known(pid, &exe)? {
+        if let Some(look) = self.attach_known(pid, &exe, held)? {
             return Ok(look);
         }
         let found = match self.examine(&exe) {
             // Whatever that is, it is not for us to forbid.
             Err(InterpreterError::NotAFile { .. } | InterpreterError::Read { .. }) => {
+                self.untraceable += u64::from(process::runs_python(pid));
                 Found::Foreign(Foreign::Other)
             }
             Ok(found) => found,
         };
         match found {
-            Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter),
+            Found::Interpreter(interpreter) => self.attach(pid, &exe, &interpreter, held),
             Found::NeedsLibpython {
                 entry: Some(entry), ..
             } => {
                 self.hold_at_entry(pid, &exe, entry)?;
                 if !held && !maps::libpythons(pid)?.is_empty() {
-                    return self.loaded(pid);
+                    return self.loaded(pid, false);
                 }
                 Ok(Look::Loading)
             }
@@ -90,13 +93,36 @@ impl Interpreters<'_> {
         }
     }
 
-    /// Attaches to a process whose libraries are loaded.
-    pub fn loaded(&mut self, pid: u32) -> Result<Look> {
+    /// Whether a process that is not probed runs an interpreter, or a Python that can't be traced.
+    pub fn may_be_python(&mut self, pid: u32) -> bool {
+        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        if identity(&exe).is_ok_and(|file| self.jits.contains_key(&file)) {
+            return true;
+        }
+        match self.examine(&exe) {
+            Ok(Found::Interpreter(_) | Found::NeedsLibpython { .. }) => true,
+            Ok(Found::Foreign(foreign)) => {
+                foreign.is_python() || maps::libpythons(pid).is_ok_and(|found| !found.is_empty())
+            }
+            Err(_) => process::runs_python(pid),
+        }
+    }
+
+    /// The stacks of a process that is probed.
+    pub(in crate::record) fn stacks(&self, pid: u32) -> Option<Snapshot> {
+        let Probed {
+            interpreter, bias, ..
+        } = self.probes.get(&pid)?;
+        standing::look(pid, &interpreter.plan, *bias)
+    }
+
+    /// Attaches to a process whose libraries are loaded; if it is `held`, they are just so.
+    pub fn loaded(&mut self, pid: u32, held: bool) -> Result<Look> {
         // Where it was something else that looked like one, one may still come.
         if self.is_loader(pid) && maps::libpythons(pid).is_ok_and(|found| found.is_empty()) {
             return Ok(Look::Foreign(Foreign::Loader));
         }
-        let look = self.look_at_libraries(pid);
+        let look = self.look_at_libraries(pid, held);
         if !matches!(look, Ok(Look::Foreign(Foreign::Loader))) {
             self.remove_hold(pid);
         }
@@ -104,22 +130,24 @@ impl Interpreters<'_> {
         look
     }
 
-    fn look_at_libraries(&mut self, pid: u32) -> Result<Look> {
+    fn look_at_libraries(&mut self, pid: u32, held: bool) -> Result<Look> {
         let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        if let Some(look) = self.attach_known(pid, &exe)? {
+        if let Some(look) = self.attach_known(pid, &exe, held)? {
             return Ok(look);
         }
         let foreign = match open(&exe, pid)? {
-            Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter),
+            Found::Interpreter(interpreter) => return self.attach(pid, &exe, &interpreter, held),
             Found::NeedsLibpython { .. } => Foreign::Other,
             Found::Foreign(foreign) => foreign,
         };
         for library in maps::libpythons(pid)? {
-            if let Some(look) = self.attach_known(pid, &library)? {
+            if let Some(look) = self.attach_known(pid, &library, held)? {
                 return Ok(look);
             }
             match open(&library, pid)? {
-                Found::Interpreter(interpreter) => return self.attach(pid, &library, &interpreter),
+                Found::Interpreter(interpreter) => {
+                    return self.attach(pid, &library, &interpreter, held);
+                }
                 Found::NeedsLibpython { .. } => {}
                 Found::Foreign(foreign) => self.note_foreign(pid, &foreign),
             }
@@ -139,7 +167,7 @@ impl Interpreters<'_> {
                 return self.probe(pid, &file, &interpreter, of_parent.identity, bias);
             }
         }
-        self.loaded(pid)
+        self.loaded(pid, false)
     }
 
     /// A process runs a program that can't be traced. It may be a Python nevertheless.
@@ -164,6 +192,7 @@ impl Interpreters<'_> {
         pid: u32,
         file: &Path,
         interpreter: &cpython::Interpreter,
+        held: bool,
     ) -> Result<Look> {
         let identity = identity(file)
             .with_context(|| format!("failed to look at the interpreter of process {pid}"))?;
@@ -172,11 +201,14 @@ impl Interpreters<'_> {
             below.map_or_else(|_| file.to_owned(), |below| Path::new("/").join(below))
         });
         let jit = interpreter.jit();
-        let compiles = jit::is_on(pid, jit);
-        let plan = match compiles {
-            true => cpython::plan_compiled(interpreter, self.choice),
-            false => (self.planner)(interpreter, self.choice, None),
-        };
+        let mut mode = self.mode(pid, identity, jit, held);
+        let mut plan = self.plan(interpreter, mode);
+        if let (Mode::Asked, Err(error)) = (mode, &plan) {
+            let why = format!("CPython {}: {}", error.version, error.problem);
+            self.unselective.insert(identity, why);
+            mode = self.mode(pid, identity, jit, held);
+            plan = self.plan(interpreter, mode);
+        }
         let plan = plan.map_err(|error| {
             let shown = path.display();
             anyhow!(
@@ -190,21 +222,33 @@ impl Interpreters<'_> {
         })?;
         let fresh = self.load(path, interpreter.position_independent(), plan)?;
         self.jits.insert(identity, jit);
-        self.builds.insert((identity, compiles), Rc::clone(&fresh));
+        self.builds.insert((identity, mode), Rc::clone(&fresh));
         let bias = fresh.bias(pid, identity);
         self.probe(pid, file, &fresh, identity, bias)
     }
 
+    /// What an interpreter is probed for in a process. It is asked for nothing if it may be past where that
+    /// is done, unless it can be as it runs, nor where another program than a python may run it: that need
+    /// not come there.
+    fn mode(&self, pid: u32, identity: Identity, jit: Jit, held: bool) -> Mode {
+        let may_be_asked = self.selective && !self.unselective.contains_key(&identity);
+        let is_held = held && process::runs_python(pid);
+        if may_be_asked && (is_held || self.as_they_run.contains(&pid)) {
+            return Mode::Asked;
+        }
+        Mode::ordinary(jit::is_on(pid, jit))
+    }
+
     /// Attaches to a process whose interpreter another has run before: that need not be examined
     /// again, which takes up to some 100 ms. `None`: it is not known.
-    fn attach_known(&mut self, pid: u32, file: &Path) -> Result<Option<Look>> {
+    fn attach_known(&mut self, pid: u32, file: &Path, held: bool) -> Result<Option<Look>> {
         let Ok(identity) = identity(file) else {
             return Ok(None); // whatever is wrong with it, who examines it will tell
         };
         let Some(jit) = self.jits.get(&identity) else {
             return Ok(None);
         };
-        let key = (identity, jit::is_on(pid, *jit));
+        let key = (identity, self.mode(pid, identity, *jit, held));
         let Some(known) = self.builds.get(&key).map(Rc::clone) else {
             return Ok(None);
         };

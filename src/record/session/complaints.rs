@@ -23,14 +23,27 @@ impl Session<'_, '_> {
     /// Says that a process ran while its probes were put on, and why. Of many, the first speaks
     /// for all.
     pub(super) fn say_unheld(&mut self, pid: u32, why: &str) {
+        self.say_late(pid, "could not be held until it is traced", why);
+    }
+
+    /// Says that a process was not recorded from its start, and why. Of many, the first speaks for all.
+    pub(super) fn say_late(&mut self, pid: u32, what: &str, why: &str) {
         self.unheld.insert(pid);
         self.incomplete.unheld = self.unheld.len() as u64;
         if self.complaints.insert(format!("unheld: {why}")) {
             self.progress.clear();
             say(format_args!(
-                "pytrace: process {pid} could not be held until it is traced ({why}): \
-                 its first calls may be missing"
+                "pytrace: process {pid} {what} ({why}): its first calls may be missing"
             ));
+        }
+    }
+
+    /// Says something of many processes that are alike.
+    pub(super) fn say_once(&mut self, note: String) {
+        if !self.complaints.contains(&note) {
+            self.progress.clear();
+            say(format_args!("pytrace: {note}"));
+            self.complaints.insert(note);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use anyhow::{Result, anyhow};
+use indicatif::HumanCount;
 
 use super::{Session, now};
 use crate::error::{WithHint as _, say};
@@ -62,10 +63,10 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Judges a plan of a newer CPython by what has been seen of these processes; they are left if
-    /// that is not right, as what comes would not be, either.
+    /// Judges a plan of a newer CPython; the processes that run it are left if it is not right, as what
+    /// comes would not be, either.
     fn prove_or_leave(&mut self, interpreter: &Interpreter, pids: &[u32]) -> Result<()> {
-        if self.prove(interpreter, pids) {
+        if self.prove(interpreter) {
             return Ok(());
         }
         let (version, path) = (interpreter.plan.version, interpreter.path.display());
@@ -79,10 +80,12 @@ impl Session<'_, '_> {
         )
     }
 
-    /// Judges a plan of a newer CPython by what has been seen of these processes: whether it is right.
-    fn prove(&mut self, interpreter: &Interpreter, pids: &[u32]) -> bool {
+    /// Judges a plan of a newer CPython by what has been seen of all processes that ran it: whether it is
+    /// right.
+    fn prove(&mut self, interpreter: &Interpreter) -> bool {
         let checks = self.interpreters.checks(interpreter);
-        let pairing = self.consumer.borrow().pairing(pids, false);
+        let pids = self.consumer.borrow().proving().processes(interpreter);
+        let pairing = self.consumer.borrow().pairing(&pids, false);
         let is_right = interpreter
             .findings
             .borrow()
@@ -100,10 +103,14 @@ impl Session<'_, '_> {
         let calls = self.consumer.borrow_mut().distrust(interpreter);
         self.incomplete.unproved += calls;
         if calls > 0 {
+            let left_out = match calls {
+                1 => "1 call is left out".to_owned(),
+                _ => format!("{} calls are left out", HumanCount(calls)),
+            };
             self.progress.clear();
             say(format_args!(
-                "pytrace: CPython {} ({}): {calls} calls are left out: nothing shows that they are \
-                 right, and this version is newer than pytrace",
+                "pytrace: CPython {} ({}): {left_out}: nothing shows that what its probes tell is right, \
+                 and this version is newer than pytrace",
                 interpreter.plan.version,
                 interpreter.path.display(),
             ));
@@ -114,8 +121,7 @@ impl Session<'_, '_> {
     pub(in crate::record) fn prove_rest(&mut self) {
         let unproved = self.consumer.borrow().proving().interpreters();
         for interpreter in unproved {
-            let pids = self.consumer.borrow().proving().processes(&interpreter);
-            self.prove(&interpreter, &pids);
+            self.prove(&interpreter);
         }
     }
 

@@ -26,31 +26,17 @@ impl Session<'_, '_> {
         loop {
             let turn = self.consumer.borrow_mut().next_turn();
             let Some(turn) = turn else { return Ok(()) };
-            let halt = self.is_loose(turn).then(|| Halt::new(turn.pid));
-            // What it runs can't be found out any more.
-            let unseen = matches!(halt, Some(Err(_))) && process::program(turn.pid).is_none();
-            self.incomplete.unseen += u64::from(unseen);
+            let lingering = &mut self.lingering;
+            let is_loose = turn.kind.starts() && !turn.held;
+            let halt = is_loose.then(|| Halt::new(turn.pid, lingering));
             let has_run = match turn.kind {
                 TurnKind::Loaded => self.interpreters.is_loader(turn.pid),
                 TurnKind::Compiles => true,
                 _ => false,
             };
             let heeded = self.heed(turn);
-            // Who has ended meanwhile could not be probed.
-            let is_python = heeded.is_err() || self.interpreters.bias(turn.pid).is_some();
-            match halt {
-                _ if unseen || !is_python => {}
-                Some(Err(_)) if !process::is_alive(turn.pid) => {
-                    self.say_unheld(turn.pid, "it has ended by now");
-                }
-                Some(Err(Errno::EPERM)) => {
-                    self.say_unheld(turn.pid, "a debugger has it, such as strace");
-                }
-                Some(Err(why)) => self.say_unheld(turn.pid, why.desc()),
-                None if starts(turn) && turn.held && process::runs(turn.pid) => {
-                    self.say_unheld(turn.pid, "somebody has let it go on");
-                }
-                _ => {}
+            if turn.kind.starts() {
+                self.look_if_late(turn, halt.as_ref());
             }
             if let Err(error) = heeded
                 // Killed meanwhile, or about to end: that will be noticed.
@@ -66,13 +52,59 @@ impl Session<'_, '_> {
                 self.interpreters.left(turn.pid);
                 self.complain(turn.pid, error);
             }
+            if let Some(Ok(halt)) = halt {
+                halt.let_go(&mut self.lingering);
+            }
             self.let_go(turn);
         }
     }
 
-    /// Whether a process that has just begun to run something is not held, as it may not be.
-    fn is_loose(&self, turn: Turn) -> bool {
-        starts(turn) && !turn.held && !self.family.is_root(turn.pid)
+    /// Says so if a process that has just begun to run something may have called functions before its
+    /// probes were on, if it has them. `halt` is how it was stopped if it was not held.
+    fn look_if_late(&mut self, turn: Turn, halt: Option<&Result<Halt, Errno>>) {
+        let pid = turn.pid;
+        let is_probed = self.interpreters.bias(pid).is_some();
+        // What it runs can't be found out any more, or what it ran.
+        let is_gone = process::is_gone(pid);
+        let is_python = is_probed || turn.kind.is_copy();
+        match halt {
+            Some(Err(_)) | None if is_gone => self.note_gone(turn, is_python),
+            _ if !is_python => {}
+            Some(Err(Errno::EPERM)) => {
+                self.say_unheld(pid, "a debugger has it, such as strace");
+            }
+            Some(Err(Errno::ETIMEDOUT)) => self.say_unheld(pid, "it did not stop in time"),
+            Some(Err(why)) => self.say_unheld(pid, why.desc()),
+            Some(Ok(halt)) => {
+                if self.has_begun(turn, halt) {
+                    self.say_unheld(pid, "it had begun to run by then");
+                }
+            }
+            None => match self.holds.is_let_go(pid) {
+                Some(true) => self.say_unheld(pid, "somebody has let it go on"),
+                Some(false) => {}
+                None if self.holds.sees_others() => {
+                    self.gone_held.insert(pid, is_python);
+                }
+                None if process::runs(pid) => self.say_unheld(pid, "somebody has let it go on"),
+                None => {}
+            },
+        }
+    }
+
+    /// Whether a process had run Python code of its own before it was halted. What it runs still is taken
+    /// into the recording.
+    fn has_begun(&mut self, turn: Turn, halt: &Halt) -> bool {
+        // A copy has its parent's stack.
+        if turn.kind.is_copy() {
+            return halt.has_run();
+        }
+        let Some(snapshot) = self.interpreters.stacks(turn.pid) else {
+            return true; // it is not known where its threads are
+        };
+        let has_threads = snapshot.has_threads;
+        self.standing.push(snapshot);
+        has_threads
     }
 
     fn heed(&mut self, turn: Turn) -> Result<()> {
@@ -88,17 +120,27 @@ impl Session<'_, '_> {
                 }
                 return Ok(());
             }
-            TurnKind::Born { parent } => self.interpreters.forked(pid, parent),
+            TurnKind::Born { parent } => {
+                self.inherit_asked(pid, parent);
+                let look = self.interpreters.forked(pid, parent)?;
+                self.follow(pid, look)?;
+                return self.begin_copy(pid, held);
+            }
             TurnKind::Executed { by_main } => {
                 self.copies.retain(|(copy, _)| *copy != pid);
+                self.end_asking(pid);
+                self.family.set_cwd(pid, None);
                 self.standing.retain(|stacks| stacks.pid != pid);
                 self.interpreters.executed(pid, by_main, held)
             }
-            TurnKind::Loaded => self.interpreters.loaded(pid),
+            TurnKind::Loaded => self.interpreters.loaded(pid, held),
             TurnKind::Compiles => return self.go_over_to_compiled(pid, held),
+            TurnKind::Ready { stack, result } => return self.heed_ready(turn, stack, result),
             TurnKind::Stopped => return Ok(()),
-            TurnKind::Ended => {
+            TurnKind::Ended { in_hold } => {
                 self.copies.retain(|(copy, _)| *copy != pid);
+                self.end_asking(pid);
+                self.note_end(pid, in_hold);
                 // With a root, the recording may be over, which tidies everything at once.
                 if !self.family.is_root(pid) {
                     self.interpreters.left(pid);
@@ -109,6 +151,40 @@ impl Session<'_, '_> {
             }
         };
         self.follow(pid, look?)
+    }
+
+    /// A process has begun something, and goes on without probes, as the recording ends.
+    pub(super) fn leave(&mut self, turn: Turn) {
+        let (pid, is_copy) = (turn.pid, turn.kind.is_copy());
+        self.unclear.remove(&pid);
+        if !process::is_gone(pid) {
+            if is_copy || self.interpreters.may_be_python(pid) {
+                self.left_behind.insert(pid);
+            }
+        } else {
+            self.note_gone(turn, is_copy);
+        }
+    }
+
+    /// A process has ended, or is about to, without having had its probes.
+    fn note_gone(&mut self, turn: Turn, is_python: bool) {
+        if turn.held {
+            // How it ends will show whether it has run.
+            self.gone_held.insert(turn.pid, is_python);
+        } else if is_python {
+            self.say_unheld(turn.pid, "it has ended by now");
+        } else {
+            self.incomplete.unseen += 1;
+        }
+    }
+
+    /// A process has ended: if it was gone when its probes were to be put on, it may have run without.
+    pub(super) fn note_end(&mut self, pid: u32, in_hold: bool) {
+        match self.gone_held.remove(&pid) {
+            Some(true) if !in_hold => self.say_unheld(pid, "somebody has let it go on"),
+            Some(false) if !in_hold => self.incomplete.unseen += 1,
+            _ => {}
+        }
     }
 
     /// Records a process from now on, if it runs an interpreter.
@@ -163,14 +239,6 @@ impl Session<'_, '_> {
             self.parents.child_goes_on(turn.pid);
         }
     }
-}
-
-/// Whether a process has just begun to run something.
-fn starts(turn: Turn) -> bool {
-    matches!(
-        turn.kind,
-        TurnKind::Born { .. } | TurnKind::Executed { .. } | TurnKind::Loaded
-    )
 }
 
 fn pid_of(turn: Turn) -> Pid {

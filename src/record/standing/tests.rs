@@ -88,12 +88,11 @@ fn look(fake: &Fake) -> Vec<Stack> {
 
 fn look_by(fake: &Fake, layout: &Layout) -> Vec<Stack> {
     let tasks = Tasks([(7, 1007)].into_iter().collect());
-    Target {
+    let target = Target {
         memory: Borrowed(fake),
         layout,
-    }
-    .look(LIST, 0, &tasks)
-    .0
+    };
+    target.look(&target.thread_states(LIST, 0), &tasks).0
 }
 
 struct Borrowed<'f>(&'f Fake);

@@ -2,10 +2,12 @@
 
 mod compiled;
 mod gaps;
+mod late;
+mod marked;
 
 use super::*;
 use crate::event::Text;
-use crate::trace::Gap;
+use crate::trace::{Gap, Pairing};
 
 /// Functions whose names begin with `_` are outside the scope.
 pub(super) struct ByName;
@@ -43,6 +45,27 @@ pub(super) fn builder() -> Builder<ByName> {
         imports: true,
     };
     Builder::new(ByName, filter)
+}
+
+/// A start of a code object in a frame of the same address.
+pub(super) fn start(frame: u64, previous: u64) -> EventKind<'static> {
+    EventKind::Enter {
+        frame,
+        previous,
+        code: frame,
+        how: Enter::Start,
+        values: &[],
+    }
+}
+
+/// Its return.
+pub(super) fn end(frame: u64) -> EventKind<'static> {
+    EventKind::Exit {
+        frame,
+        how: Leave::Return,
+        exception: &[],
+        values: &[],
+    }
 }
 
 /// The description of a code object.

@@ -121,6 +121,8 @@ const RECORD: &[libc::c_long] = &[
     // The empty trace file of a recording that never began.
     libc::SYS_unlinkat,
 ];
+/// What it takes to have a process run something.
+const ASK: &[libc::c_long] = &[libc::SYS_process_vm_writev];
 const EXAMINE: &[libc::c_long] = &[libc::SYS_pidfd_open, libc::SYS_process_vm_readv];
 const WATCH: &[libc::c_long] = &[
     libc::SYS_bpf,
@@ -150,13 +152,15 @@ const SERVE: &[libc::c_long] = &[
     libc::SYS_shutdown,
 ];
 
-/// What ptrace may be asked for: to stop a process and to let it go, not to read or change it.
-const PTRACE: [libc::c_uint; 6] = [
+/// What ptrace may be asked for: to stop a process, to see what it was doing, and to let it go; not to
+/// change it, unless it is to be asked for something.
+const PTRACE: [libc::c_uint; 7] = [
     libc::PTRACE_SEIZE,
     libc::PTRACE_INTERRUPT,
     libc::PTRACE_LISTEN,
     libc::PTRACE_CONT,
     libc::PTRACE_GETSIGINFO,
+    libc::PTRACE_GETREGS,
     libc::PTRACE_DETACH,
 ];
 /// What is asked of a descriptor: whether it is a terminal, of what size; how it is read.
@@ -193,11 +197,13 @@ fn program(task: Task<'_>, architecture: TargetArch) -> Result<BpfProgram> {
         Task::Export(_) => EXPORT,
         Task::Serve => SERVE,
     };
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = [COMMON, LEGACY, own]
-        .into_iter()
-        .flatten()
-        .map(|&call| (call, Vec::new()))
-        .collect();
+    let asks = matches!(task, Task::Record { asks: true, .. });
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        [COMMON, LEGACY, own, if asks { ASK } else { &[] }]
+            .into_iter()
+            .flatten()
+            .map(|&call| (call, Vec::new()))
+            .collect();
     // Only to read: no file is made, and none changed but what is open.
     let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
     let reads = |argument| allow(argument, Dword, MaskedEq(bits(writes)), 0);
@@ -229,7 +235,11 @@ fn program(task: Task<'_>, architecture: TargetArch) -> Result<BpfProgram> {
     }
     rules.insert(libc::SYS_ioctl, ioctls);
     if let Task::Record { .. } | Task::Watch = task {
-        rules.insert(libc::SYS_ptrace, one_of(0, &PTRACE.map(u64::from))?);
+        let mut requests = one_of(0, &PTRACE.map(u64::from))?;
+        if asks {
+            requests.extend(one_of(0, &[libc::PTRACE_SETREGS.into()])?);
+        }
+        rules.insert(libc::SYS_ptrace, requests);
     }
     let refused = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
     let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture)?;
