@@ -119,6 +119,14 @@ class Target:
         return done.returncode, done.stdout.decode(errors="replace")
 
 
+# Plans for which the interpreter marks what is recorded, with their options.
+SELECTIVE = {
+    "selective": ["--no-external-calls"],
+    "selective-external": [],
+    "selective-c": ["--c-calls"],
+}
+
+
 class Workplace:
     """Directories to work in; into a chroot, the tests are copied."""
 
@@ -180,6 +188,17 @@ class Case:
         argument = [self.setting.argument] if self.setting.argument else []
         return " ".join([self.program.name, *argument, *self.setting.options])
 
+    @property
+    def is_selective(self):
+        """Whether the interpreter is to mark what is recorded."""
+        return self.probes in SELECTIVE
+
+    @property
+    def wanted_options(self):
+        """What else is to be recorded, or not, by both pytrace and the oracle: options."""
+        of_plan = SELECTIVE.get(self.probes, [])
+        return [option for option in of_plan if option not in self.setting.options]
+
     def path(self):
         """The program's path as the target sees it."""
         return self.target.tests / self.program.path.relative_to(TESTS)
@@ -213,6 +232,7 @@ class Case:
             self.target.tests / "truth" / "oracle.py",
             *scope_options,
             *self.setting.options,
+            *self.wanted_options,
             *options,
             *arguments,
         )
@@ -229,10 +249,12 @@ class Case:
         """The beginning of the command that runs pytrace, and the trace's path."""
         output = self.target.on_host(self.work / "trace.json")
         # The oracle sees its own process only.
-        command = [pytrace, "--no-follow", "-o", str(output), *self.setting.options]
+        command = [pytrace, "--no-follow", "-o", str(output), *self.setting.options, *self.wanted_options]
         for scope in scopes:
             command += ["--scope", str(scope)]
-        if self.probes:
+        if self.is_selective:
+            command += ["--selective"]
+        elif self.probes:
             command += ["--probes", self.probes]
         return command, output
 
@@ -275,13 +297,17 @@ class Case:
         self.run(command, directory)
         truth = self.own_counts() if self.program.counts_itself else self.truth(scopes)
         document = compare.load_json(trace)
+        if self.is_selective and compare.plans(document) != {"selective"}:
+            raise Failure("it was not asked to mark what is recorded")
         if self.program.is_compiled and compare.had_jit(document):
             events = [event["args"] for event in document["traceEvents"] if event["ph"] == "X"]
             inferred = sum(bool(args.get("start_inferred")) for args in events)
             if not 0 < inferred < len(events):
                 raise Failure("%d of %d calls started in compiled code" % (inferred, len(events)))
         outcome = compare.report(truth, document, self.program.artefacts)
-        if not outcome[0] or not self.program.with_values or self.program.counts_itself:
+        # What records values does not hear of C functions.
+        is_without = self.program.counts_itself or "--c-calls" in self.wanted_options
+        if not outcome[0] or not self.program.with_values or is_without:
             return outcome
         truth = self.truth_of_values(scopes)
         return compare.report(truth, document, self.program.artefacts, with_values=True)

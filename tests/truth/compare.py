@@ -15,9 +15,9 @@ Where the profile function itself changes what the interpreter runs, a program s
 
 and `--artefacts PROGRAM` takes exactly that, in exactly these functions, out of the truth:
 
-B   3.14 and later: the profile function makes `close()` of a generator that is suspended outside
-    any handler really throw into it: one resumption, left at once by an exception, that runs
-    nothing. Real programs name `*`: all functions.
+B   3.13.12 and later (gh-140373): the profile function makes `close()` of a generator that is
+    suspended outside any handler really throw into it: one resumption, left at once by an
+    exception, that runs nothing. Real programs name `*`: all functions.
 
 A   before 3.11, with a trace function in Python active as well: the copy of a frame's locals that
     is made for it keeps objects alive beyond their `del`. They die while the next copy is made,
@@ -54,11 +54,17 @@ from comparethreads import (
 )
 
 SHOWN_PROBLEMS = 10
+CLOSE_THROWS = (3, 13, 12)  # artefact B
 
 
 def had_jit(document):
     """Whether an interpreter of a trace had its JIT on."""
     return any(each.get("jit") for each in document["pytrace"]["interpreters"])
+
+
+def plans(document):
+    """By which plans a trace's interpreters were probed."""
+    return {each["plan"] for each in document["pytrace"]["interpreters"]}
 
 
 def load_json(path):
@@ -256,7 +262,7 @@ def compare(truth, trace, artefacts, exits=False, with_values=False):
     for one, other in match(truth.threads, trace.threads):
         other = without_startup(one, other)
         calls = without_exits(other).activations
-        if truth.version >= (3, 14):
+        if truth.version >= CLOSE_THROWS:
             one = artefacts.without(one, calls)
         if truth.copies_locals:
             other = artefacts.without_finalizers(one, other)

@@ -22,10 +22,11 @@ import argparse
 import collections
 import itertools
 import os
+import re
 import sys
 import time
 
-from cases import Case, Failure, Workplace, run_cases
+from cases import SELECTIVE, Case, Failure, Workplace, run_cases
 from programs import find_programs
 from tools import TOOLS
 
@@ -58,6 +59,9 @@ class Matrix:
             # Before it, there are no packages to fetch (fetch-packages.sh).
             target.may_lack_modules = target.version < (3, 8)
             plans = target.plans(self.options.pytrace)
+            # What is not called like a python need not come to where it would be asked.
+            if not re.fullmatch(r"python[\d.]*[a-z]*", os.path.basename(python)):
+                plans = [plan for plan in plans if plan not in SELECTIVE]
             if target.settings:
                 plans = [plan for plan in plans if plan == "dispatch"]
             self.rows += [Row(name, target, plan) for plan in plans]

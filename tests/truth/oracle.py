@@ -6,6 +6,7 @@
     --scope DIR            code under DIR is internal (repeatable; default: SCRIPT's directory)
     --no-external-calls    leave out calls to functions outside the scope
     --no-imports           leave out import activity
+    --c-calls              record calls of C functions from internal code as well
     -o FILE                where the truth goes
     --values               record values as well: arguments, results, exceptions (recordvalues.py)
     --max-string N, --max-items N, --max-depth N
@@ -45,7 +46,7 @@ import re
 from _json import encode_basestring_ascii as json_string
 
 # Py_tracefunc's `what`.
-CALL, RETURN = 0, 3
+CALL, RETURN, C_CALL, C_EXCEPTION, C_RETURN = 0, 3, 4, 5, 6
 
 # An event is twice a code object's number, plus one if it was resumed; or it is one of the exits.
 RESUMED = 1
@@ -61,6 +62,30 @@ EXITS[LEFT_AT_ONCE] = "at once"  # by an exception thrown into it, having run no
 GENERATOR_FLAGS = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 RESUME = opcode.opmap.get("RESUME")
 RESUME_LOCATION = 7 if sys.version_info >= (3, 15) else 3
+
+
+class CFunction:
+    """What stands for a C function where code objects are."""
+
+    co_filename = "<built-in>"
+    co_firstlineno = 0
+
+    def __init__(self, function):
+        self.co_name = function.__name__
+        self.co_qualname = c_name(function)
+
+
+def c_name(function):
+    """What pytrace calls a C function: a method by the class that defines it."""
+    owner, name = function.__self__, function.__name__
+    if owner is None or type(owner) is type(sys):
+        module = function.__module__
+        return name if module in (None, "builtins") else "%s.%s" % (module, name)
+    owner = owner if isinstance(owner, type) else type(owner)
+    for base in owner.__mro__:
+        if type(base.__dict__.get(name)) in (type(str.join), type(dict.__dict__["fromkeys"])):
+            return "%s.%s" % (base.__qualname__, name)
+    return "%s.%s" % (owner.__qualname__, name)
 
 
 class Bytecode:
@@ -93,11 +118,11 @@ class Recorder:
     With `values`, of recordvalues.py, also what these events are about.
     """
 
-    def __init__(self, values=None):
+    def __init__(self, values=None, c_calls=False):
         self.codes = {}  # number -> code object, which also keeps its address from being reused
         self.threads = []  # (is the main thread, events, index -> values)
         self._values = values
-        profile = self._make_profile()
+        profile = self._make_profile(c_calls)
         if values:
             profile = values.listen(profile)
         self._profile = ctypes.PYFUNCTYPE(
@@ -107,9 +132,9 @@ class Recorder:
         self._set_profile.argtypes = [type(self._profile), ctypes.py_object]
         self._set_profile.restype = None
 
-    def _make_profile(self):
+    def _make_profile(self, c_calls):
         """A `Py_tracefunc`, in Python, whose object is the `append` of its thread's array."""
-        codes, known, numbers = self.codes, {}, itertools.count()
+        codes, known, c_known, numbers = self.codes, {}, {}, itertools.count()
         # 3.12 passes None for "left by an exception"; the others pass NULL.
         ambiguous = id(None) if sys.version_info[:2] == (3, 12) else -1
         at_resume = sys.version_info >= (3, 13)  # where a frame thrown into stays, if in no handler
@@ -128,6 +153,14 @@ class Recorder:
             known[id(code)] = keep = (number << 1, entry, code)
             return keep
 
+        def learn_c(function):
+            name = c_name(function)
+            number = c_known.get(name)
+            if number is None:
+                number = c_known[name] = next(numbers)
+                codes[number] = CFunction(function)
+            return number << 1
+
         def frame_has_run(lasti):
             return RESUMED if lasti >= 0 else 0
 
@@ -143,6 +176,10 @@ class Recorder:
                     append(LEFT_AT_ONCE if entry and entry(frame.f_lasti, True) else LEFT_BY_EXCEPTION)
                 else:
                     append(LEFT if arg == ambiguous else LEFT_BY_RETURN)
+            elif c_calls and what == C_CALL:
+                append(learn_c(ctypes.cast(arg, ctypes.py_object).value))
+            elif c_calls and what in (C_EXCEPTION, C_RETURN):
+                append(LEFT_BY_EXCEPTION if what == C_EXCEPTION else LEFT_BY_RETURN)
             return 0
 
         return profile
@@ -232,6 +269,7 @@ class Code:
         self.is_module = code.co_name == "<module>"
         self.is_internal = scope.holds(self.file)
         self.is_import_system = scope.is_import_system(self.file)
+        self.is_c = isinstance(code, CFunction)
 
 
 class Frame:
@@ -274,7 +312,15 @@ def activations(events, codes, left_out, told=None):
         # The import system's functions are external calls as well.
         outside = not code.is_internal and "external" in left_out
         if category is None or category in left_out or outside:
-            stack.append(Frame(code.is_internal, category or below.nearest, below.depth, None))
+            # An external call that is left out does not come between an import and what it runs.
+            nearest = below.nearest if category in (None, "external") else category
+            stack.append(Frame(code.is_internal and not code.is_c, nearest, below.depth, None))
+            continue
+        if code.is_c:
+            # Whom it calls, its caller calls.
+            row = [number, category, below.depth, False, None]
+            rows.append(row)
+            stack.append(Frame(below.is_internal, below.nearest, below.depth + 1, row))
             continue
         row = [number, category, below.depth, bool(event & RESUMED), None]
         if told is not None:
@@ -349,7 +395,7 @@ class Options:
         self.scope = []
         self.left_out = set()
         self.output = self.tool = self.report = None
-        self.values = False
+        self.values = self.c_calls = False
         self.limits = {}
         self.module = None
         arguments = list(arguments)
@@ -359,6 +405,8 @@ class Options:
                 self.left_out.add("external")
             elif option == "--no-imports":
                 self.left_out.add("import")
+            elif option == "--c-calls":
+                self.c_calls = True
             elif option == "--values":
                 self.values = True
             elif option in ("--max-string", "--max-items", "--max-depth") and arguments:
@@ -444,7 +492,7 @@ def main():
     options = Options(sys.argv[1:])
     scope = Scope(options.scope)
     values = make_values(options.limits) if options.values else None
-    recorder = Recorder(values) if options.output else None
+    recorder = Recorder(values, options.c_calls) if options.output else None
     tool = make_tool(options.tool, scope) if options.tool else None
     own_files = [os.path.realpath(__file__)] + (tool.own_files if tool else [])
     run = prepare(options)

@@ -71,6 +71,8 @@ def make_cases(options, workplace):
         for program in programs:
             ways = itertools.product(program.settings(), options.probes or [None], tools)
             for setting, probes, tool in ways:
+                if probes == "selective-c" and "--no-external-calls" in setting.options:
+                    continue
                 number += 1
                 program.with_values |= options.values
                 yield Case(target, program, setting, probes, tool, number, options.keep)
