@@ -97,7 +97,7 @@ test-kernels: build setup-test setup-kernels ## Debian's kernels in QEMU; ONLY="
 vagrant-validate: ## whether Vagrant understands vagrant/Vagrantfile
 	cd vagrant && vagrant validate --ignore-provider
 
-bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive bystander patterns serve" for some of it
+bench: setup-bench build ## what tracing, folding and viewing cost; ONLY="calls values memory start consume derive bystander patterns serve scoped" for some of it
 	$(call say,benchmarks)
 	PYTHON=$(PYTHON) scripts/bench.sh $(ONLY)
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench.sh [NAME]...  measures what tracing costs: calls, values, memory, start, consume, derive, bystander; patterns: what finding
-# them costs; serve: what looking at a trace costs. Default: all of these. Or matrix: calls on the interpreters that
-# PYTHONS names.
+# them costs; serve: what looking at a trace costs; scoped: what tracing costs real programs whose own code is a small
+# part, beside other tracers. Default: all of these. Or matrix: calls on the interpreters that PYTHONS names.
 #
 # cargo builds as the user; only the measurement runs as root. PYTHON names the interpreter.
 set -euo pipefail
@@ -22,15 +22,17 @@ build() {
 
 patterns=
 serve=
+scoped=
 others=()
 for name in "$@"; do
     case $name in
         patterns) patterns=yes ;;
         serve) serve=yes ;;
+        scoped) scoped=yes ;;
         *) others+=("$name") ;;
     esac
 done
-[ $# != 0 ] || { patterns=yes; serve=yes; }
+[ $# != 0 ] || { patterns=yes; serve=yes; scoped=yes; }
 
 if [ -n "$patterns" ]; then
     program=$(build patterns)
@@ -40,6 +42,10 @@ if [ -n "$serve" ]; then
     program=$(build serve)
     scripts/as-user.sh env CALLS="${CALLS:-}" TRACES="${TRACES:-}" SPEEDSCOPE="${SPEEDSCOPE:-}" SEED="${SEED:-}" \
         "$program"
+fi
+if [ -n "$scoped" ]; then
+    program=$(build scoped)
+    scripts/bench-scoped.sh "$program"
 fi
 [ $# = 0 ] || [ ${#others[@]} != 0 ] || exit 0
 program=$(build cost)

@@ -46,8 +46,6 @@ if [ "$purpose" = test ]; then
     need_command sudo sudo "the tests start pytrace through it"
     need_command useradd passwd "the tests need a second user"
     need_command debootstrap debootstrap "fetches other Pythons: scripts/interpreters.sh"
-    need_file /usr/lib/python3/dist-packages/pip python3-pip \
-        "fetches the packages that the truth tests trace"
     /usr/bin/python3 -c 'import test.test_json' 2>/dev/null ||
         miss "libpython$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite" \
             "the truth tests trace the standard library's tests"
@@ -61,6 +59,8 @@ if [ "$purpose" = test ]; then
         "the keys for that"
 fi
 if [ "$purpose" = test ] || [ "$purpose" = bench ]; then
+    need_file /usr/lib/python3/dist-packages/pip python3-pip \
+        "fetches the packages that the truth tests and the benchmark scoped trace"
     # Ubuntu's packages of these only fetch a snap, which can't see a profile in /tmp.
     need_command chromium chromium "the page of pytrace serve is tested in it"
     need_command chromedriver chromium-driver "drives it"

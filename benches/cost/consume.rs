@@ -77,8 +77,8 @@ impl Stream {
         let tracer = Tracer::load(&mut storage, settings(&Machine::look()))?;
         let ring = tracer.ring(|bytes| stream.borrow_mut().push(bytes))?;
         let mut process = Waiting::start(python.command(), &program("mixed.py"), &[WORK, "wait"])?;
-        let mut interpreters = Interpreters::new(tracer, plan_after, Choice::Auto, false);
-        let look = interpreters.loaded(process.pid())?;
+        let mut interpreters = Interpreters::new(tracer, plan_after, Choice::Auto, false, false);
+        let look = interpreters.loaded(process.pid(), false)?;
         ensure!(
             matches!(look, Look::Attached(_)),
             "the process is no CPython"

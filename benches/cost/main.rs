@@ -12,8 +12,12 @@ mod calls;
 mod consume;
 mod derive;
 mod floor;
+#[path = "../common/machine.rs"]
+mod machine;
 mod matrix;
 mod memory;
+#[path = "../common/outcome.rs"]
+mod outcome;
 mod python;
 mod start;
 mod values;
@@ -37,13 +41,7 @@ const SECTIONS: [(&str, Measure); 7] = [
 ];
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::of(run())
 }
 
 fn run() -> Result<()> {
@@ -65,11 +63,11 @@ fn run() -> Result<()> {
         "this needs root: run `make bench`"
     );
     if wanted == ["matrix"] {
-        print_machine();
+        machine::print();
         return matrix::measure();
     }
     let python = Python::find()?;
-    print_machine();
+    machine::print();
     print_interpreter(&python);
     for (name, measure) in SECTIONS {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
@@ -78,21 +76,6 @@ fn run() -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn print_machine() {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("?", |(_, model)| model);
-    let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
-    let load = read("/proc/loadavg");
-    println!("pytrace      {}", env!("CARGO_PKG_VERSION"));
-    println!("machine      {model}, {cores} cores");
-    println!("kernel       {}", read("/proc/sys/kernel/osrelease").trim());
-    println!("load         {}", load.split(' ').next().unwrap_or("?"));
 }
 
 fn print_interpreter(python: &Python) {

@@ -8,6 +8,8 @@
 
 mod families;
 mod memory;
+#[path = "../common/outcome.rs"]
+mod outcome;
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};
@@ -27,13 +29,7 @@ const ROUNDS: usize = 2;
 const ROW: f64 = size_of::<Row>() as f64 / 1e6;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::of(run())
 }
 
 fn run() -> Result<()> {

@@ -12,6 +12,8 @@ mod api;
 mod browser;
 mod figures;
 mod generate;
+#[path = "../common/outcome.rs"]
+mod outcome;
 mod peers;
 mod program;
 mod tab;
@@ -30,13 +32,7 @@ const PYTRACE: &str = env!("CARGO_BIN_EXE_pytrace");
 const DEFAULT_CALLS: &str = "100000 1000000 10000000";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::of(run())
 }
 
 fn run() -> Result<()> {
