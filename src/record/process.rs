@@ -133,7 +133,7 @@ pub(super) fn is_running(pid: u32) -> bool {
     states(pid).any(|state| state == 'R')
 }
 
-/// The id that it has in the innermost of its pid namespaces.
+/// The id that it, or a thread, has in the innermost of its pid namespaces.
 pub(super) fn innermost_id(pid: u32) -> Option<u32> {
     ids(&pid.to_string(), "NSpid")?.last().copied()
 }
@@ -202,7 +202,10 @@ fn field_of(stat: &[u8], field: usize) -> Option<String> {
 /// The ids in a line of `/proc/PID/status`.
 fn ids(pid: &str, name: &str) -> Option<Vec<u32>> {
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
-    let status = String::from_utf8_lossy(&status);
+    ids_in(&String::from_utf8_lossy(&status), name)
+}
+
+fn ids_in(status: &str, name: &str) -> Option<Vec<u32>> {
     let ids = status
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -341,4 +344,19 @@ pub(super) fn open(pid: u32) -> Result<OwnedFd> {
     let fd = Errno::result(fd).with_context(|| format!("failed to open process {pid}"))?;
     // SAFETY: the kernel has just made it for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd)?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stand_in_the_line_of_their_name() {
+        let status = "Name:\tx\nPid:\t7\nNSpid:\t812\t7\t3\nNSsid: 1\nGroups:\t\nUid:\tx";
+        assert_eq!(ids_in(status, "NSpid"), Some(vec![812, 7, 3]));
+        assert_eq!(ids_in(status, "Pid"), Some(vec![7]));
+        assert_eq!(ids_in(status, "Groups"), Some(vec![]));
+        assert_eq!(ids_in(status, "Uid"), None);
+        assert_eq!(ids_in(status, "NSp"), None);
+    }
 }

@@ -16,7 +16,6 @@
 //! What is read is the target's, hence hostile: every loop is bounded.
 
 use std::collections::hash_map::Entry;
-use std::fs;
 use std::io::IoSliceMut;
 use std::time::{Duration, Instant};
 
@@ -129,24 +128,10 @@ struct Tasks(FxHashMap<u32, u32>);
 
 impl Tasks {
     fn of(pid: u32) -> Tasks {
-        let tasks = process::threads(pid).take(THREADS_MAX).filter_map(|tid| {
-            let status = fs::read(format!("/proc/{pid}/task/{tid}/status")).ok()?;
-            Some((
-                innermost_id(&String::from_utf8_lossy(&status)).unwrap_or(tid),
-                tid,
-            ))
-        });
+        let tasks = process::threads(pid).take(THREADS_MAX);
+        let tasks = tasks.filter_map(|tid| Some((process::innermost_id(tid)?, tid)));
         Tasks(tasks.collect())
     }
-}
-
-/// A thread's id in the pid namespace that it lives in, the last of those in `NSpid`
-/// (`/proc/PID/task/TID/status`).
-fn innermost_id(status: &str) -> Option<u32> {
-    let ids = status
-        .lines()
-        .find_map(|line| line.strip_prefix("NSpid:"))?;
-    ids.split_whitespace().next_back()?.parse().ok()
 }
 
 /// Somebody's memory.

@@ -257,7 +257,13 @@ def mark_callable(callable, depth=0):
 
 def calls(code, offset, callable, first):
     """The scope's code is about to call this."""
+    # These are most, and each call takes time.
+    kind = type(callable)
+    if kind is Native or kind is NativeMethod:
+        return
     try:
+        if kind is Function and get_local_events(marker, callable.__code__):
+            return
         mark_callable(first if callable is call_type else callable)
     except OWN as error:
         if not is_own(error):

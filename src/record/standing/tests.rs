@@ -222,16 +222,6 @@ fn wild_pointers_are_no_stack() {
 }
 
 #[test]
-fn ids_are_those_of_the_innermost_namespace() {
-    assert_eq!(
-        innermost_id("Name:\tx\nNSpid:\t812\t7\t3\nNSsid: 1"),
-        Some(3)
-    );
-    assert_eq!(innermost_id("NSpid:\t812\n"), Some(812));
-    assert_eq!(innermost_id("Name:\tx\n"), None);
-}
-
-#[test]
 fn our_own_memory_can_be_read() {
     let word = 0x1234_5678_9abc_def0_u64;
     let own = Process(std::process::id());

@@ -2,7 +2,7 @@
 
 import { bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
-import { count, counted, percent, range, time } from "pytrace/format.js";
+import { atLine, count, counted, percent, range, time } from "pytrace/format.js";
 import { functionParts } from "pytrace/function_details.js";
 import { gapTexts } from "pytrace/gaps.js";
 import { gapOf, rowOf } from "pytrace/open.js";
@@ -107,7 +107,7 @@ export class Details {
       outcome(call),
       values(call),
       h("h3", null, "Source"),
-      h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000), { dir: "ltr" }), `:${call.line}`),
+      h("p", { class: "path" }, bdi(cut(answer.path ?? "", 4000), { dir: "ltr" }), atLine(call.line)),
       source);
     await drawSource(this.#server, source, call.code, call.line);
   }
@@ -119,7 +119,7 @@ export class Details {
   #callers(above, go) {
     if (!(above?.length > 0)) return h("p", { class: "callers" }, "Called by nothing that was recorded.");
     const list = h("ol", { class: "callers", "aria-label": "Callers, the outermost first" });
-    const link = ({ row, name, file, line }) => h("li", null, button(bdi(cut(name, 200)), go(row), { class: "link", "data-row": row, title: visible(cut(`${file}:${line}`, 400)) }));
+    const link = ({ row, name, file, line }) => h("li", null, button(bdi(cut(name, 200)), go(row), { class: "link", "data-row": row, title: visible(cut(file + atLine(line), 400)) }));
     const left = above.length > NEAREST ? above.slice(0, -NEAREST) : [];
     if (left.length > 0) {
       const more = h("li", null, button(`… ${count(left.length)} more`, () => more.replaceWith(...left.map(link)), { class: "link", id: "all-callers" }));
@@ -192,7 +192,7 @@ export class Details {
         open: (other) => this.#state.set({ code: String(other) }),
       }),
       h("h3", null, "Source"),
-      h("p", { class: "path" }, bdi(cut(of.path ?? of.file ?? "", 4000), { dir: "ltr" }), `:${of.line}`),
+      h("p", { class: "path" }, bdi(cut(of.path ?? of.file ?? "", 4000), { dir: "ltr" }), atLine(of.line)),
       source);
     await drawSource(this.#server, source, of.code, of.line);
   }

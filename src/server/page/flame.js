@@ -2,7 +2,7 @@
 
 import { bdi, button, cut, fill, h, visible } from "pytrace/dom.js";
 import { stale } from "pytrace/api.js";
-import { counted, percent, time } from "pytrace/format.js";
+import { atLine, counted, percent, time } from "pytrace/format.js";
 import { scopePicker } from "pytrace/scope.js";
 
 const MOST_NODES = 2000;
@@ -103,7 +103,7 @@ export class Flame {
   #node({ code, depth, total, self, calls, share }, index) {
     const [name, file, line, category] = code ?? ["?", "", 0, "external"];
     const facts = `${time(total)}, ${percent(share)}; self ${time(self)}; ${counted(calls, "call")}`;
-    const place = visible(cut(`${file}:${line}`, 400));
+    const place = visible(cut(file + atLine(line), 400));
     return h("div", {
       role: "treeitem", tabindex: -1, class: `node ${category} tone${Math.abs(index * 7 + depth) % 3}`, "data-node": this.#nodes[index][6],
       "data-index": index, "aria-level": depth + 1, "aria-label": `${visible(cut(name, 200))}, ${facts}`, title: `${visible(cut(name, 400))}\n${place}\n${facts}`,

@@ -27,6 +27,9 @@ export function time(ns) {
   return `${value} ns`;
 }
 
+/** What follows a file's name: what is written in C has no line. */
+export const atLine = (line) => (line > 0 ? `:${line}` : "");
+
 /** A point of time, so exact that steps of `step` ns differ. */
 export function instant(ns, step) {
   if (Math.round(ns) === 0) return "0";

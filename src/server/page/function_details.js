@@ -1,7 +1,7 @@
 // What is known of all calls of a function.
 
 import { bdi, button, cut, h, visible } from "pytrace/dom.js";
-import { count, percent, time } from "pytrace/format.js";
+import { atLine, count, percent, time } from "pytrace/format.js";
 import { histogram } from "pytrace/spark.js";
 
 /**
@@ -34,7 +34,7 @@ function relatives(id, list, open) {
   return h("ul", { id, class: "relatives" }, ...list.map(({ code, name, file, line, calls, total }) => {
     const bar = h("span", { class: "share", "aria-hidden": "true" });
     bar.style.setProperty("--share", total / most);
-    const title = visible(cut(`${file ?? ""}:${line ?? ""}`, 400));
+    const title = visible(cut((file ?? "") + atLine(line), 400));
     return h("li", null, bar,
       code === null || code === undefined ? h("span", { class: "name" }, "(top of a thread)")
         : button(bdi(cut(name, 200)), () => open(code), { class: "link name", title }),

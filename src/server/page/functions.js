@@ -1,7 +1,7 @@
 // The table of functions.
 
 import { bdi, cut, debounce, h, visible } from "pytrace/dom.js";
-import { count, counted, percent, time } from "pytrace/format.js";
+import { atLine, count, counted, percent, time } from "pytrace/format.js";
 import { badges } from "pytrace/rows.js";
 import { scopePicker } from "pytrace/scope.js";
 import { Table, barCell } from "pytrace/table.js";
@@ -11,7 +11,7 @@ const COLUMNS = [
     name: "name", title: "Function", sort: "name",
     cell: (row) => h("span", null, bdi(cut(row.name), { title: visible(cut(row.name, 2000)) }), " ", ...badges(row)),
   },
-  { name: "where", title: "Location", sort: "file", cell: (row) => bdi(`${cut(row.file ?? "", 120)}:${row.line}`, { dir: "ltr" }) },
+  { name: "where", title: "Location", sort: "file", cell: (row) => bdi(cut(row.file ?? "", 120) + atLine(row.line), { dir: "ltr" }) },
   { name: "calls", title: "Calls", sort: "calls", cell: (row) => count(row.calls) },
   { name: "total", title: "Total", sort: "total", cell: (row) => time(row.total) },
   { name: "self", title: "Self", sort: "self", cell: (row) => time(row.self) },

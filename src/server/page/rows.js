@@ -1,7 +1,7 @@
 // A line of the call tree as elements.
 
 import { bdi, button, cut, h, visible } from "pytrace/dom.js";
-import { count, counted, percent, range, time } from "pytrace/format.js";
+import { atLine, count, counted, percent, range, time } from "pytrace/format.js";
 import { gapTexts } from "pytrace/gaps.js";
 import { spark } from "pytrace/spark.js";
 
@@ -168,7 +168,7 @@ function result(call, context) {
 function where(call, context) {
   if (!call.file) return h("div", { role: "gridcell", class: "where" });
   return h("div", { role: "gridcell", class: "where" },
-    bdi(cut(call.file, 120), { class: "file", dir: "ltr" }, context.marks), h("span", { class: "line" }, `:${call.line}`));
+    bdi(cut(call.file, 120), { class: "file", dir: "ltr" }, context.marks), h("span", { class: "line" }, atLine(call.line)));
 }
 
 function duration(row) {

@@ -117,6 +117,11 @@ impl<C: Classify> Builder<C> {
             return Ok(());
         };
         self.end_unseen(event, at + 1, sink)?;
-        self.pop(event, exit, &[], &[], sink)
+        let exception = match exit {
+            // The interpreter keeps it to itself while it tells (`C_RAISE`).
+            Exit::Exception => b"<unknown>".as_slice(),
+            _ => &[],
+        };
+        self.pop(event, exit, exception, &[], sink)
     }
 }
