@@ -13,12 +13,14 @@
  * overwritten by another frame's costs a read of the frame, nothing else.
  *
  * A slot is the frame's address without its 3 low bits (44 bits), 17 bits of the thread
- * id, and three flags.
+ * id, and three flags. SLOT_UNSENT: it runs code outside the scope, and does not concern it.
+ * Where not all ends are seen, such a frame may have ended, and what is there now may be
+ * one of which nothing is known, or no activation's.
  */
 #define SLOTS	       65536
 #define SLOT_INTERNAL  1
 #define SLOT_RESUMABLE 2
-#define SLOT_UNSENT    4 /* code outside the scope, of no concern to it */
+#define SLOT_UNSENT    4
 #define SLOT_FLAGS     7
 __u64 slots[SLOTS];
 

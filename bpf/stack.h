@@ -32,7 +32,7 @@ __noinline __u64 find_caller(__u64 frame, __u64 id)
 		struct frame_head head;
 		__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id), verdict;
 
-		if (tag <= SLOT_FLAGS)
+		if (tag <= SLOT_FLAGS && !(plan.some_ends && tag & SLOT_UNSENT))
 			return frame |
 			       (tag & SLOT_INTERNAL ? (__u64)VERDICT_INTERNAL : VERDICT_EXTERNAL)
 				       << 56;

@@ -259,12 +259,13 @@ class Case:
         return command, output
 
     def run(self, command, directory):
-        """Runs a command; its exit code must be the program's."""
+        """Runs a command, whose exit code must be the program's; returns its output."""
         counts = str(self.work / "counts.json")
         code, output = self.target.run(command, directory, PYTRACE_COUNTS=counts)
         if code != self.program.exit_code:
             tail = "\n".join(output.splitlines()[-15:])
             raise Failure("exit code %d, not %d\n%s" % (code, self.program.exit_code, tail))
+        return output
 
     def load(self, path):
         """The JSON document that the target wrote."""
@@ -294,7 +295,7 @@ class Case:
             command += ["--", *self.in_directory(self.target.command(*arguments), directory)]
         else:
             command += ["--python", self.target.python, *map(str, arguments)]
-        self.run(command, directory)
+        said = self.run(command, directory)
         truth = self.own_counts() if self.program.counts_itself else self.truth(scopes)
         document = compare.load_json(trace)
         if self.is_selective and compare.plans(document) != {"selective"}:
@@ -305,9 +306,12 @@ class Case:
             if not 0 < inferred < len(events):
                 raise Failure("%d of %d calls started in compiled code" % (inferred, len(events)))
         outcome = compare.report(truth, document, self.program.artefacts)
+        if not outcome[0]:
+            lines = [line for line in said.splitlines() if line.startswith(("pytrace: ", "hint: "))]
+            return False, "\n".join([outcome[1], *lines])
         # What records values does not hear of C functions.
         is_without = self.program.counts_itself or "--c-calls" in self.wanted_options
-        if not outcome[0] or not self.program.with_values or is_without:
+        if not self.program.with_values or is_without:
             return outcome
         truth = self.truth_of_values(scopes)
         return compare.report(truth, document, self.program.artefacts, with_values=True)

@@ -58,6 +58,8 @@ OF_STATEMENTS = {
 }
 if sys.version_info < (3, 14):
     OF_STATEMENTS |= {'__aenter__', '__enter__'}
+# And, of the standard library, what a class's body calls to set its names.
+SETS_NAMES = {'EnumDict.__setitem__', '_EnumDict.__setitem__'}
 # Where code stands.
 INTERNAL, IMPORT, OTHER = 'internal', 'import', 'other'
 # By which the kernel programs know them (bpf/event.h).
@@ -70,6 +72,9 @@ DEPTH_MAX = 8
 OWN = RecursionError, MemoryError, ValueError, TypeError, AttributeError, KeyError
 
 places = {}
+# What the scope's code may read attributes by, and the functions of others' properties, by their names.
+names = set()
+properties = {}
 marked = []
 marked_max = 1024
 c_functions = {}
@@ -159,6 +164,12 @@ def mark(code, where):
     set_local_events(marker, code, ACTIVATIONS)
     if external and where is INTERNAL:
         set_local_events(finder, code, events.CALL)
+        for name in code.co_names:
+            if name not in names:
+                names.add(name)
+                for reference in properties.get(name, ()):
+                    if found := reference():
+                        mark(found, OTHER)
     if len(marked) >= marked_max:
         marked = [reference for reference in marked if reference()]
         marked_max = max(marked_max, 2 * len(marked))
@@ -178,11 +189,35 @@ def release():
     monitoring.free_tool_id(finder)
 
 
-def is_of_statements(code):
+def is_of_statements(code, depth):
     name, qualname = code.co_name, code.co_qualname
     if type(name) is not str or type(qualname) is not str:
         return False
-    return name in OF_STATEMENTS or qualname == 'ABCMeta.__new__'
+    return name in OF_STATEMENTS or qualname in SETS_NAMES or makes_class(code, name, depth + 1)
+
+
+def makes_class(code, name, depth):
+    """Whether it is a metaclass's, by what it has been called with."""
+    if name not in ('__new__', '__init__') or not code.co_argcount:
+        return False
+    first = code.co_varnames[0]
+    if name == '__init__' and first == 'self':
+        return False
+    it = get_frame(depth).f_locals.get(first)
+    return is_a(type(it), type) and (name == '__init__' or is_a(it, type))
+
+
+def is_of_property(code, depth):
+    """Whether it is a function of a property, by whose name it goes, of what it has been called with."""
+    name = code.co_name
+    if not 0 < code.co_argcount < 3 or type(name) is not str:
+        return False
+    it = get_frame(depth).f_locals.get(code.co_varnames[0])
+    for base in bases_of(type(it)):
+        member = members_of(base).get(name)
+        if member is not None:
+            return is_a(type(member), property)
+    return False
 
 
 def begins(code, offset, depth=1):
@@ -191,11 +226,15 @@ def begins(code, offset, depth=1):
         where = place(code.co_filename)
         if where is INTERNAL:
             mark(code, where)
-        elif external and is_of_statements(code):
+        elif external and is_of_statements(code, depth + 1):
             mark(code, where)
         elif external or where is IMPORT:
             caller = get_frame(depth).f_back
-            if caller and place(caller.f_code.co_filename) is INTERNAL:
+            is_direct = caller and place(caller.f_code.co_filename) is INTERNAL
+            is_property = external and is_of_property(code, depth + 1)
+            if is_property:
+                properties.setdefault(code.co_name, []).append(weak(code))
+            if is_direct or is_property and code.co_name in names:
                 mark(code, where)
     except OWN as error:
         if not is_own(error):
