@@ -98,8 +98,7 @@ struct plan {
 	__u8 return_generator_opcode;
 	__u8 yield_opcodes[2];
 	__u8 free_threaded; /* built without the GIL: threads run at the same time */
-	__u8 some_ends; /* starts are seen of code whose ends are not */
-	__u8 pad[3];
+	__u8 pad[4];
 };
 
 /* What it means that a probe fired; bits 0-7 of a probe's cookie. */

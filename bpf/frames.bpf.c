@@ -107,7 +107,7 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 	__u64 frame, previous;
 	struct code_key key = {.tgid = id >> 32};
 	struct code_state *state;
-	__u64 tag, versioned = 0;
+	__u64 *slot, tag, versioned = 0;
 	__u8 detail, verdict, has_locals;
 
 	frame = find_frame(ctx, cookie, id);
@@ -126,8 +126,9 @@ static __always_inline int enter_with(struct scratch *scratch, struct pt_regs *c
 			return 0;
 	} else if (is_outside(verdict)) {
 		if (!concerns_scope(verdict, &previous, id)) {
-			/* With the JIT, another frame may be there next whose start no probe sees. */
-			*slot_of(frame, id) = COMPILED ? 0 : slot_tag(frame, id) | SLOT_UNSENT;
+			slot = slot_of(frame, id);
+			if ((*slot ^ slot_tag(frame, id)) <= SLOT_FLAGS)
+				*slot = 0; /* left by a frame whose exit no probe saw */
 			count_outside();
 			return 0;
 		}
@@ -309,10 +310,6 @@ static __always_inline int leave(struct pt_regs *ctx, __u64 cookie)
 	}
 	slot = slot_of(frame, id);
 	tag = *slot ^ slot_tag(frame, id);
-	if (tag <= SLOT_FLAGS && tag & SLOT_UNSENT) {
-		*slot = 0;
-		return 0;
-	}
 	told = tag <= SLOT_FLAGS;
 	if (COOKIE_IS_CALLER(cookie)) {
 		resumable = true;

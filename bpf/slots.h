@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Frames whose start was sent, or was of no concern: their exits are, without a second look.
+ * Frames whose start was sent: their exits are sent without a second look.
  */
 #ifndef PYTRACE_SLOTS_H
 #define PYTRACE_SLOTS_H
@@ -8,20 +8,17 @@
 #include "event.h"
 
 /*
- * Frames that run, as a direct-mapped cache: an exit found here is sent, or is not, without
- * reading anything, and what a frame calls need not read it either. An entry that was
- * overwritten by another frame's costs a read of the frame, nothing else.
+ * Frames whose start was sent, as a direct-mapped cache: an exit found here is sent
+ * without reading anything. An entry that was overwritten by another frame's costs a
+ * read of the frame at its exit, nothing else.
  *
- * A slot is the frame's address without its 3 low bits (44 bits), 17 bits of the thread
- * id, and three flags. SLOT_UNSENT: it runs code outside the scope, and does not concern it.
- * Where not all ends are seen, such a frame may have ended, and what is there now may be
- * one of which nothing is known, or no activation's.
+ * A slot is the frame's address without its 3 low bits (44 bits), 18 bits of the thread
+ * id, and two flags.
  */
 #define SLOTS	       65536
 #define SLOT_INTERNAL  1
 #define SLOT_RESUMABLE 2
-#define SLOT_UNSENT    4
-#define SLOT_FLAGS     7
+#define SLOT_FLAGS     3
 __u64 slots[SLOTS];
 
 /* How many locals the frame in each slot has, 3.11+: what it returns is behind them. With the thread and
@@ -62,7 +59,7 @@ static __always_inline void count_outside(void)
 
 static __always_inline __u64 slot_tag(__u64 frame, __u32 tid)
 {
-	return frame >> 3 << 20 | (tid & 0x1ffff) << 3;
+	return frame >> 3 << 20 | (tid & 0x3ffff) << 2;
 }
 
 #endif

@@ -19,7 +19,6 @@ __u32 seen[SEEN];
  * call (3.12+: its code object is never entered, so it is in no map, unless walk() met it).
  *
  * Returns the caller's verdict in the top byte, its frame in the rest; 0 where there is none.
- * VERDICT_EXTERNAL may be VERDICT_IMPORT here.
  */
 #define CALLER_FRAME(caller)   ((caller) & ((1UL << 56) - 1))
 #define CALLER_VERDICT(caller) ((caller) >> 56)
@@ -32,10 +31,8 @@ __noinline __u64 find_caller(__u64 frame, __u64 id)
 		struct frame_head head;
 		__u64 tag = *slot_of(frame, id) ^ slot_tag(frame, id), verdict;
 
-		if (tag <= SLOT_FLAGS && !(plan.some_ends && tag & SLOT_UNSENT))
-			return frame |
-			       (tag & SLOT_INTERNAL ? (__u64)VERDICT_INTERNAL : VERDICT_EXTERNAL)
-				       << 56;
+		if (tag <= SLOT_FLAGS && tag & SLOT_INTERNAL)
+			return frame | (__u64)VERDICT_INTERNAL << 56;
 		if (!read_frame(&head, frame))
 			return 0;
 		if (!is_entry_frame(&head)) {

@@ -303,9 +303,7 @@ pub(super) fn kernel_plan(plan: &Plan, external_calls: bool) -> types::plan {
         str_kind_bit: layout.str_kind_bit as u8,
         code_first_traceable: layout.code_first_traceable.unwrap_or(0) as u8,
         free_threaded: u8::from(plan.free_threaded()),
-        // The first call of what is not marked is noticed, to mark it or not.
-        some_ends: u8::from(plan.way == Way::Selective),
-        pad: [0; 3],
+        pad: [0; 4],
         tstate_thread_id: layout.tstate_thread_id,
     }
 }

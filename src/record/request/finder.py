@@ -296,7 +296,7 @@ def mark_callable(callable, depth=0):
 
 def calls(code, offset, callable, first):
     """The scope's code is about to call this."""
-    # These are most, and each call takes time.
+    # Most calls are of C functions, or of what is marked already, and each takes time.
     kind = type(callable)
     if kind is Native or kind is NativeMethod:
         return
