@@ -1,6 +1,7 @@
 """Library code that calls back: internal under external, and nested through several layers."""
 # since: 3.8
 # variants: --no-external-calls | --no-imports | --no-external-calls --no-imports
+# selective misses: property.__get__
 import argparse
 import collections
 import dataclasses

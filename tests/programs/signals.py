@@ -1,5 +1,6 @@
 """Signal handlers that interrupt hot calls, a thousand times a second. Counted by the program."""
 # oracle: counts
+# selective misses: handler nested
 import json
 import os
 import signal

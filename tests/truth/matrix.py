@@ -32,6 +32,9 @@ from tools import TOOLS
 
 # Between them: calls and their ends of every kind, several threads.
 FEW = ["functions", "exceptions", "generators", "coroutines", "threads"]
+# The plan by which the interpreter marks what the scope's code calls as well: for programs of which it
+# misses nothing.
+EXTERNAL = "selective-external"
 
 Row = collections.namedtuple("Row", "name target plan")
 
@@ -64,13 +67,23 @@ class Matrix:
                 plans = [plan for plan in plans if plan not in SELECTIVE]
             if target.settings:
                 plans = [plan for plan in plans if plan == "dispatch"]
+            if "selective" in plans and not self.has_version(target.version):
+                plans.append(EXTERNAL)
             self.rows += [Row(name, target, plan) for plan in plans]
         except (Failure, OSError, ValueError) as error:
             self.problems.append("%s: %s" % (name, error))
             print("-- not tested: %s" % self.problems[-1], flush=True)
 
+    def has_version(self, version):
+        """Whether there is an interpreter already of the same minor version, with that plan."""
+        those = (row for row in self.rows if row.plan == EXTERNAL)
+        return any(row.target.version[:2] == version[:2] for row in those)
+
     def programs(self, row, tool):
         """Those to be run."""
+        if row.plan == EXTERNAL:
+            seen = (each for each in self.everything if not each.is_missed)
+            return [] if tool else [each for each in seen if each.is_quick or self.options.full]
         if row.target.settings:
             return [] if tool else [each for each in self.everything if each.is_compiled]
         if self.options.full:
@@ -91,6 +104,8 @@ class Matrix:
                     for setting in program.settings():
                         if setting.large and not (self.options.full or row == self.rows[0]):
                             continue
+                        if row.plan == EXTERNAL and "--no-external-calls" in setting.options:
+                            continue  # as with the plan `selective`
                         numbers[row.target] += 1
                         number = numbers[row.target]
                         yield row, Case(row.target, program, setting, row.plan, tool, number)

@@ -29,6 +29,7 @@ class Program:
         self.requires = self._declared("requires")
         self.scope_of = self._declared("scope-of")
         self.large = self._declared("large").split()
+        self.is_missed = self._declares("selective misses: .*")
         self.artefacts = compare.Artefacts(self.source)
         declared = self._declared("variants")
         self.variants = [[]] + [variant.split() for variant in declared.split("|") if declared]

@@ -42,6 +42,9 @@ A program declares, in comments at the start of a line:
     # large: A [B...]     with these arguments it makes half a million calls and more: not where a
                           tool is active, of which each calls some functions
     # alone               not where a tool is active: it has objects that bear no looking at
+    # selective misses: N [N...]
+                        functions of whose calls --selective, with external calls, may lack some: they
+                        are called by no instruction that calls, or while its own lines run
     # artefact: ...       see compare.py
 
 A `__main__.py` runs as `-m PACKAGE`, from the directory that holds the package. Packages of

@@ -452,6 +452,7 @@ def watch():
     if external:
         # What else of it C calls: of an import, of one in another thread, and of its end.
         mark(bootstrap.ModuleSpec.parent.fget.__code__, IMPORT)
+        mark(bootstrap.ModuleSpec.has_location.fget.__code__, IMPORT)
         mark(bootstrap._lock_unlock_module.__code__, IMPORT)
         for constant in bootstrap._get_module_lock.__code__.co_consts:
             if type(constant) is Code:

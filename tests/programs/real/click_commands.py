@@ -3,6 +3,7 @@
 # scope-of: click
 # artefact: B
 # artefact-functions: *
+# selective misses: _tp_cache _type_check __getitem__ __getattr__
 import gc
 
 gc.disable()

@@ -3,6 +3,7 @@
 # scope-of: docutils
 # artefact: B
 # artefact-functions: *
+# selective misses: IncrementalDecoder.decode __getattr__ PurePath.__fspath__
 import gc
 
 gc.disable()

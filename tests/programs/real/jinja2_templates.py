@@ -3,6 +3,7 @@
 # scope-of: jinja2 markupsafe
 # artefact: B
 # artefact-functions: *
+# selective misses: _tp_cache _type_check __getitem__ __getattr__ Flag.__or__ ChainMap.__iter__ __hash__
 import gc
 
 gc.disable()

@@ -3,6 +3,7 @@
 # scope-of: packaging
 # artefact: B
 # artefact-functions: *
+# selective misses: _tp_cache _type_check __getitem__
 import gc
 
 gc.disable()

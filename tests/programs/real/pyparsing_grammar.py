@@ -3,6 +3,7 @@
 # scope-of: pyparsing
 # artefact: B
 # artefact-functions: *
+# selective misses: _tp_cache _type_check __getitem__ ABCMeta.__subclasscheck__
 import gc
 
 gc.disable()

@@ -3,6 +3,7 @@
 # scope-of: sqlparse
 # artefact: B
 # artefact-functions: *
+# selective misses: _tp_cache Flag.__or__
 import gc
 
 gc.disable()

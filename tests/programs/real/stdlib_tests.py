@@ -16,6 +16,7 @@ that take other paths where they fail (test_generators), that share a directory 
 # artefact-functions: *
 # What test_coroutines has called when coroutines die that were never awaited:
 # finalizers: _warn_unawaited_coroutine _hook <lambda> __init__ _showwarnmsg
+# selective misses: __iter__ __getitem__ __contains__ __eq__ __le__ __ge__ __float__ and others, that operators and C call
 import gc
 
 gc.disable()

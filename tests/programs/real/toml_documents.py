@@ -3,6 +3,7 @@
 # scope-of: toml tomli
 # artefact: B
 # artefact-functions: *
+# selective misses: __getattr__
 import gc
 
 gc.disable()

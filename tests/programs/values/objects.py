@@ -2,6 +2,7 @@
 # values
 # any-order: instance_with_gaps
 # variants: --max-items 2 | --max-depth 1
+# selective misses: EnumType.__iter__
 import collections
 import enum
 import functools
