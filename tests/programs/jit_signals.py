@@ -7,6 +7,7 @@ there, and then the interpreter run the same RESUME again (_HANDLE_PENDING_AND_D
 # oracle: counts
 # since: 3.14
 # compiled
+# selective misses: handler nested
 import json
 import os
 import signal
