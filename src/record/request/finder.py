@@ -196,28 +196,36 @@ def is_of_statements(code, depth):
     return name in OF_STATEMENTS or qualname in SETS_NAMES or makes_class(code, name, depth + 1)
 
 
+def class_of(code, depth):
+    """The class that defines a function, if it goes by its name. What the function was called with would tell
+    as well, but a look at its locals has them live longer (3.12)."""
+    names = code.co_qualname.split('.')[:-1]
+    found = get_frame(depth).f_globals
+    if not names or type(found) is not dict:
+        return None
+    found = found.get(names[0])
+    for name in names[1:]:
+        if not is_a(type(found), type):
+            return None
+        found = members_of(found).get(name)
+    return found if is_a(type(found), type) else None
+
+
 def makes_class(code, name, depth):
-    """Whether it is a metaclass's, by what it has been called with."""
-    if name not in ('__new__', '__init__') or not code.co_argcount:
+    """Whether it is a metaclass's."""
+    if name not in ('__new__', '__init__'):
         return False
-    first = code.co_varnames[0]
-    if name == '__init__' and first == 'self':
-        return False
-    it = get_frame(depth).f_locals.get(first)
-    return is_a(type(it), type) and (name == '__init__' or is_a(it, type))
+    found = class_of(code, depth + 1)
+    return found is not None and is_a(found, type)
 
 
 def is_of_property(code, depth):
-    """Whether it is a function of a property, by whose name it goes, of what it has been called with."""
-    name = code.co_name
-    if not 0 < code.co_argcount < 3 or type(name) is not str:
+    """Whether it is a function of a property, by whose name it goes."""
+    name, qualname = code.co_name, code.co_qualname
+    if not 0 < code.co_argcount < 3 or type(name) is not str or type(qualname) is not str:
         return False
-    it = get_frame(depth).f_locals.get(code.co_varnames[0])
-    for base in bases_of(type(it)):
-        member = members_of(base).get(name)
-        if member is not None:
-            return is_a(type(member), property)
-    return False
+    found = class_of(code, depth + 1)
+    return found is not None and is_a(type(members_of(found).get(name)), property)
 
 
 def begins(code, offset, depth=1):
@@ -463,7 +471,7 @@ def watch():
     # Last: confirm.py looks for it.
     monitoring.set_events(finder, AHEAD | events.PY_THROW if program else AHEAD)
     # Their own code is found as well, and left alone: not within a callback, which has no events (3.12).
-    begins(ask.__code__, 0)
+    begins(place.__code__, 0)
     for _, callback in callbacks:
         callback(None, 0, None, None)
     if program:
