@@ -26,7 +26,7 @@ const RELEASE: &str = include_str!("request/release.py");
 /// stack is as deep. The kernel gives a new program's stack 128 KiB (`setup_arg_pages()`, `fs/exec.c`).
 const BELOW: u64 = 80 << 10;
 /// Bytes that text may have.
-const TEXT_MAX: usize = 32 << 10;
+const TEXT_MAX: usize = 36 << 10;
 
 /// What an interpreter is asked for.
 #[derive(Debug, Clone, Copy)]
