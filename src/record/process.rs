@@ -86,11 +86,10 @@ pub(super) fn stop(pid: u32) -> bool {
 
 /// The signals that were sent to a process and have not reached it, one bit each from the first on.
 pub(super) fn waiting_signals(pid: u32) -> u64 {
-    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
-    let status = String::from_utf8_lossy(&status);
-    let waiting = status.lines().filter_map(|line| {
-        let (name, mask) = line.split_once(':')?;
-        matches!(name, "SigPnd" | "ShdPnd").then(|| u64::from_str_radix(mask.trim(), 16).ok())?
+    let status = status(&pid.to_string()).unwrap_or_default();
+    let waiting = ["SigPnd", "ShdPnd"].into_iter().filter_map(|name| {
+        let mask = line_of(&status, name)?;
+        u64::from_str_radix(mask.trim(), 16).ok()
     });
     waiting.fold(0, |all, mask| all | mask)
 }
@@ -199,17 +198,26 @@ fn field_of(stat: &[u8], field: usize) -> Option<String> {
     fields.split_whitespace().nth(field).map(str::to_owned)
 }
 
-/// The ids in a line of `/proc/PID/status`.
-fn ids(pid: &str, name: &str) -> Option<Vec<u32>> {
+/// `/proc/PID/status`: of a process or a thread.
+fn status(pid: &str) -> Option<String> {
     let status = fs::read(format!("/proc/{pid}/status")).ok()?;
-    ids_in(&String::from_utf8_lossy(&status), name)
+    Some(String::from_utf8_lossy(&status).into_owned())
+}
+
+/// What stands there behind a name.
+fn line_of<'s>(status: &'s str, name: &str) -> Option<&'s str> {
+    let mut lines = status.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// The ids in a line of that.
+fn ids(pid: &str, name: &str) -> Option<Vec<u32>> {
+    ids_in(&status(pid)?, name)
 }
 
 fn ids_in(status: &str, name: &str) -> Option<Vec<u32>> {
-    let ids = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    ids.split_whitespace().map(|id| id.parse().ok()).collect()
+    let ids = line_of(status, name)?.split_whitespace();
+    ids.map(|id| id.parse().ok()).collect()
 }
 
 /// What to do about a `--pid` that leads to no Python: in a container processes have other ids
@@ -239,10 +247,9 @@ pub(super) fn cure(pid: u32) -> String {
 /// Whether the processor keeps its return addresses apart, so that it can't be sent elsewhere (glibc's
 /// `glibc.cpu.x86_shstk`, Linux 6.6).
 pub(super) fn has_shadow_stack(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mut lines = status.lines();
-    let features = lines.find_map(|line| line.strip_prefix("x86_Thread_features:"));
-    features.is_some_and(|features| features.split_whitespace().any(|it| it == "shstk"))
+    let status = status(&pid.to_string()).unwrap_or_default();
+    let features = line_of(&status, "x86_Thread_features").unwrap_or_default();
+    features.split_whitespace().any(|it| it == "shstk")
 }
 
 /// The ids of its threads.

@@ -67,17 +67,17 @@ class Matrix:
                 plans = [plan for plan in plans if plan not in SELECTIVE]
             if target.settings:
                 plans = [plan for plan in plans if plan == "dispatch"]
-            if "selective" in plans and not self.has_version(target.version):
+            same = self.rows_of(target.version)
+            if "selective" in plans and all(row.plan != EXTERNAL for row in same):
                 plans.append(EXTERNAL)
             self.rows += [Row(name, target, plan) for plan in plans]
         except (Failure, OSError, ValueError) as error:
             self.problems.append("%s: %s" % (name, error))
             print("-- not tested: %s" % self.problems[-1], flush=True)
 
-    def has_version(self, version):
-        """Whether there is an interpreter already of the same minor version, with that plan."""
-        those = (row for row in self.rows if row.plan == EXTERNAL)
-        return any(row.target.version[:2] == version[:2] for row in those)
+    def rows_of(self, version):
+        """Those of interpreters of the same minor version."""
+        return [row for row in self.rows if row.target.version[:2] == version[:2]]
 
     def programs(self, row, tool):
         """Those to be run."""
@@ -88,7 +88,7 @@ class Matrix:
             return [] if tool else [each for each in self.everything if each.is_compiled]
         if self.options.full:
             return self.everything
-        same = (each for each in self.rows if each.target.version[:2] == row.target.version[:2])
+        same = self.rows_of(row.target.version)
         if row == next((each for each in same if not each.target.has_libpython), None):
             return self.few if tool else self.everything
         return [] if tool else [each for each in self.everything if each.is_quick]

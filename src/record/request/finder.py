@@ -189,43 +189,42 @@ def release():
     monitoring.free_tool_id(finder)
 
 
-def is_of_statements(code, depth):
-    name, qualname = code.co_name, code.co_qualname
-    if type(name) is not str or type(qualname) is not str:
-        return False
-    return name in OF_STATEMENTS or qualname in SETS_NAMES or makes_class(code, name, depth + 1)
-
-
-def class_of(code, depth):
+def class_of(qualname, namespace):
     """The class that defines a function, if it goes by its name. What the function was called with would tell
     as well, but a look at its locals has them live longer (3.12)."""
-    names = code.co_qualname.split('.')[:-1]
-    found = get_frame(depth).f_globals
-    if not names or type(found) is not dict:
+    parts = qualname.split('.')[:-1]
+    if not parts or type(namespace) is not dict:
         return None
-    found = found.get(names[0])
-    for name in names[1:]:
+    found = namespace.get(parts[0])
+    for part in parts[1:]:
         if not is_a(type(found), type):
             return None
-        found = members_of(found).get(name)
+        found = members_of(found).get(part)
     return found if is_a(type(found), type) else None
 
 
-def makes_class(code, name, depth):
-    """Whether it is a metaclass's."""
-    if name not in ('__new__', '__init__'):
-        return False
-    found = class_of(code, depth + 1)
-    return found is not None and is_a(found, type)
-
-
-def is_of_property(code, depth):
-    """Whether it is a function of a property, by whose name it goes."""
+def is_called_otherwise(code, namespace):
+    """Whether the scope's code may call it by no instruction that calls: by a statement or, if it is of a
+    property, by that one's name. `namespace` has its globals."""
     name, qualname = code.co_name, code.co_qualname
-    if not 0 < code.co_argcount < 3 or type(name) is not str or type(qualname) is not str:
+    if type(name) is not str or type(qualname) is not str:
         return False
-    found = class_of(code, depth + 1)
-    return found is not None and is_a(type(members_of(found).get(name)), property)
+    if name in OF_STATEMENTS or qualname in SETS_NAMES:
+        return True
+    makes = name in ('__new__', '__init__')
+    if not makes and not 0 < code.co_argcount < 3:
+        return False
+    definer = class_of(qualname, namespace)
+    if definer is None:
+        return False
+    if makes and is_a(definer, type):
+        return True
+    if not is_a(type(members_of(definer).get(name)), property):
+        return False
+    if name in names:
+        return True
+    properties.setdefault(name, []).append(weak(code))
+    return False
 
 
 def begins(code, offset, depth=1):
@@ -234,15 +233,13 @@ def begins(code, offset, depth=1):
         where = place(code.co_filename)
         if where is INTERNAL:
             mark(code, where)
-        elif external and is_of_statements(code, depth + 1):
-            mark(code, where)
         elif external or where is IMPORT:
-            caller = get_frame(depth).f_back
-            is_direct = caller and place(caller.f_code.co_filename) is INTERNAL
-            is_property = external and is_of_property(code, depth + 1)
-            if is_property:
-                properties.setdefault(code.co_name, []).append(weak(code))
-            if is_direct or is_property and code.co_name in names:
+            frame = get_frame(depth)
+            caller = frame.f_back
+            if (
+                caller and place(caller.f_code.co_filename) is INTERNAL
+                or external and is_called_otherwise(code, frame.f_globals)
+            ):
                 mark(code, where)
     except OWN as error:
         if not is_own(error):
