@@ -159,6 +159,9 @@ fn imitation(plan: &Plan, activation: &Activation) -> Option<Plan> {
             probe(start, &pytrace_calibration_enter)?,
             probe(end, &pytrace_calibration_leave)?,
         ],
+        // Places in the interpreter's file, not in ours.
+        compiler: None,
+        ready: None,
         ..plan.clone()
     })
 }
