@@ -26,7 +26,7 @@ static __always_inline bool is_self_or_cls(__u64 name)
 static __always_inline void find_cells(struct parameters *parameters, struct scratch *scratch,
 				       __u64 code, __u32 count)
 {
-	__u64 kinds, cell2arg;
+	__u64 kinds, cell2arg, cells = 0;
 
 	if (values.code_kinds) {
 		kinds = read_pointer(code + values.code_kinds);
@@ -35,9 +35,10 @@ static __always_inline void find_cells(struct parameters *parameters, struct scr
 		    bpf_probe_read_user(scratch->window, count & (PARAMETERS_MAX - 1),
 					(void *)(kinds + values.bytes_data)))
 			return;
-		for (__u32 i = 0; i < PARAMETERS_MAX && i < count; i++)
-			if (((__u8 *)scratch->window)[i] & CO_FAST_CELL)
-				parameters->cells |= 1UL << i;
+		/* All of them, without a branch: the verifier would follow each way out. */
+		for (__u32 i = 0; i < PARAMETERS_MAX; i++)
+			cells |= (__u64)(((__u8 *)scratch->window)[i] / CO_FAST_CELL & 1) << i;
+		parameters->cells = count < PARAMETERS_MAX ? cells & ((1UL << count) - 1) : cells;
 		return;
 	}
 	cell2arg = read_pointer(code + values.code_cell2arg);
@@ -132,14 +133,22 @@ __noinline int emit_parameters(scratch_arg passed, __u64 code, __u64 flags)
 	return send_scratch(scratch);
 }
 
-/* Puts what cells hold in the place of those cells. */
-static __always_inline void open_cells(struct scratch *scratch, const struct parameters *parameters,
-				       __u64 locals)
+/* Puts what cells hold in the place of those cells. Not static: looked at apart from what comes after. */
+__noinline int open_cells(scratch_arg passed, __u64 locals)
 {
-	for (__u32 i = 0; parameters->cells && i < PARAMETERS_MAX && i < parameters->count; i++)
-		if (parameters->cells >> i & 1)
-			scratch->queue[i] = read_pointer((scratch->queue[i] & ~plan.code_tag_mask) +
-							 CELL_CONTENTS);
+	struct scratch *scratch = passed_scratch(passed);
+	const struct parameters *parameters;
+
+	if (!values.wanted || !scratch)
+		return 0;
+	parameters = &scratch->parameters;
+	if (values.code_kinds) {
+		for (__u32 i = 0; i < PARAMETERS_MAX && i < parameters->count; i++)
+			if (parameters->cells >> i & 1)
+				scratch->queue[i] = read_pointer(
+					(scratch->queue[i] & ~plan.code_tag_mask) + CELL_CONTENTS);
+		return 0;
+	}
 	for (__u32 i = 0; i < CAPTURED_MAX && i < parameters->captured; i++) {
 		__u64 slot = parameters->nlocals + parameters->cell[i];
 		__u64 cell = read_pointer(locals + slot * 8);
@@ -147,6 +156,7 @@ static __always_inline void open_cells(struct scratch *scratch, const struct par
 		scratch->queue[parameters->parameter[i] & (PARAMETERS_MAX - 1)] =
 			read_pointer(cell + CELL_CONTENTS);
 	}
+	return 0;
 }
 
 #endif

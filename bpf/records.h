@@ -57,7 +57,7 @@ static __always_inline bool emit_start(struct scratch *scratch, __u64 frame, __u
 
 	if (queue_parameters(scratch, frame, head, detail, parameters)) {
 		if (!(detail & ENTER_BEFORE_CELLS) && (parameters->cells || parameters->captured))
-			open_cells(scratch, parameters, frame + values.frame_locals);
+			open_cells(pass_scratch(scratch), frame + values.frame_locals);
 		if (parameters->is_method)
 			scratch->depth[0] = DEPTH_REF | DEPTH_SHALLOW;
 		capture(scratch, values.max_string, values.max_bytes);

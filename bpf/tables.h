@@ -50,17 +50,22 @@ static __always_inline __u64 is_set(__u64 word)
 }
 
 /* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
- * where more was picked. `keys`: whether every other one is a key. */
-static __always_inline int queue_picked(struct scratch *scratch, __u32 found, __u32 limit,
-					__u8 depth, __u32 keys)
+ * where more was picked. `keys`: whether every other one is a key. Not static, as pick_rows(). */
+__noinline int queue_picked(scratch_arg passed, __u32 found, __u32 limit, __u32 depth, __u32 keys)
 {
-	__u32 first = scratch->tail;
+	struct scratch *scratch = passed_scratch(passed);
+	__u32 first;
 
+	if (!values.wanted || !scratch)
+		return 0;
+	first = scratch->tail;
+	if (keys)
+		keys = DEPTH_NAME;
+	asm volatile("" : "+r"(keys));
 	for (__u32 i = 0; i < 2 * ITEMS_LIMIT; i++) {
 		if (i >= limit || i >= found)
 			break;
-		queue_object(scratch, scratch->picked[i],
-			     i & 1 || !keys ? depth : depth | DEPTH_NAME);
+		queue_object(scratch, scratch->picked[i], i & 1 ? depth : depth | keys);
 	}
 	return (scratch->tail - first) | (found > limit ? TABLE_HAS_MORE : 0);
 }
@@ -110,24 +115,61 @@ static __always_inline void watch_values(struct scratch *scratch, __u64 address,
 	watch_sum(scratch, scratch->current, address, bytes, sum);
 }
 
+/* The order of a table's own rows. */
+static __always_inline void order_as_they_lie(struct scratch *scratch)
+{
+	__u64 *order = (__u64 *)scratch->order, eight = 0x0706050403020100UL;
+
+	for (int i = 0; i < ENTRIES_MAX_READ / 8; i++, eight += 0x0808080808080808UL)
+		order[i] = eight;
+}
+
+/*
+ * Picks keys and what they hold from the rows of a table that were read, in their order: those that are
+ * there. A row has so many words, of which one is the key, and the next what it holds; or that is apart,
+ * where `beside` has no bit set, and not all.
+ *
+ * Not static, and without a branch for what differs between tables: the verifier then looks at the loop
+ * once, and not for each kind of table.
+ */
+__noinline int pick_rows(scratch_arg passed, __u32 rows, __u32 words, __u32 key_word, __u64 beside)
+{
+	struct scratch *scratch = passed_scratch(passed);
+	__u32 found = 0;
+
+	if (!values.wanted || !scratch)
+		return 0;
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < rows; i++) {
+		__u32 place = scratch->order[i] & (ENTRIES_MAX_READ - 1);
+		__u32 at = key_word + place * words;
+		__u64 key = scratch->window[at & (WINDOW_WORDS - 1)];
+		__u64 held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
+		__u64 elsewhere = scratch->values[place];
+
+		held = elsewhere ^ ((held ^ elsewhere) & beside);
+		scratch->picked[found & (PICKED_MAX - 1)] = key;
+		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;
+		found += 2 * (is_set(key) & is_set(held));
+	}
+	return found;
+}
+
 /*
  * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
  * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
  * TABLE_HAS_MORE where there are others.
  *
- * Not static, with plain numbers: the verifier then looks at its loop once, and not for each caller.
+ * Not static, with plain numbers: the verifier then looks at it once, and not for each caller.
  */
 __noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 apart, __u64 depth)
 {
 	struct scratch *scratch = passed_scratch(passed);
-	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form), step, at, found = 0;
-	__u32 ordered = 0;
-	__u64 bytes;
+	__u32 count = FORM_COUNT(form), step = FORM_WORDS(form) == 3 ? 3 : 2, ordered = 0, found;
+	__u64 bytes, beside = -1UL;
 
 	if (!values.wanted || !scratch)
 		return 0;
-	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) *
-		(words == 3 ? 24 : 16);
+	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * step * 8;
 	asm volatile("" : "+r"(bytes));
 	if (!bytes || bytes > sizeof(scratch->window))
 		return 0;
@@ -143,28 +185,15 @@ __noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
 		watch_values(scratch, apart, bytes);
+		beside = 0;
 		ordered = read_order(scratch, apart);
-		if (ordered)
-			count = ordered;
 	}
-	at = FORM_KEY(form);
-	step = words == 3 ? 3 : 2;
-	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < count; i++) {
-		__u32 place = ordered ? scratch->order[i] & (ENTRIES_MAX_READ - 1) : i;
-		__u64 key, held;
-
-		if (ordered)
-			at = place * 2;
-		key = scratch->window[at & (WINDOW_WORDS - 1)];
-		held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
-		if (apart)
-			held = scratch->values[place];
-		at += step;
-		scratch->picked[found & (PICKED_MAX - 1)] = key;
-		scratch->picked[(found + 1) & (PICKED_MAX - 1)] = held;
-		found += 2 * (is_set(key) & is_set(held));
-	}
-	return queue_picked(scratch, found, 2 * values.max_items, depth, true) |
+	if (ordered)
+		count = ordered;
+	else
+		order_as_they_lie(scratch);
+	found = pick_rows(pass_scratch(scratch), count, step, FORM_KEY(form), beside);
+	return queue_picked(pass_scratch(scratch), found, 2 * values.max_items, depth, true) |
 	       (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
 }
 
@@ -237,7 +266,7 @@ __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 de
 		scratch->picked[found & (PICKED_MAX - 1)] = key;
 		found += is_set(key) & is_set(hash ^ SET_DUMMY_HASH);
 	}
-	return queue_picked(scratch, found, limit, depth, false);
+	return queue_picked(pass_scratch(scratch), found, limit, depth, false);
 }
 
 static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u64 object,

@@ -178,69 +178,101 @@ enum found_recipe {
 	RECIPE_UNKNOWN, /* a name is on a page that is not in memory */
 };
 
+struct type_room {
+	struct type_key key;
+	struct type_state state;
+	struct recipe_key name;
+};
+
+/* Whether a type has a recipe, which then becomes that of the place that is passed.
+ *
+ * Not static, nor is find_slots(): the verifier then looks at them once, and not for each base. */
+__noinline int find_recipe(scratch_arg passed, __u64 type, __u64 id)
+{
+	struct scratch *scratch = passed_scratch(passed);
+	struct recipe_key *name, *own;
+	struct type_room *room;
+	struct recipe *recipe;
+
+	if (!values.wanted || !scratch)
+		return RECIPE_UNKNOWN;
+	room = ROOM(scratch, struct type_room);
+	name = &room->name;
+	own = own_type_name(type, id >> 32);
+	if (own) {
+		*name = *own;
+	} else {
+		__builtin_memset(name, 0, sizeof(*name));
+		if (bpf_probe_read_user_str(name->name, sizeof(name->name),
+					    (void *)read_pointer(type + plan.type_name)) <= 0)
+			return RECIPE_UNKNOWN;
+	}
+	recipe = bpf_map_lookup_elem(&recipes, name);
+	if (!recipe || !(own || recipe->whose == RECIPE_OF_C ||
+			 (recipe->whose == RECIPE_OF_STATIC && !is_heap_type(type))))
+		return RECIPE_NONE;
+	room->state.recipe = *recipe;
+	return RECIPE_FOUND;
+}
+
 /* Finds the recipe of a type: that of the nearest type of C's that it derives from. Those may be on the
  * heap, too (PyType_FromSpec), as Cython's are from 3.1 on: their tp_name has a module's name in it, which
  * those of Python's classes have not. */
-static __always_inline int find_recipe(__u64 type, __u64 id, struct recipe *found,
-				       struct recipe_key *key)
+static __always_inline int find_nearest_recipe(struct scratch *scratch, __u64 type, __u64 id)
 {
-	struct recipe_key *own;
-	struct recipe *recipe;
-
 	for (int i = 0; i < BASES_MAX && type; i++) {
-		own = own_type_name(type, id >> 32);
-		__builtin_memset(key, 0, sizeof(*key));
-		if (own)
-			*key = *own;
-		else if (bpf_probe_read_user_str(key->name, sizeof(key->name),
-						 (void *)read_pointer(type + plan.type_name)) <= 0)
-			return RECIPE_UNKNOWN;
-		recipe = bpf_map_lookup_elem(&recipes, key);
-		if (recipe && (own || recipe->whose == RECIPE_OF_C ||
-			       (recipe->whose == RECIPE_OF_STATIC && !is_heap_type(type)))) {
-			*found = *recipe;
-			return RECIPE_FOUND;
-		}
+		int found = find_recipe(pass_scratch(scratch), type, id);
+
+		if (found != RECIPE_NONE)
+			return found;
 		type = read_pointer(type + values.type_base);
 	}
 	return RECIPE_NONE;
 }
 
-/* Where the slots of a type's instances are, and what they are called: its own first. Counts them in
- * the record, where the verifier does not follow it. `wanted`: that many; 0: only whether there are
- * some. */
-static __always_inline void find_slots(__u64 type, struct event_type *event, __u32 wanted)
+/* Where the slots are that a class adds to those of its bases, and what they are called. `wanted`: that
+ * many of all; 0: only whether there are some. */
+__noinline int find_slots(scratch_arg passed, __u64 type, __u32 wanted)
 {
-	for (int i = 0; i < SLOT_BASES_MAX && type; i++) {
-		__u64 size, members;
+	struct scratch *scratch = passed_scratch(passed);
+	struct event_type *event;
+	__u64 size, members;
 
-		if (!is_heap_type(type))
+	if (!values.wanted || !scratch)
+		return 0;
+	event = (struct event_type *)scratch->data;
+	size = read_pointer(type + OB_SIZE);
+	/* PyHeapType_GET_MEMBERS */
+	members = type + read_pointer(read_pointer(type + OB_TYPE) + values.type_basicsize);
+	for (__u32 i = 0; i < SLOTS_MAX && i < size; i++) {
+		__u32 slot = event->slots_found & (SLOTS_MAX - 1), kind = 0;
+		__u64 offset;
+
+		/* C's types have members that are numbers */
+		bpf_probe_read_user(&kind, sizeof(kind), (void *)(members + MEMBER_TYPE));
+		if (kind != MEMBER_IS_SLOT)
 			break;
-		size = read_pointer(type + OB_SIZE);
-		/* PyHeapType_GET_MEMBERS */
-		members = type + read_pointer(read_pointer(type + OB_TYPE) + values.type_basicsize);
-		for (__u32 j = 0; j < SLOTS_MAX && j < size; j++) {
-			__u32 slot = event->slots_found & (SLOTS_MAX - 1), kind = 0;
-			__u64 offset;
-
-			/* C's types have members that are numbers */
-			bpf_probe_read_user(&kind, sizeof(kind), (void *)(members + MEMBER_TYPE));
-			if (kind != MEMBER_IS_SLOT)
-				break;
-			offset = read_pointer(members + MEMBER_OFFSET);
-			if (event->slots_found >= wanted || offset > 0xffff ||
-			    bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
-						    (void *)read_pointer(members + MEMBER_NAME)) <=
-				    0) {
-				event->slots_hidden = 1;
-				break;
-			}
-			event->slot[slot] = offset;
-			event->slots_found++;
-			members += MEMBER_BYTES;
-		}
-		if (size > SLOTS_MAX)
+		offset = read_pointer(members + MEMBER_OFFSET);
+		if (event->slots_found >= wanted || offset > 0xffff ||
+		    bpf_probe_read_user_str(event->slots[slot], SLOT_NAME_MAX,
+					    (void *)read_pointer(members + MEMBER_NAME)) <= 0) {
 			event->slots_hidden = 1;
+			break;
+		}
+		event->slot[slot] = offset;
+		event->slots_found++;
+		members += MEMBER_BYTES;
+	}
+	if (size > SLOTS_MAX)
+		event->slots_hidden = 1;
+	return 0;
+}
+
+/* The same of a class and its bases: its own first. */
+static __always_inline void find_all_slots(struct scratch *scratch, __u64 type, __u32 wanted)
+{
+	for (int i = 0; i < SLOT_BASES_MAX && type && is_heap_type(type); i++) {
+		find_slots(pass_scratch(scratch), type, wanted);
 		type = read_pointer(type + values.type_base);
 	}
 }
@@ -263,12 +295,6 @@ static __always_inline void copy_short_text(struct string *string, __u8 *text, _
 		copy_text(string, text, data, (__u64)string->length * string->width, STRING_SHORT);
 }
 
-struct type_room {
-	struct type_key key;
-	struct type_state state;
-	struct recipe_key name;
-};
-
 static __always_inline int tell_type(struct scratch *scratch, __u64 type, __u64 id)
 {
 	struct type_room *room = ROOM(scratch, struct type_room);
@@ -280,20 +306,17 @@ static __always_inline int tell_type(struct scratch *scratch, __u64 type, __u64 
 
 	room->key = (struct type_key){.type = type, .tgid = id >> 32};
 	__builtin_memset(state, 0, sizeof(*state));
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event)
-		return -1;
+	event = (struct event_type *)scratch->data;
 	__builtin_memset(event, 0, __builtin_offsetof(struct event_type, text));
 	fill_head(&event->head, EVENT_TYPE, 0, id);
 	event->address = type;
 	flags = read_pointer(type + values.type_flags);
 	own = own_type_name(type, id >> 32);
-	found = RECIPE_UNKNOWN;
 	if (own)
 		__builtin_memcpy(event->name, own->name, sizeof(own->name));
 	else if (bpf_probe_read_user_str(event->name, sizeof(event->name),
 					 (void *)read_pointer(type + plan.type_name)) <= 0)
-		goto unknown;
+		return -1;
 	state->basicsize = read_pointer(type + values.type_basicsize);
 	state->itemsize = read_pointer(type + values.type_itemsize);
 	state->dict_offset = read_pointer(type + values.type_dictoffset);
@@ -311,12 +334,11 @@ static __always_inline int tell_type(struct scratch *scratch, __u64 type, __u64 
 	}
 	if (state->enumeration)
 		event->head.detail |= TYPE_ENUM;
-	found = state->enumeration ? RECIPE_NONE
-				   : find_recipe(type, id, &state->recipe, &room->name);
+	found = state->enumeration ? RECIPE_NONE : find_nearest_recipe(scratch, type, id);
 	if (found == RECIPE_UNKNOWN)
-		goto unknown;
+		return -1;
 	if (found == RECIPE_NONE) {
-		find_slots(type, event, state->attributes ? 0 : SLOTS_MAX);
+		find_all_slots(scratch, type, state->attributes ? 0 : SLOTS_MAX);
 		state->slots = event->slots_found;
 		state->hidden = event->slots_hidden;
 		for (int i = 0; i < SLOTS_MAX; i++)
@@ -324,15 +346,13 @@ static __always_inline int tell_type(struct scratch *scratch, __u64 type, __u64 
 		if (state->attributes || state->slots)
 			state->recipe.shape = SHAPE_INSTANCE;
 	}
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	if (!output_scratch(scratch))
+		return -1;
 	/* Until it is finished, a class may become another; but C has forgotten to finish some of the
 	 * interpreter's own (3.8: those of asynchronous generators). */
 	if (flags & TPFLAG_READY || (own && found == RECIPE_FOUND))
 		bpf_map_update_elem(&types, &room->key, state, BPF_ANY);
 	return state->recipe.shape;
-unknown:
-	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-	return -1;
 }
 
 /* Describes a type to user space; its shape, or -1 where the ring has no room, or what it is can't be
@@ -344,7 +364,7 @@ __noinline int meet_type(__u64 type, __u64 id)
 
 	if (!values.wanted)
 		return -1;
-	scratch = take_scratch(id, 0);
+	scratch = take_scratch(id, sizeof(struct event_type));
 	if (!scratch)
 		return -1;
 	shape = tell_type(scratch, type, id);
