@@ -176,7 +176,11 @@ f()
         let calls = ["f", "many", "once"].map(|name| calls_of(&trace, name));
         assert_eq!(calls, [1, 1, 0], "{}", path.display());
         assert!(!ran.stderr.contains("outside the scope"), "{}", ran.stderr);
-        assert!(ran.stderr.contains("a recorded call costs "), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("a recorded call costs "),
+            "{}",
+            ran.stderr
+        );
     }
 }
 

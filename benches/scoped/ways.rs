@@ -26,6 +26,9 @@ pub(crate) enum Way {
 
 pub(crate) const DISPATCH: Way = Way::Pytrace(&["--probes", "dispatch"], "dispatch");
 pub(crate) const SELECTIVE: Way = Way::Pytrace(&["--selective"], "selective");
+/// Without arguments and results, which the others don't record either.
+pub(crate) const SELECTIVE_PLAIN: Way =
+    Way::Pytrace(&["--selective", "--no-arg-values"], "selective");
 pub(crate) const SELECTIVE_INTERNAL: Way =
     Way::Pytrace(&["--selective", "--no-external-calls"], "selective");
 const INCLUDE: &str = "--include_files";

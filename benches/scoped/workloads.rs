@@ -7,7 +7,8 @@ use crate::recorded::Recorded;
 use crate::rounds;
 use crate::spread::Spread;
 use crate::ways::{
-    DISPATCH, SELECTIVE, SELECTIVE_INTERNAL, VIZTRACER, VIZTRACER_PYTHON, VIZTRACER_SCOPED, Way,
+    DISPATCH, SELECTIVE, SELECTIVE_INTERNAL, SELECTIVE_PLAIN, VIZTRACER, VIZTRACER_PYTHON,
+    VIZTRACER_SCOPED, Way,
 };
 
 const ROUNDS: usize = 7;
@@ -23,11 +24,12 @@ const WORKLOADS: [(&str, &str); 4] = [
         "30 builds of a site: markdown-it-py, Pygments, Jinja2",
     ),
 ];
-const WAYS: [Way; 9] = [
+const WAYS: [Way; 10] = [
     Way::Untraced,
     DISPATCH,
     SELECTIVE,
     SELECTIVE_INTERNAL,
+    SELECTIVE_PLAIN,
     Way::Again,
     VIZTRACER,
     VIZTRACER_PYTHON,

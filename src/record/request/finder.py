@@ -58,8 +58,8 @@ OF_STATEMENTS = {
 }
 if sys.version_info < (3, 14):
     OF_STATEMENTS |= {'__aenter__', '__enter__'}
-# And, of the standard library, what a class's body calls to set its names.
-SETS_NAMES = {'EnumDict.__setitem__', '_EnumDict.__setitem__'}
+# And a module's `__getattr__()`, as well as, of the standard library, what a class's body calls to set its names.
+OF_NAMES = {'__getattr__', 'EnumDict.__setitem__', '_EnumDict.__setitem__'}
 # Where code stands.
 INTERNAL, IMPORT, OTHER = 'internal', 'import', 'other'
 # By which the kernel programs know them (bpf/event.h).
@@ -209,7 +209,7 @@ def is_called_otherwise(code, namespace):
     name, qualname = code.co_name, code.co_qualname
     if type(name) is not str or type(qualname) is not str:
         return False
-    if name in OF_STATEMENTS or qualname in SETS_NAMES:
+    if name in OF_STATEMENTS or qualname in OF_NAMES:
         return True
     makes = name in ('__new__', '__init__')
     if not makes and not 0 < code.co_argcount < 3:
