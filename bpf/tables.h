@@ -50,7 +50,7 @@ static __always_inline __u64 is_set(__u64 word)
 }
 
 /* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
- * where more was picked. `keys`: whether every other one is a key. Not static, as pick_rows(). */
+ * where more was picked. `keys`: whether every other one is a key. Not static, as pick_entries(). */
 __noinline int queue_picked(scratch_arg passed, __u32 found, __u32 limit, __u32 depth, __u32 keys)
 {
 	struct scratch *scratch = passed_scratch(passed);
@@ -115,7 +115,7 @@ static __always_inline void watch_values(struct scratch *scratch, __u64 address,
 	watch_sum(scratch, scratch->current, address, bytes, sum);
 }
 
-/* The order of a table's own rows. */
+/* The order in which a table's entries lie. */
 static __always_inline void order_as_they_lie(struct scratch *scratch)
 {
 	__u64 *order = (__u64 *)scratch->order, eight = 0x0706050403020100UL;
@@ -125,23 +125,22 @@ static __always_inline void order_as_they_lie(struct scratch *scratch)
 }
 
 /*
- * Picks keys and what they hold from the rows of a table that were read, in their order: those that are
- * there. A row has so many words, of which one is the key, and the next what it holds; or that is apart,
- * where `beside` has no bit set, and not all.
+ * Picks keys and what they hold from the entries of a table that were read, in their order: those that are
+ * there. What an entry holds is the word behind its key or, where `beside` has no bit set and not all, apart.
  *
  * Not static, and without a branch for what differs between tables: the verifier then looks at the loop
  * once, and not for each kind of table.
  */
-__noinline int pick_rows(scratch_arg passed, __u32 rows, __u32 words, __u32 key_word, __u64 beside)
+__noinline int pick_entries(scratch_arg passed, __u64 form, __u64 beside)
 {
 	struct scratch *scratch = passed_scratch(passed);
 	__u32 found = 0;
 
 	if (!values.wanted || !scratch)
 		return 0;
-	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < rows; i++) {
+	for (__u32 i = 0; i < ENTRIES_MAX_READ && i < FORM_COUNT(form); i++) {
 		__u32 place = scratch->order[i] & (ENTRIES_MAX_READ - 1);
-		__u32 at = key_word + place * words;
+		__u32 at = FORM_KEY(form) + place * FORM_WORDS(form);
 		__u64 key = scratch->window[at & (WINDOW_WORDS - 1)];
 		__u64 held = scratch->window[(at + 1) & (WINDOW_WORDS - 1)];
 		__u64 elsewhere = scratch->values[place];
@@ -155,21 +154,22 @@ __noinline int pick_rows(scratch_arg passed, __u32 rows, __u32 words, __u32 key_
 }
 
 /*
- * Queues the first items of a table: names or keys, and their values. `apart`: where the values are,
- * if not beside the keys. Returns how many, keys and values, or -1 where they can't be read; with
- * TABLE_HAS_MORE where there are others.
+ * Reads the first entries of a table, and in which order they are to be taken. `apart`: where what they hold is,
+ * if not beside the keys. Returns the form of what was read, for pick_entries(), with as many entries as there
+ * are; or -1 where they can't be read.
  *
- * Not static, with plain numbers: the verifier then looks at it once, and not for each caller.
+ * Not static, with plain numbers: the verifier then looks at it once, and not for each caller. It calls none
+ * of the other two itself, for want of room on the stack.
  */
-__noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 apart, __u64 depth)
+__noinline __s64 read_table(scratch_arg passed, __u64 entries, __u64 form, __u64 apart)
 {
 	struct scratch *scratch = passed_scratch(passed);
-	__u32 count = FORM_COUNT(form), step = FORM_WORDS(form) == 3 ? 3 : 2, ordered = 0, found;
-	__u64 bytes, beside = -1UL;
+	__u32 count = FORM_COUNT(form), words = FORM_WORDS(form) == 3 ? 3 : 2, ordered = 0;
+	__u64 bytes;
 
 	if (!values.wanted || !scratch)
 		return 0;
-	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * step * 8;
+	bytes = (__u64)(count > ENTRIES_MAX_READ ? ENTRIES_MAX_READ : count) * words * 8;
 	asm volatile("" : "+r"(bytes));
 	if (!bytes || bytes > sizeof(scratch->window))
 		return 0;
@@ -185,30 +185,32 @@ __noinline int queue_table(scratch_arg passed, __u64 entries, __u64 form, __u64 
 		if (bpf_probe_read_user(scratch->values, bytes, (void *)apart))
 			return -1;
 		watch_values(scratch, apart, bytes);
-		beside = 0;
 		ordered = read_order(scratch, apart);
 	}
 	if (ordered)
 		count = ordered;
 	else
 		order_as_they_lie(scratch);
-	found = pick_rows(pass_scratch(scratch), count, step, FORM_KEY(form), beside);
-	return queue_picked(pass_scratch(scratch), found, 2 * values.max_items, depth, true) |
-	       (count > ENTRIES_MAX_READ ? TABLE_HAS_MORE : 0);
+	return FORM(count, words, FORM_KEY(form));
 }
 
-/* The same as the children of a value, whose length becomes that of what is there, or one more than
- * what was taken, if it has none yet. */
+/* Queues the first items of a table, names or keys and what they hold, as the children of a value, whose
+ * length becomes that of what is there, or one more than what was taken, if it has none yet. */
 static __always_inline void capture_table(struct scratch *scratch, struct value *value,
 					  const struct dict_items *items, __u64 apart, __u8 depth)
 {
-	int taken = queue_table(pass_scratch(scratch), items->entries,
-				FORM(items->count, items->words, items->key), apart, depth);
+	__s64 form = read_table(pass_scratch(scratch), items->entries,
+				FORM(items->count, items->words, items->key), apart);
+	__u32 found, taken;
 
-	if (taken < 0) {
+	if (form < 0) {
 		value->detail |= VALUE_TORN;
 		return;
 	}
+	found = pick_entries(pass_scratch(scratch), form, apart ? 0 : -1UL);
+	taken = queue_picked(pass_scratch(scratch), found, 2 * values.max_items, depth, true);
+	if (FORM_COUNT(form) > ENTRIES_MAX_READ)
+		taken |= TABLE_HAS_MORE;
 	value->children = taken & ~TABLE_HAS_MORE;
 	if (!value->length) /* of a class's shared keys, nobody counts who has them */
 		value->length = value->children / 2 + !!(taken & TABLE_HAS_MORE);
@@ -244,7 +246,7 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 }
 
 /* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
- * queue_table(). */
+ * pick_entries(). */
 __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 depth, __u64 limit)
 {
 	struct scratch *scratch = passed_scratch(passed);

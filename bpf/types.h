@@ -184,12 +184,13 @@ struct type_room {
 	struct recipe_key name;
 };
 
-/* Whether a type has a recipe, which then becomes that of the place that is passed.
+/* Whether a type has a recipe, which then becomes that of a place for records, told by its key: Linux 6.1
+ * refuses keys of maps in memory that is passed by its address.
  *
  * Not static, nor is find_slots(): the verifier then looks at them once, and not for each base. */
-__noinline int find_recipe(scratch_arg passed, __u64 type, __u64 id)
+__noinline int find_recipe(__u32 place, __u64 type, __u64 id)
 {
-	struct scratch *scratch = passed_scratch(passed);
+	struct scratch *scratch = bpf_map_lookup_elem(&places, &place);
 	struct recipe_key *name, *own;
 	struct type_room *room;
 	struct recipe *recipe;
@@ -221,7 +222,7 @@ __noinline int find_recipe(scratch_arg passed, __u64 type, __u64 id)
 static __always_inline int find_nearest_recipe(struct scratch *scratch, __u64 type, __u64 id)
 {
 	for (int i = 0; i < BASES_MAX && type; i++) {
-		int found = find_recipe(pass_scratch(scratch), type, id);
+		int found = find_recipe(scratch->place, type, id);
 
 		if (found != RECIPE_NONE)
 			return found;
