@@ -26,15 +26,17 @@ static __always_inline bool is_self_or_cls(__u64 name)
 static __always_inline void find_cells(struct parameters *parameters, struct scratch *scratch,
 				       __u64 code, __u32 count)
 {
-	__u64 kinds, cell2arg, cells = 0;
+	__u64 kinds, cell2arg, cells = 0, few = count;
 
 	if (values.code_kinds) {
-		kinds = read_pointer(code + values.code_kinds);
-		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX,
-					(void *)(kinds + values.bytes_data)) &&
-		    bpf_probe_read_user(scratch->window, count & (PARAMETERS_MAX - 1),
-					(void *)(kinds + values.bytes_data)))
-			return;
+		kinds = read_pointer(code + values.code_kinds) + values.bytes_data;
+		if (bpf_probe_read_user(scratch->window, PARAMETERS_MAX, (void *)kinds)) {
+			/* the verifier must see the bound on the very register it checks */
+			asm volatile("" : "+r"(few));
+			if (few >= PARAMETERS_MAX ||
+			    bpf_probe_read_user(scratch->window, few, (void *)kinds))
+				return;
+		}
 		/* All of them, without a branch: the verifier would follow each way out. */
 		for (__u32 i = 0; i < PARAMETERS_MAX; i++)
 			cells |= (__u64)(((__u8 *)scratch->window)[i] / CO_FAST_CELL & 1) << i;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Room to put a record of unknown length together, before it goes into the ring buffer.
+ * Room to put a record together, of unknown length or by several functions, before it goes into the ring
+ * buffer.
  *
  * A BPF stack has 512 bytes, and what is reserved in a ring buffer has a size known beforehand. A
  * map with a place per processor would do if a program that runs for a uprobe could not be
@@ -85,7 +86,7 @@ struct scratch {
 	__u64 keys_head[5]; /* of a PyDictKeysObject */
 	struct dict_items items;
 	__u64 values[PICKED_MAX / 2];
-	__u8 order[PICKED_MAX / 2];
+	__u8 order[PICKED_MAX / 2] __attribute__((aligned(8)));
 	__u8 backwards[PICKED_MAX / 2]; /* the same, as it lies there */
 	__u32 current; /* where in the record the value is that is being captured */
 	__u32 watched; /* of `watch` */

@@ -120,13 +120,15 @@ static __always_inline void order_as_they_lie(struct scratch *scratch)
 {
 	__u64 *order = (__u64 *)scratch->order, eight = 0x0706050403020100UL;
 
+	_Static_assert(sizeof(scratch->order) == ENTRIES_MAX_READ, "it has a place for each");
 	for (int i = 0; i < ENTRIES_MAX_READ / 8; i++, eight += 0x0808080808080808UL)
 		order[i] = eight;
 }
 
 /*
  * Picks keys and what they hold from the entries of a table that were read, in their order: those that are
- * there. What an entry holds is the word behind its key or, where `beside` has no bit set and not all, apart.
+ * there. Returns how many words that is. `beside`: all bits set, or none where what they hold is not beside
+ * the keys but in `values`.
  *
  * Not static, and without a branch for what differs between tables: the verifier then looks at the loop
  * once, and not for each kind of table.
@@ -155,11 +157,12 @@ __noinline int pick_entries(scratch_arg passed, __u64 form, __u64 beside)
 
 /*
  * Reads the first entries of a table, and in which order they are to be taken. `apart`: where what they hold is,
- * if not beside the keys. Returns the form of what was read, for pick_entries(), with as many entries as there
- * are; or -1 where they can't be read.
+ * if not beside the keys. Returns the form of what was read, for pick_entries(), or -1 where it can't be
+ * read: as many entries as there are, which may be more than ENTRIES_MAX_READ, or where their order is known, as
+ * many as are set.
  *
- * Not static, with plain numbers: the verifier then looks at it once, and not for each caller. It calls none
- * of the other two itself, for want of room on the stack.
+ * Not static, with plain numbers: the verifier then looks at it once, and not for each caller. It calls neither
+ * pick_entries() nor queue_picked() itself, for want of room on the stack.
  */
 __noinline __s64 read_table(scratch_arg passed, __u64 entries, __u64 form, __u64 apart)
 {
@@ -245,8 +248,9 @@ static __always_inline void capture_dict(struct scratch *scratch, struct value *
 		capture_dict_items(scratch, value, object, depth);
 }
 
-/* Queues up to `limit` of the first keys of a set's table, which has each with its hash. As
- * pick_entries(). */
+/* Queues up to `limit` of the first keys of a set's table, which has each with its hash. Returns how many,
+ * with TABLE_HAS_MORE where there are others among the first entries, or -1 where they can't be read. Not
+ * static, as pick_entries(). */
 __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 depth, __u64 limit)
 {
 	struct scratch *scratch = passed_scratch(passed);

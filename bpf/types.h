@@ -173,7 +173,7 @@ static __always_inline bool is_heap_type(__u64 type)
 }
 
 enum found_recipe {
-	RECIPE_NONE, /* instances have nothing but their attributes */
+	RECIPE_NONE, /* of no base either: instances have nothing but their attributes */
 	RECIPE_FOUND,
 	RECIPE_UNKNOWN, /* a name is on a page that is not in memory */
 };
@@ -184,10 +184,12 @@ struct type_room {
 	struct recipe_key name;
 };
 
-/* Whether a type has a recipe, which then becomes that of a place for records, told by its key: Linux 6.1
- * refuses keys of maps in memory that is passed by its address.
+/*
+ * The recipe that a type itself has, not by its bases (enum found_recipe): put into the struct type_room of a
+ * place that is told by its key, since Linux 6.1 refuses keys of maps in memory that is passed by its address.
  *
- * Not static, nor is find_slots(): the verifier then looks at them once, and not for each base. */
+ * Not static, nor is find_slots(): the verifier then looks at them once, and not for each base.
+ */
 __noinline int find_recipe(__u32 place, __u64 type, __u64 id)
 {
 	struct scratch *scratch = bpf_map_lookup_elem(&places, &place);
@@ -231,8 +233,9 @@ static __always_inline int find_nearest_recipe(struct scratch *scratch, __u64 ty
 	return RECIPE_NONE;
 }
 
-/* Where the slots are that a class adds to those of its bases, and what they are called. `wanted`: that
- * many of all; 0: only whether there are some. */
+/* Adds the slots that a class has, without those of its bases, to the struct event_type in the place that is
+ * passed: where they are, and what they are called. It counts them there, where the verifier does not
+ * follow it. `wanted`: that many of all; 0: only whether there are some. */
 __noinline int find_slots(scratch_arg passed, __u64 type, __u32 wanted)
 {
 	struct scratch *scratch = passed_scratch(passed);

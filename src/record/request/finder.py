@@ -209,7 +209,7 @@ def is_called_otherwise(code, namespace):
     name, qualname = code.co_name, code.co_qualname
     if type(name) is not str or type(qualname) is not str:
         return False
-    if name in OF_STATEMENTS or qualname in OF_NAMES:
+    if name in OF_STATEMENTS or qualname in OF_NAMES or qualname.endswith('<locals>.__getattr__'):
         return True
     makes = name in ('__new__', '__init__')
     if not makes and not 0 < code.co_argcount < 3:

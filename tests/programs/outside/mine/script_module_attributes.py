@@ -5,24 +5,26 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "site-packages"))
+import lazier
 import lazy
 
 
 def imported():
+    from lazier import late as of_another
     from lazy import late
 
-    return late
+    return late, of_another
 
 
 def asked_for():
-    return lazy.late
+    return lazy.late, lazier.late
 
 
 def missing():
     try:
         return lazy.never
     except AttributeError:
-        return hasattr(lazy, "neither")
+        return hasattr(lazier, "neither")
 
 
 for _ in range(3):
