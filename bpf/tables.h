@@ -50,7 +50,8 @@ static __always_inline __u64 is_set(__u64 word)
 }
 
 /* Queues what was picked from a table, up to a limit; returns how much that is, with TABLE_HAS_MORE
- * where more was picked. `keys`: whether every other one is a key. Not static, as pick_entries(). */
+ * where more was picked. `keys`: what the depth of every other one, from the first on, has beside: DEPTH_NAME
+ * where these are keys. Not static, as pick_entries(). */
 __noinline int queue_picked(scratch_arg passed, __u32 found, __u32 limit, __u32 depth, __u32 keys)
 {
 	struct scratch *scratch = passed_scratch(passed);
@@ -59,9 +60,6 @@ __noinline int queue_picked(scratch_arg passed, __u32 found, __u32 limit, __u32 
 	if (!values.wanted || !scratch)
 		return 0;
 	first = scratch->tail;
-	if (keys)
-		keys = DEPTH_NAME;
-	asm volatile("" : "+r"(keys));
 	for (__u32 i = 0; i < 2 * ITEMS_LIMIT; i++) {
 		if (i >= limit || i >= found)
 			break;
@@ -157,9 +155,9 @@ __noinline int pick_entries(scratch_arg passed, __u64 form, __u64 beside)
 
 /*
  * Reads the first entries of a table, and in which order they are to be taken. `apart`: where what they hold is,
- * if not beside the keys. Returns the form of what was read, for pick_entries(), or -1 where it can't be
- * read: as many entries as there are, which may be more than ENTRIES_MAX_READ, or where their order is known, as
- * many as are set.
+ * if not beside the keys. Returns the form of what was read, for pick_entries(), which counts the entries that
+ * there are, maybe more than ENTRIES_MAX_READ, or those that are set, where their order is known; -1 where they
+ * can't be read.
  *
  * Not static, with plain numbers: the verifier then looks at it once, and not for each caller. It calls neither
  * pick_entries() nor queue_picked() itself, for want of room on the stack.
@@ -211,7 +209,7 @@ static __always_inline void capture_table(struct scratch *scratch, struct value 
 		return;
 	}
 	found = pick_entries(pass_scratch(scratch), form, apart ? 0 : -1UL);
-	taken = queue_picked(pass_scratch(scratch), found, 2 * values.max_items, depth, true);
+	taken = queue_picked(pass_scratch(scratch), found, 2 * values.max_items, depth, DEPTH_NAME);
 	if (FORM_COUNT(form) > ENTRIES_MAX_READ)
 		taken |= TABLE_HAS_MORE;
 	value->children = taken & ~TABLE_HAS_MORE;
@@ -272,7 +270,7 @@ __noinline int queue_keys(scratch_arg passed, __u64 table, __u64 count, __u64 de
 		scratch->picked[found & (PICKED_MAX - 1)] = key;
 		found += is_set(key) & is_set(hash ^ SET_DUMMY_HASH);
 	}
-	return queue_picked(pass_scratch(scratch), found, limit, depth, false);
+	return queue_picked(pass_scratch(scratch), found, limit, depth, 0);
 }
 
 static __always_inline void capture_set(struct scratch *scratch, struct value *value, __u64 object,
